@@ -1,0 +1,167 @@
+"""Batch normalization (Ioffe and Szegedy, 2015) on MXNet's ``nd`` arrays.
+
+The mathematics is :func:`normalize_batch` and :func:`normalize_with`, a few lines each, the same for ``(m, D)`` and
+``(m, C, H, W)``: a feature of the first is a channel of the second, and what is averaged is every axis but that one.
+Around them :func:`batch_norm` keeps the exponentially weighted statistics that stand in for the batch's at test time.
+
+``fast.py`` has the same two functions made of quicker operators; ``impl`` chooses between them.
+"""
+import numpy as np
+
+from . import fast
+from ._mxnet import autograd, nd
+from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+
+
+def pure_batch_norm(X, gamma, beta, eps=1e-5):
+    """Normalise every feature or channel of a batch, then scale by ``gamma`` and shift by ``beta``.
+
+    Algorithm 1 of Ioffe and Szegedy (2015), with nothing kept for test time; see :func:`batch_norm` for that.
+
+    Parameters
+    ----------
+    X : NDArray ``(m, D)`` or ``(m, C, H, W)``, float16, float32 or float64
+    gamma, beta : NDArray ``(D,)`` or ``(C,)``, in the context of ``X``
+    eps : float, at least 0, added to the variance under the root
+
+    Returns
+    -------
+    NDArray of the shape and type of ``X`` (float16 is normalised in float32). The gradient flows through the mean
+    and the variance as well.
+
+    Raises
+    ------
+    ValueError, TypeError : the shape, type, context or value that came, what was expected, what to do.
+
+    Example
+    -------
+    >>> A = nd.array([[1, 7], [5, 4], [6, 10]])
+    >>> pure_batch_norm(A, nd.ones(2), nd.zeros(2)).asnumpy().round(4)
+    array([[-1.3887,  0.    ],
+           [ 0.4629, -1.2247],
+           [ 0.9258,  1.2247]], dtype=float32)
+    """
+    check_layer_arguments(X, gamma, beta, eps)
+    check_more_than_one_value(X)
+    out, _, _ = normalize_batch(*_at_least_float32(X, gamma, beta), eps)
+    return out.astype(X.dtype, copy=False)
+
+
+def normalize_batch(X, gamma, beta, eps):
+    """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W)."""
+    mean = nd.mean(X, axis=_all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
+    var = nd.mean((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
+    return normalize_with(X, mean, var, gamma, beta, eps), mean, var
+
+
+def normalize_with(X, mean, var, gamma, beta, eps):
+    """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
+    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)              # x_hat = (x - mu) / sqrt(sigma^2 + eps)
+    return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
+
+
+def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5,
+               layer_name='', is_training=True, debug=False, impl='auto'):
+    """Batch normalization as a layer: normalise by the batch while training, by the stored statistics afterwards.
+
+    Algorithms 1 and 2 of Ioffe and Szegedy (2015), with exponentially weighted averages for Algorithm 2's statistics
+    (section 3.1) and, unlike there, the biased variance, as in MXNet, Keras and cs231n.
+
+    Parameters
+    ----------
+    X : NDArray ``(m, D)`` or ``(m, C, H, W)``, float16, float32 or float64
+    gamma, beta : NDArray ``(D,)`` or ``(C,)``, in the context of ``X``
+    bn_ewv_means, bn_ewv_vars : dict, layer name -> NDArray ``(D,)`` or ``(C,)``
+        The exponentially weighted means and variances of all layers; the caller's, **changed while training**: the
+        first batch's statistics are stored as they are, after that ``momentum * old + (1 - momentum) * new``. A stored
+        array is replaced, never written into, and is not on the autograd tape.
+    momentum : float from 0 to 1, the weight of the *old* value (as in MXNet and Keras; PyTorch's is that of the new)
+    eps : float, at least 0, added to the variance under the root
+    layer_name : the key of this layer in the two dictionaries
+    is_training : bool
+        False normalises with the stored values and changes nothing.
+    debug : bool
+        True prints the layer's name, mean, variance, stored values and output.
+    impl : 'auto', 'plain' or 'fast'
+        Which formulation computes it (the numbers agree); see :func:`which_impl`.
+
+    Returns
+    -------
+    NDArray of the shape and type of ``X`` (float16 is normalised in float32, and its statistics kept in float32).
+
+    Raises
+    ------
+    ValueError, TypeError : the shape, type, context or value that came, what was expected, what to do; among them
+        a training batch with one value per feature, and testing a layer that has seen no training batch.
+
+    Example
+    -------
+    >>> means, vars_ = {}, {}
+    >>> X, one, zero = nd.array([[1.], [3.]]), nd.ones(1), nd.zeros(1)
+    >>> batch_norm(X, one, zero, means, vars_, layer_name='bn1').asnumpy().round(3).tolist()
+    [[-1.0], [1.0]]
+    >>> means['bn1'].asscalar(), vars_['bn1'].asscalar()
+    (2.0, 1.0)
+    >>> batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
+    [[1.0], [3.0]]
+    """
+    check_layer_arguments(X, gamma, beta, eps, momentum)
+    check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training)
+    normalize_by_batch, normalize_by_stored = _FORMULATIONS[which_impl(X, impl)]
+    X_, gamma_, beta_ = _at_least_float32(X, gamma, beta)
+    if is_training:
+        check_more_than_one_value(X)
+        out, mean, var = normalize_by_batch(X_, gamma_, beta_, eps)
+        with autograd.pause():  # the averages are not part of the function that is differentiated
+            _update(bn_ewv_means, layer_name, mean, momentum)
+            _update(bn_ewv_vars, layer_name, var, momentum)
+    else:
+        mean, var = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
+        out = normalize_by_stored(X_, mean, var, gamma_, beta_, eps)
+    out = out.astype(X.dtype, copy=False)
+    if debug:
+        print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {which_impl(X, impl)})\n"
+              f"mean = {mean}\nvar = {var}\n"
+              f"bn_ewv_means[{layer_name!r}] = {bn_ewv_means[layer_name]}\n"
+              f"bn_ewv_vars[{layer_name!r}] = {bn_ewv_vars[layer_name]}\nout = {out}\n== end {layer_name!r}")
+    return out
+
+
+def which_impl(X, impl='auto'):
+    """The formulation that computes the layer for ``X``: ``'plain'`` or ``'fast'``.
+
+    ``'plain'`` is this module's formula as it stands, ``'fast'`` the same mathematics in the quicker operators of
+    ``fast.py``; ``'auto'`` is ``'fast'`` wherever that is right and quicker, else ``'plain'``. Asking for ``'fast'``
+    where it does not apply is a ``ValueError``.
+    """
+    if impl not in ('auto', *_FORMULATIONS):
+        raise ValueError(f"impl is {impl!r}; expected 'auto', 'plain' or 'fast'.")
+    if impl == 'fast' and not fast.applies_to(X):
+        raise ValueError(f"impl='fast' is for {fast.APPLIES_TO}, and X is {X.dtype.__name__} {X.shape} on {X.ctx}; "
+                         "use impl='auto' or 'plain'.")
+    return ('fast' if fast.applies_to(X) else 'plain') if impl == 'auto' else impl
+
+
+_FORMULATIONS = {'plain': (normalize_batch, normalize_with),
+                 'fast': (fast.normalize_batch, fast.normalize_with)}
+
+
+def _all_but_features(X):
+    """The axes that are averaged: ``(0,)`` for ``(m, D)``, ``(0, 2, 3)`` for ``(m, C, H, W)``."""
+    return (0, *range(2, X.ndim))
+
+
+def _beside(v, X):
+    """``v`` of shape ``(C,)`` as ``(1, C)`` or ``(1, C, 1, 1)``, so that it broadcasts along the features of ``X``."""
+    return v.reshape((1, -1) + (1,) * (X.ndim - 2))
+
+
+def _at_least_float32(*arrays):
+    """The arrays with float16 turned into float32: a sum of float16 overflows at 65,504 and stalls long before."""
+    return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)
+
+
+def _update(statistics, layer_name, new, momentum):
+    """Fold the batch's statistic ``new`` into the exponentially weighted average of this layer."""
+    old = statistics.get(layer_name)
+    statistics[layer_name] = new.detach() if old is None else momentum * old + (1 - momentum) * new

@@ -1,0 +1,109 @@
+"""Which device: :func:`try_gpu`, :func:`try_all_gpus`, :func:`context_from_name`.
+
+A GPU counts only when it has just run a kernel and returned the right numbers. MXNet reporting one is not enough: the
+published builds hold machine code up to compute capability 8.x, so on Hopper and newer ``num_gpus()`` says 1 and the
+first kernel fails; and a broken driver can crash or hang whoever asks it. So another process asks, with a time limit.
+"""
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ._mxnet import mx
+
+PROBE_SECONDS = float(os.environ.get('GLUON_BN_GPU_SECONDS', 90))
+
+
+def try_gpu(i=0):
+    """GPU number ``i`` as a context if it works, else ``mx.cpu()``, with the reason on standard error.
+
+    It works when a subprocess has run a kernel on it and got the right numbers within 90 s (environment variable
+    ``GLUON_BN_GPU_SECONDS``). The answer is kept until the process ends.
+
+    >>> str(try_gpu()) in ('gpu(0)', 'cpu(0)')
+    True
+    """
+    reason = why_no_gpu(i)
+    if reason is None:
+        return mx.gpu(i)
+    _say_once(f"gluon_bn: not using gpu({i}): {reason} Going on with cpu(0).")
+    return mx.cpu()
+
+
+def try_all_gpus():
+    """All GPUs that work, as a list of contexts; ``[mx.cpu()]`` when none does, with the reason on standard error."""
+    gpus = []
+    while len(gpus) < _reported_gpus() and why_no_gpu(len(gpus)) is None:
+        gpus.append(mx.gpu(len(gpus)))
+    return gpus or [try_gpu(0)]
+
+
+@functools.lru_cache(maxsize=None)
+def why_no_gpu(i=0):
+    """``None`` if GPU ``i`` computes correctly, else one sentence that says why it cannot be used."""
+    if not _built_with_cuda():
+        return "this build of MXNet has no GPU support (the README has the command that installs one)."
+    answer = _ask_subprocess(i)
+    if 'error' in answer:
+        return answer['error']
+    if answer['num_gpus'] <= i:
+        return f"MXNet finds {answer['num_gpus']} GPUs."
+    if answer.get('failed'):
+        return (f"MXNet finds it, but a kernel on it fails ({answer['failed']}); MXNet's published builds have code for "
+                "compute capability 5.0 to 8.9 only (Maxwell to Ada; not Hopper, not Blackwell).")
+    if answer.get('result') != [[19.0, 22.0], [43.0, 50.0]]:
+        return f"a product of two 2×2 matrices on it is wrong: {answer.get('result')}."
+    return None
+
+
+def context_from_name(name):
+    """The context called ``name``: 'auto' (a GPU that works, else the CPU), 'cpu', 'cpu:N', 'gpu' or 'gpu:N'.
+
+    Raises ``ValueError`` for another name, and for a GPU that is asked for by name and does not work.
+    """
+    if name == 'auto':
+        return try_gpu()
+    device, _, number = name.partition(':')
+    if device not in ('cpu', 'gpu') or not (number or '0').isdigit() or name.endswith(':'):
+        raise ValueError(f"context {name!r} is unknown; expected auto, cpu, cpu:N, gpu or gpu:N.")
+    if device == 'gpu':
+        reason = why_no_gpu(int(number or 0))
+        if reason is not None:
+            raise ValueError(f"context {name!r} cannot be used: {reason} Use auto or cpu.")
+    return mx.Context(device, int(number or 0))
+
+
+def _built_with_cuda():
+    return mx.runtime.Features().is_enabled('CUDA')
+
+
+def _reported_gpus():
+    return _ask_subprocess(0).get('num_gpus', 0) if _built_with_cuda() else 0
+
+
+@functools.lru_cache(maxsize=None)
+def _say_once(message):
+    print(message, file=sys.stderr)
+
+
+def _ask_subprocess(i):
+    """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within ``PROBE_SECONDS``."""
+    with tempfile.TemporaryFile('w+') as out:
+        package_root = str(Path(__file__).resolve().parent.parent)
+        command = [sys.executable, '-c', f"import sys; sys.path.append({package_root!r}); "
+                   f"import gluon_bn.gpu_probe as probe; probe.main({int(i)})"]
+        probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
+                                 start_new_session=True)
+        try:
+            status = probe.wait(PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            probe.kill()  # and no waiting: a process that hangs inside a driver cannot even be killed
+            return {'error': f"a kernel on it did not end within {PROBE_SECONDS:g} s; the driver hangs."}
+        out.seek(0)
+        for line in out.read().splitlines():
+            if line.startswith('{'):
+                return json.loads(line)
+    return {'error': f"the process that tried it ended with status {status} and without an answer; the driver is broken."}

@@ -1,0 +1,69 @@
+"""Batches of arrays in memory: :func:`batches`."""
+import numpy as np
+
+from .._mxnet import mx, nd
+
+
+def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None):
+    """An iterable of batches ``(data, label)``; each pass over it gives all examples once.
+
+    Parameters
+    ----------
+    images : array uint8 ``(n, C, H, W)``
+    labels : array of integers ``(n,)``
+    batch_size : int; the last batch holds what remains
+    shuffle : True for another order in each pass
+    seed : int; the same seed gives the same orders, pass by pass. None draws one from NumPy's global generator.
+    ctx : Context of the batches; None is ``mx.current_context()``
+
+    Returns
+    -------
+    :class:`Batches`: ``len()`` is the number of batches, iterating gives ``data`` float32 in [0, 1] of
+    ``(m, C, H, W)`` and ``label`` float32 ``(m,)``.
+
+    Example
+    -------
+    >>> images, labels = np.zeros((5, 1, 28, 28), np.uint8), np.arange(5)
+    >>> [label.asnumpy().tolist() for data, label in batches(images, labels, 2)]
+    [[0.0, 1.0], [2.0, 3.0], [4.0]]
+    """
+    return Batches(images, labels, batch_size, shuffle, seed, ctx)
+
+
+class Batches:
+    """What :func:`batches` returns. The order of pass ``e`` is a function of ``(seed, e)`` alone, so that any pass can
+    be gone on with from any batch: ``from_batch(e, k)``."""
+
+    def __init__(self, images, labels, batch_size, shuffle, seed, ctx):
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images)} images and {len(labels)} labels; expected one label an image.")
+        if not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
+            raise ValueError(f"batch_size is {batch_size!r}; expected a whole number, at least 1.")
+        if images.dtype != np.uint8:
+            raise TypeError(f"images are {images.dtype}; expected uint8, 0 to 255, as gbn.data.load returns them.")
+        self.images, self.labels, self.batch_size, self.shuffle = images, labels, int(batch_size), shuffle
+        self.seed = int(np.random.randint(2**31)) if seed is None else seed
+        self.ctx = mx.current_context() if ctx is None else ctx
+        self._passes = 0
+
+    def __len__(self):
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self):
+        self._passes += 1
+        return self.from_batch(self._passes - 1, 0)
+
+    def from_batch(self, epoch, first):
+        """Iterate over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``."""
+        n = len(self.images)
+        order = np.random.default_rng([self.seed, epoch]).permutation(n) if self.shuffle else None
+        for start in range(first * self.batch_size, n, self.batch_size):
+            chosen = slice(start, start + self.batch_size)
+            if order is not None:
+                chosen = order[chosen]
+            yield self._on_device(self.images[chosen], self.labels[chosen])
+
+    def _on_device(self, images, labels):
+        # The bytes travel, and the device makes floats of them: a quarter of the memory traffic on the host.
+        data = nd.array(images, ctx=self.ctx, dtype=np.uint8).astype(np.float32) / 255
+        return data, nd.array(labels, ctx=self.ctx, dtype=np.float32)

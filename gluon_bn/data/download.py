@@ -1,0 +1,114 @@
+"""Downloads over https: from the first mirror that works, resumed where one was cut off, checked before they count."""
+import fcntl
+import os
+import ssl
+import urllib.error
+import urllib.request
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from .idx import DataError, decompress
+
+_TIMEOUT = 30  # seconds without a single byte
+_CHUNK = 1 << 16
+
+
+def cache_dir():
+    """The folder for downloaded data: ``$GLUON_BN_CACHE``, else ``gluon_bn`` in the user's cache folder."""
+    own = os.environ.get('GLUON_BN_CACHE')
+    return Path(own) if own else Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'gluon_bn'
+
+
+def download(urls, path, checksum, context=None):
+    """Bring a file to ``path`` from the first of ``urls`` that has it with the right content.
+
+    Parameters
+    ----------
+    urls : https addresses of the same data; any other scheme is refused, also in a redirect
+    path : where to; it appears there only when it is whole and checked. What has arrived so far waits beside it as
+        ``<name>.part``, and the next call goes on from there.
+    checksum : the SHA-256 of the data, decompressed if they are gzipped
+    context : ``ssl.SSLContext``, None for the default one, which verifies certificates
+
+    Raises
+    ------
+    DataError : no address gave the right data; the message says what each one did
+    """
+    path = Path(path)
+    part = path.with_name(path.name + '.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, 'ab') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another process may be downloading the same file
+            if path.exists():
+                part.unlink()
+                return
+            failures = []
+            for url in urls:
+                failure = _fetch(url, file, part, checksum, context)
+                if failure is None:
+                    os.replace(part, path)
+                    return
+                failures.append(f"{url}: {failure}")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from error
+    raise DataError(f"{path.name} could not be downloaded ({'; '.join(failures)}); get the four files yourself and pass "
+                    "their folder as data_dir.")
+
+
+def _fetch(url, file, part, checksum, context):
+    """Complete ``file``, whose path is ``part``, from ``url``; None if its content is right, else what is wrong."""
+    try:
+        _append(url, file, context)
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        return str(getattr(error, 'reason', None) or error)
+    file.flush()
+    os.fsync(file.fileno())
+    try:
+        content = decompress(part.read_bytes(), part)
+    except DataError:
+        content = b''
+    if sha256(content).hexdigest() != checksum:
+        file.truncate(0)  # nothing of it can be used
+        return "the content is not the expected one (SHA-256)"
+    return None
+
+
+def _append(url, file, context):
+    """Write the bytes of ``url`` that are not in ``file`` yet to its end."""
+    have = file.seek(0, os.SEEK_END)
+    request = urllib.request.Request(url, headers={'Range': f'bytes={have}-'} if have else {})
+    if urlsplit(url).scheme != 'https':
+        raise ValueError("only https addresses are used")
+    opener = urllib.request.build_opener(
+        _HttpsOnly, urllib.request.HTTPSHandler(context=context or ssl.create_default_context()))
+    try:
+        response = opener.open(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing beyond what is here: it is whole, or wrong
+            return
+        raise
+    with response:
+        if have and response.status != 206:  # the server sends everything from the start
+            file.truncate(0)
+            have = 0
+        length = int(response.headers.get('Content-Length') or 0)
+        with tqdm(total=have + length or None, initial=have, unit='B', unit_scale=True, disable=None,
+                  desc=urlsplit(url).path.rsplit('/', 1)[-1]) as bar:
+            for chunk in iter(lambda: response.read(_CHUNK), b''):
+                file.write(chunk)
+                bar.update(len(chunk))
+        if length and file.tell() != have + length:
+            raise ValueError(f"the connection broke after {file.tell():,} of {have + length:,} bytes")
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follow redirects to https addresses only."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if urlsplit(newurl).scheme != 'https':
+            raise urllib.error.URLError(f"redirected to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

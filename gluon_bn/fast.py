@@ -1,0 +1,54 @@
+"""The layer's mathematics in operators that MXNet computes quickly on a CPU.
+
+``nd.mean`` over several axes and the backward pass of broadcasting are slow there: 30 and 120 ms for a layer that moves
+3.5 MB. The same sums and products stand here as operators with quick kernels, forward and backward:
+
+- a sum over the pixels is a matrix product with a vector of ones, so is the sum over the batch after it;
+- a scale and a shift of each channel is a 1×1 convolution with one group a channel.
+
+One thing is done differently, and better: X is first shifted by its mean as float32 has it, a constant, and the small
+remaining mean is subtracted exactly. No result depends on the shift (the mean and the variance of ``X - shift`` are
+``mean - shift`` and ``var``), so it needs no gradient, and the rounding error of a large mean is gone.
+"""
+import numpy as np
+
+from ._mxnet import autograd, nd
+
+APPLIES_TO = "(m, C, H, W) in float32 on a CPU"
+
+
+def applies_to(X):
+    """Whether these operators compute ``X``'s layer, and quicker than the plain formula does."""
+    return X.ndim == 4 and X.dtype == np.float32 and X.ctx.device_type.startswith('cpu')
+
+
+def normalize_batch(X, gamma, beta, eps):
+    """As :func:`gluon_bn.batch_norm.normalize_batch`: ``(out, mean, var)`` of a batch."""
+    with autograd.pause():
+        shift = _channel_mean(X)                                                   # (C,)
+    X_c = nd.broadcast_sub(X, shift.reshape((1, -1, 1, 1)))                        # (m, C, H, W), mean almost 0
+    rest = _channel_mean(X_c)                                                      # (C,)
+    var = _channel_mean(nd.square(X_c)) - nd.square(rest)                          # (C,), nothing cancels: rest ~ 0
+    scale = gamma / nd.sqrt(var + eps)                                             # (C,)
+    return _scale_and_shift(X_c, scale, beta - scale * rest), shift + rest, var
+
+
+def normalize_with(X, mean, var, gamma, beta, eps):
+    """As :func:`gluon_bn.batch_norm.normalize_with`: one multiplication and one addition for each value."""
+    scale = gamma / nd.sqrt(var + eps)                                             # (C,)
+    return _scale_and_shift(X, scale, beta - scale * mean)
+
+
+def _channel_mean(X):
+    """The mean of each channel, ``(m, C, H, W) -> (C,)``, as two matrix products with ones."""
+    m, C, H, W = X.shape
+    pixels = nd.ones((1, H * W), ctx=X.ctx)
+    images = nd.ones((1, m), ctx=X.ctx)
+    rows = nd.FullyConnected(X.reshape((m * C, H * W)), pixels, num_hidden=1, no_bias=True)        # (m*C, 1)
+    return nd.dot(images, rows.reshape((m, C))).reshape((C,)) / (m * H * W)                        # (C,)
+
+
+def _scale_and_shift(X, scale, shift):
+    """``scale * X + shift`` with one value of each a channel, as a 1×1 convolution with one group a channel."""
+    C = X.shape[1]
+    return nd.Convolution(X, scale.reshape((C, 1, 1, 1)), shift, kernel=(1, 1), num_filter=C, num_group=C)

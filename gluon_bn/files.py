@@ -1,0 +1,35 @@
+"""Files that are written whole or not at all."""
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path, mode='wb'):
+    """Open a temporary file beside ``path``; it takes that name when the block ends without an exception.
+
+    The bytes are on the disk before the name changes, so that whoever reads ``path``, at any moment and after any
+    crash, finds the old file or the new one, never a part.
+
+    >>> with written_whole(path, 'w') as file:
+    ...     _ = file.write('all of it')
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with open(temporary, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink()
+        raise
+
+
+def remove_leftovers(folder):
+    """Delete the temporary files that killed processes left in ``folder``."""
+    for path in Path(folder).glob('.*.tmp'):
+        path.unlink()
+

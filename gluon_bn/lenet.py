@@ -1,0 +1,98 @@
+"""A LeNet-style convolutional network written out by hand, with batch normalization before every activation."""
+from ._mxnet import mx, nd
+from .activations import relu
+from .batch_norm import batch_norm, which_impl
+
+
+class LeNet:
+    """Two convolutions and two dense layers for images of 1×28×28, in plain ``nd`` operators.
+
+    ======= ================================================== =================
+    layer   what it does                                       shape
+    ======= ================================================== =================
+    1       convolution 3×3, batch norm, ReLU, mean of 2×2     (m, 20, 13, 13)
+    2       convolution 5×5, batch norm, ReLU, mean of 2×2     (m, 50, 4, 4)
+    3       flatten, dense, batch norm, ReLU                   (m, num_fc)
+    4       dense                                              (m, num_outputs)
+    ======= ================================================== =================
+
+    Parameters
+    ----------
+    ctx : Context, where the parameters live; None is ``mx.current_context()``
+    weight_scale : float
+        Weights and biases are drawn from N(0, weight_scale²), gamma from N(1, weight_scale²), beta from
+        N(0, weight_scale²), by MXNet's generator: ``mx.random.seed`` makes them the same again.
+    num_fc, num_outputs : int, units of the two dense layers
+    batch_norm : bool, False leaves the three batch norms (and gamma, beta) out
+    momentum : float, weight of the old value in the stored statistics
+    impl : 'auto', 'plain' or 'fast', see :func:`gluon_bn.which_impl`
+
+    Attributes
+    ----------
+    params : dict name -> NDArray with a gradient attached: W1 b1 gamma1 beta1 ... W4 b4; optimisers change these
+    bn_ewv_means, bn_ewv_vars : dict 'bn1', 'bn2', 'bn3' -> NDArray; changed by every call with ``is_training=True``
+
+    Example
+    -------
+    >>> net = LeNet(mx.cpu())
+    >>> net(nd.zeros((64, 1, 28, 28))).shape
+    (64, 10)
+    """
+
+    def __init__(self, ctx=None, weight_scale=0.01, num_fc=128, num_outputs=10, batch_norm=True, momentum=0.9,
+                 impl='auto'):
+        self.ctx = mx.current_context() if ctx is None else ctx
+        self.batch_norm = batch_norm
+        self.momentum = momentum
+        self.impl = impl
+        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
+        self.params = {}
+        self._add_layer('1', (20, 1, 3, 3), 20, weight_scale)
+        self._add_layer('2', (50, 20, 5, 5), 50, weight_scale)
+        self._add_layer('3', (50 * 4 * 4, num_fc), num_fc, weight_scale)
+        self._add_layer('4', (num_fc, num_outputs), num_outputs, weight_scale, with_batch_norm=False)
+
+    def _add_layer(self, number, weight_shape, units, scale, with_batch_norm=True):
+        shapes = {'W': (weight_shape, 0), 'b': (units, 0)}
+        if self.batch_norm and with_batch_norm:
+            shapes.update(gamma=(units, 1), beta=(units, 0))
+        for name, (shape, mean) in shapes.items():
+            param = nd.random.normal(mean, scale, shape=shape, ctx=self.ctx)
+            param.attach_grad()
+            self.params[name + number] = param
+
+    def __call__(self, X, is_training=True, debug=False):
+        """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
+
+        ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
+        and changes nothing. ``debug=True`` prints the shape after each layer. Images of another shape are a
+        ``ValueError``.
+        """
+        if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
+            raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
+        p = self.params
+        h1 = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)      # (m, 20, 26, 26)
+        h1 = relu(self._normalize(h1, '1', is_training))
+        h1 = nd.Pooling(h1, pool_type='avg', kernel=(2, 2), stride=(2, 2))          # (m, 20, 13, 13)
+
+        h2 = nd.Convolution(h1, p['W2'], p['b2'], kernel=(5, 5), num_filter=50)     # (m, 50, 9, 9)
+        h2 = relu(self._normalize(h2, '2', is_training))
+        h2 = nd.Pooling(h2, pool_type='avg', kernel=(2, 2), stride=(2, 2))          # (m, 50, 4, 4)
+
+        flat = nd.flatten(h2)                                                       # (m, 800)
+        h3 = nd.dot(flat, p['W3']) + p['b3']                                        # (m, num_fc)
+        h3 = relu(self._normalize(h3, '3', is_training))
+
+        yhat_linear = nd.dot(h3, p['W4']) + p['b4']                                 # (m, num_outputs)
+        if debug:
+            for name, value in (('h1', h1), ('h2', h2), ('flat', flat), ('h3', h3), ('yhat_linear', yhat_linear)):
+                print(f"{name} shape: {value.shape}")
+        return yhat_linear
+
+    def _normalize(self, h, number, is_training):
+        """The batch norm of layer ``number``, or ``h`` itself in a net without."""
+        if not self.batch_norm:
+            return h
+        return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
+                          self.bn_ewv_vars, self.momentum, layer_name='bn' + number, is_training=is_training,
+                          impl=self.impl if self.impl != 'fast' else which_impl(h))

@@ -1,0 +1,31 @@
+"""The loss: :func:`softmax_cross_entropy`."""
+import numpy as np
+
+from ._mxnet import nd
+
+
+def softmax_cross_entropy(yhat_linear, y):
+    """The cross entropy of the softmax of ``yhat_linear`` with the labels ``y``, one loss an example.
+
+    Parameters
+    ----------
+    yhat_linear : NDArray ``(m, K)``, scores before the softmax
+    y : NDArray ``(m, K)``, one-hot labels (or probabilities) of the same type
+
+    Returns
+    -------
+    NDArray ``(m,)``: ``-sum_k y_k log softmax(yhat_linear)_k``; its gradient is ``softmax(yhat_linear) - y``. It is
+    finite for any finite scores (beyond a quarter of the type's largest number they are taken as that), NaN for NaN.
+
+    Example
+    -------
+    >>> softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]]))[0].asscalar().round(4)   # log 2
+    0.6931
+    """
+    if yhat_linear.ndim != 2 or yhat_linear.shape != y.shape:
+        raise ValueError(f"yhat_linear has shape {yhat_linear.shape} and y {y.shape}; expected (m, K) for both: "
+                         "turn class numbers into one-hot rows with nd.one_hot(labels, K).")
+    # A quarter of the largest number on either side leaves room for differences: no inf arises, and no 0 * inf.
+    limit = float(np.finfo(yhat_linear.dtype).max) / 4
+    log_probabilities = nd.log_softmax(nd.clip(yhat_linear, -limit, limit), axis=1)    # (m, K)
+    return -nd.sum(y * log_probabilities, axis=1)                                      # (m,)

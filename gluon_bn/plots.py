@@ -1,0 +1,63 @@
+"""Pictures of training, drawn without a display."""
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .files import written_whole
+from .training import MovingLoss
+
+
+def plot_run(path, losses, batches_per_epoch, history, title):
+    """Draw a training run to the PNG file ``path``: the loss of every batch, and the accuracies of every epoch.
+
+    Parameters
+    ----------
+    losses : the mean losses of all batches so far
+    batches_per_epoch : int
+    history : one dictionary an epoch, with ``epoch``, ``train_acc`` and ``test_acc``
+    title : str
+    """
+    figure = Figure(figsize=(10, 4), layout='constrained')
+    figure.suptitle(title)
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    _draw_losses(loss_axes, np.asarray(losses), batches_per_epoch)
+    _draw_accuracies(accuracy_axes, history)
+    with written_whole(path) as file:
+        figure.savefig(file, format='png', dpi=120)
+
+
+def _draw_losses(axes, losses, batches_per_epoch):
+    epochs = (1 + np.arange(len(losses))) / batches_per_epoch
+    axes.plot(epochs, losses, color='tab:blue', alpha=0.3, linewidth=0.7, label='each batch')
+    for start in range(0, len(losses), batches_per_epoch):  # the moving average begins anew in each epoch
+        part = slice(start, start + batches_per_epoch)
+        axes.plot(epochs[part], moving_average(losses[part]), color='tab:blue',
+                  label='moving average (0.99 / 0.01)' if start == 0 else None)
+    axes.set(xlabel='epochs (passes over the training images)', ylabel='cross entropy (nats per image)', yscale='log')
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _draw_accuracies(axes, history):
+    after = [1 + record['epoch'] for record in history]
+    for name, label, marker in (('train_acc', 'training images', 'o'), ('test_acc', 'test images', 's')):
+        axes.plot(after, [100 * record[name] for record in history], marker=marker, label=label)
+        if history:
+            axes.annotate(f"{100 * history[-1][name]:.2f} %", (after[-1], 100 * history[-1][name]), xytext=(-8, 0),
+                          textcoords='offset points', ha='right', va='center')
+    axes.set(xlabel='epochs (passes over the training images)', ylabel='accuracy (%)',
+             xlim=(0, 1.1 * max(after, default=1)))
+    axes.margins(y=0.25)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.ticklabel_format(axis='y', useOffset=False)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def moving_average(losses):
+    """The moving average after each of ``losses``, as :class:`gluon_bn.training.MovingLoss` has it."""
+    moving_loss, values = MovingLoss(), []
+    for loss in losses:
+        moving_loss.read(loss)
+        values.append(moving_loss.value)
+    return values

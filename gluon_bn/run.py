@@ -1,0 +1,352 @@
+"""The main job: train LeNet on a data set in a folder that can be gone on with after any interruption.
+
+The folder holds ``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz``. Only the checkpoint
+is state; the others are written anew from it. Nothing else is needed to go on: the order of the examples is a function
+of the seed and the epoch, and training uses no other random number. So a run that is killed at any moment and resumed
+computes what it would have computed, bit for bit.
+"""
+import fcntl
+import json
+import math
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from . import checkpoint, data
+from ._mxnet import mx
+from .context import context_from_name
+from .files import remove_leftovers, written_whole
+from .lenet import LeNet
+from .plots import plot_run
+from .tensorboard import write_scalars
+from .training import MovingLoss, evaluate_accuracy, train_step
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run computes. The defaults are those of the main job."""
+
+    dataset: str = 'mnist'
+    data_dir: Optional[str] = None
+    ctx: str = 'auto'
+    epochs: int = 1
+    batch_size: int = 64
+    lr: float = 0.001
+    weight_scale: float = 0.01
+    momentum: float = 0.9
+    batch_norm: bool = True
+    impl: str = 'auto'
+    seed: int = 0
+    limit: Optional[int] = None
+    tensorboard: bool = False
+    checkpoint_seconds: float = 10
+
+    def __post_init__(self):
+        for name, expected, right in (
+                ('dataset', f"one of {', '.join(data.DATASETS)}", self.dataset in data.DATASETS),
+                ('epochs', 'at least 1', self.epochs >= 1),
+                ('batch_size', 'at least 1', self.batch_size >= 1),
+                ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
+                ('weight_scale', 'a finite number above 0', 0 < self.weight_scale < math.inf),
+                ('momentum', 'from 0 to 1', 0 <= self.momentum <= 1),
+                ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
+                ('limit', 'at least 1', self.limit is None or self.limit >= 1),
+                ('checkpoint_seconds', 'at least 0', self.checkpoint_seconds >= 0)):
+            if not right:
+                raise RunError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+
+
+class RunError(ValueError):
+    """A run that cannot be started or resumed as asked; one sentence says why."""
+
+
+class LossNotFinite(ArithmeticError):
+    """The loss, or a parameter, is no longer a finite number; the last good checkpoint is kept."""
+
+
+class Interrupted(Exception):  # noqa: N818 - it is not an error
+    """Ctrl-C: training stopped between two batches, and the checkpoint holds all of it."""
+
+
+@dataclass
+class State:
+    """Where a run is: ``batch`` batches of epoch ``epoch`` are done; ``history`` has the finished epochs' metrics."""
+
+    epoch: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+    history: list = field(default_factory=list)
+    losses: list = field(default_factory=list)  # of all batches of all epochs
+
+
+def start(config, folder, report=print):
+    """Train from the beginning in ``folder``, which must not hold a run yet; returns the metrics, one dict an epoch.
+
+    ``report`` is called with each line for the user. Raises ``RunError``, ``gbn.data.DataError``, ``LossNotFinite``
+    or ``Interrupted``; in the last two cases the checkpoint is the last good one.
+    """
+    folder = Path(folder)
+    if (folder / 'config.json').exists():
+        raise RunError(f"{folder} holds a run already; go on with it by --resume {folder}, or choose another --output.")
+    job = _Job(config, folder, report)
+    with job.folder_locked():
+        _write_json(folder / 'config.json', {**asdict(config), 'environment': _environment(job.net.ctx)})
+        return job.train()
+
+
+def resume(folder, ctx=None, report=print):
+    """Go on with the run in ``folder``, with its configuration (``ctx`` may replace its context); returns the metrics.
+
+    A finished run is left as it is. Raises what :func:`start` raises, and ``CheckpointError``.
+    """
+    folder = Path(folder)
+    config = _read_config(folder)
+    job = _Job(config if ctx is None else replace(config, ctx=ctx), folder, report)
+    with job.folder_locked():
+        path = folder / 'checkpoint' / 'latest.npz'
+        if path.exists():  # else it was killed before its first checkpoint, and begins anew
+            job.restore(path, config)
+        if job.state.epoch >= config.epochs:
+            job.write_reports()
+            report(f"The run in {folder} is finished: {config.epochs} of {config.epochs} epochs. Nothing to do.")
+            return job.state.history
+        report(f"Resuming {folder} at epoch {job.state.epoch}, batch {job.state.batch}.")
+        return job.train()
+
+
+def load_network(path, ctx=None):
+    """The network of a run's checkpoint, on ``ctx`` (None is ``mx.current_context()``).
+
+    ``path`` is the run's folder, or a checkpoint file. Raises ``CheckpointError``.
+    """
+    path = Path(path)
+    arrays, description = checkpoint.load(path / 'checkpoint' / 'latest.npz' if path.is_dir() else path)
+    net = _build(_config_from(description['config'], path), mx.current_context() if ctx is None else ctx)
+    checkpoint.restore_network(net, arrays)
+    return net
+
+
+class _Job:
+    """A run while it runs: its network, its data, its state, and how each is kept in the folder."""
+
+    def __init__(self, config, folder, report):
+        self.config, self.folder, self.report = config, folder, report
+        ctx = context_from_name(config.ctx)
+        images, labels = data.load(config.dataset, True, config.data_dir)
+        images, labels = images[:config.limit], labels[:config.limit]
+        test = data.load(config.dataset, False, config.data_dir)
+        if config.batch_norm and len(images) % config.batch_size == 1:
+            raise RunError(f"{len(images)} training images in batches of {config.batch_size} leave a last batch of one, which "
+                           "batch norm cannot train on (every output would be beta); choose another batch size or limit.")
+        self.training_batches = data.batches(images, labels, config.batch_size, shuffle=True, seed=config.seed, ctx=ctx)
+        self.evaluation = {'train_acc': data.batches(images, labels, EVALUATION_BATCH, ctx=ctx),
+                           'test_acc': data.batches(*test, EVALUATION_BATCH, ctx=ctx)}
+        mx.random.seed(config.seed)
+        self.net = _build(config, ctx)
+        self.state = State()
+        self.interrupted = False
+
+    def train(self):
+        """Train to the last epoch; returns the history."""
+        with self.interrupts_noted():
+            while self.state.epoch < self.config.epochs:
+                self.train_rest_of_epoch()
+                self.finish_epoch(self.evaluate())
+        return self.state.history
+
+    def train_rest_of_epoch(self):
+        """Train from the batch where the state is to the end of its epoch."""
+        state, total = self.state, len(self.training_batches)
+        done_before = len(state.losses) - state.batch
+        moving_loss = MovingLoss(state.losses[done_before:])
+        began, saved = time.perf_counter(), time.perf_counter()
+
+        def save():
+            nonlocal began, saved
+            moving_loss.finish()
+            state.losses[done_before:] = moving_loss.losses
+            state.seconds += time.perf_counter() - began
+            began = saved = time.perf_counter()
+            self.save()
+
+        with self.progress(total) as show:
+            for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
+                moving_loss.add(train_step(self.net, data_, label, self.config.lr))
+                state.batch += 1
+                if moving_loss.losses and not math.isfinite(moving_loss.losses[-1]):
+                    raise LossNotFinite(f"the loss is {moving_loss.losses[-1]} in epoch {state.epoch}, batch "
+                                        f"{len(moving_loss.losses) - 1}")
+                show(state.batch, moving_loss.value)
+                if self.interrupted or time.perf_counter() - saved >= self.config.checkpoint_seconds:
+                    save()
+                    self.stop_if_interrupted()
+            save()
+
+    def evaluate(self):
+        """The accuracies in test mode, and the seconds they took."""
+        began = time.perf_counter()
+        accuracies = {name: evaluate_accuracy(self.until_interrupted(batches), self.net)
+                      for name, batches in self.evaluation.items()}
+        return {**accuracies, 'eval_seconds': time.perf_counter() - began}
+
+    def finish_epoch(self, result):
+        """Note the metrics of the epoch, save, and tell the user."""
+        state = self.state
+        moving_loss = MovingLoss(state.losses[len(state.losses) - state.batch:])
+        record = {'epoch': state.epoch, 'loss': moving_loss.value, 'train_acc': result['train_acc'],
+                  'test_acc': result['test_acc'], 'train_seconds': round(state.seconds, 3),
+                  'eval_seconds': round(result['eval_seconds'], 3)}
+        state.history.append(record)
+        state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
+        self.save()
+        self.write_reports()
+        self.report(f"Epoch {record['epoch']}. Loss: {record['loss']:.4f}, Train_acc {record['train_acc']:.4f}, "
+                    f"Test_acc {record['test_acc']:.4f}")
+
+    def save(self):
+        """Write the checkpoint, unless the network is no longer finite: then the last good one stays."""
+        arrays = checkpoint.network_arrays(self.net)
+        state = self.state
+        for name, array in [*arrays.items(), ('the loss', np.asarray(state.losses))]:
+            if not np.isfinite(array).all():
+                raise LossNotFinite(f"{name} is not finite in epoch {state.epoch}, after batch {state.batch - 1}")
+        arrays['losses'] = np.asarray(state.losses, np.float64)
+        checkpoint.save(self.folder / 'checkpoint' / 'latest.npz', arrays, {
+            'config': asdict(self.config), 'epoch': state.epoch, 'batch': state.batch, 'seconds': state.seconds,
+            'history': state.history, 'optimizer': {'name': 'sgd', 'lr': self.config.lr},
+            'random_state': {'seed': self.config.seed, 'epoch': state.epoch}})
+
+    def restore(self, path, config):
+        """Take the state from the checkpoint ``path``, which must be of the configuration ``config``."""
+        arrays, description = checkpoint.load(path)
+        differing = [name for name, value in asdict(config).items()
+                     if name != 'ctx' and description['config'].get(name) != value]
+        if differing:
+            raise checkpoint.CheckpointError(
+                f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the files "
+                "that belong together.")
+        checkpoint.restore_network(self.net, arrays)
+        self.state = State(description['epoch'], description['batch'], description['seconds'], description['history'],
+                           arrays['losses'].tolist())
+
+    def write_reports(self):
+        """Write metrics.jsonl, curves.png and, if asked for, TensorBoard's files from the state."""
+        history, losses = self.state.history, self.state.losses
+        with written_whole(self.folder / 'metrics.jsonl', 'w') as file:
+            file.writelines(json.dumps(record) + '\n' for record in history)
+        plot_run(self.folder / 'curves.png', losses, len(self.training_batches), history,
+                 f"LeNet {'with' if self.config.batch_norm else 'without'} batch norm on {self.config.dataset}, batch "
+                 f"{self.config.batch_size}, learning rate {self.config.lr:g}, seed {self.config.seed}")
+        if self.config.tensorboard:
+            write_scalars(self.folder / 'tensorboard', losses, len(self.training_batches), history)
+
+    def stop_if_interrupted(self):
+        """Raise ``Interrupted`` after Ctrl-C."""
+        if self.interrupted:
+            raise Interrupted
+
+    def until_interrupted(self, batches):
+        """The same batches, with a look at Ctrl-C before each."""
+        for batch in batches:
+            self.stop_if_interrupted()
+            yield batch
+
+    @contextmanager
+    def interrupts_noted(self):
+        """Let Ctrl-C be noted and acted on between two batches, so that no update is saved half done."""
+        def note(signum, frame):
+            self.interrupted = True
+        try:
+            before = signal.signal(signal.SIGINT, note)
+        except ValueError:  # not the main thread, which alone gets signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def folder_locked(self):
+        """Hold the folder's lock, so that two processes never train in one folder; the kernel frees it after a kill."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(self.folder / '.lock', 'w', encoding='ascii') as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RunError(f"another process is training in {self.folder}; wait for it, or choose another "
+                                   "--output.") from None
+                for folder in (self.folder, self.folder / 'checkpoint'):
+                    remove_leftovers(folder)
+                yield
+        except OSError as error:
+            raise RunError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+
+    @contextmanager
+    def progress(self, total):
+        """Yield ``show(batch, loss)``: a progress bar on a terminal, a plain line every tenth of an epoch elsewhere."""
+        name = f"Epoch {self.state.epoch}"
+        if sys.stderr.isatty():
+            with tqdm(total=total, initial=self.state.batch, desc=name, unit='batch') as bar:
+                def show(batch, loss):
+                    bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                    bar.update(batch - bar.n)
+                yield show
+        else:
+            step = max(1, total // 10)
+
+            def show(batch, loss):
+                if batch % step == 0:
+                    print(f"{name}: batch {batch} of {total}, loss {loss:.4f}", file=sys.stderr)
+            yield show
+
+
+def _build(config, ctx):
+    return LeNet(ctx, weight_scale=config.weight_scale, batch_norm=config.batch_norm, momentum=config.momentum,
+                 impl=config.impl)
+
+
+def _read_config(folder):
+    path = folder / 'config.json'
+    try:
+        with open(path, encoding='utf-8') as file:
+            values = json.load(file)
+    except OSError as error:
+        raise RunError(f"{folder} holds no run to resume ({path}: {error.strerror}).") from error
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON ({error}).") from error
+    return _config_from(values, path)
+
+
+def _config_from(values, path):
+    known = {f.name for f in fields(Config)}
+    try:
+        missing = known - set(values)
+        unknown = set(values) - known - {'environment'}
+        if missing or unknown:
+            raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown {sorted(unknown)}).")
+        return Config(**{name: values[name] for name in known})
+    except TypeError as error:
+        raise RunError(f"{path} is not the configuration of a run ({error}).") from error
+
+
+def _write_json(path, value):
+    with written_whole(path, 'w') as file:
+        json.dump(value, file, indent=2)
+        file.write('\n')
+
+
+def _environment(ctx):
+    return {'python': sys.version.split()[0], 'mxnet': mx.__version__, 'numpy': np.__version__, 'ctx': str(ctx),
+            'threads': os.environ.get('OMP_NUM_THREADS')}

@@ -1,0 +1,140 @@
+"""Training and scoring a network: :func:`train_epoch` and :func:`evaluate_accuracy`.
+
+MXNet works asynchronously: an operator returns at once and the engine computes later. Reading a number waits for it,
+so the loops here read each number a few batches late, when it is there anyway. That also keeps the queue short, and
+with it the memory of the batches in it.
+"""
+from collections import deque
+from contextlib import contextmanager
+
+import numpy as np
+
+from ._mxnet import autograd, nd
+from .losses import softmax_cross_entropy
+from .optimizers import sgd
+
+BATCHES_IN_FLIGHT = 8
+
+
+class MovingLoss:
+    """The moving average of the loss, ``0.99 * old + 0.01 * new`` from the first batch's loss on, in double precision.
+
+    ``add`` takes a loss that the engine may still be computing; it is read ``BATCHES_IN_FLIGHT`` batches later, or by
+    ``finish``. Every loss that has been read goes to the list ``losses``.
+
+    >>> moving_loss = MovingLoss()
+    >>> for value in (2., 1.):
+    ...     moving_loss.add(nd.array([value]))
+    >>> moving_loss.finish()
+    1.99
+    """
+
+    def __init__(self, losses=()):
+        self.losses = []
+        self.value = float('nan')
+        self._waiting = deque()
+        for loss in losses:
+            self.read(loss)
+
+    def add(self, loss):
+        """Take the mean loss of one batch, an NDArray of one value."""
+        self._waiting.append(loss)
+        if len(self._waiting) > BATCHES_IN_FLIGHT:
+            self.read(self._waiting.popleft().asscalar())
+
+    def finish(self):
+        """Read the losses that are still in flight, and return the moving average."""
+        while self._waiting:
+            self.read(self._waiting.popleft().asscalar())
+        return self.value
+
+    def read(self, loss):
+        """Fold in the loss of one batch, a number."""
+        loss = float(loss)
+        self.value = 0.99 * self.value + 0.01 * loss if self.losses else loss
+        self.losses.append(loss)
+
+
+def train_step(net, data, label, lr):
+    """One step of SGD on one batch, in place; returns the batch's mean loss, ``(1,)``, without waiting for it.
+
+    ``data`` is ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers. The gradient is that of the *summed* loss, so
+    that a step is proportional to the size of the batch.
+    """
+    with autograd.record():
+        yhat_linear = net(data, is_training=True)                                         # (m, K)
+        loss = softmax_cross_entropy(yhat_linear, nd.one_hot(label, yhat_linear.shape[1]))  # (m,)
+    loss.backward()
+    sgd(net.params, lr)
+    return nd.mean(loss)
+
+
+def train_epoch(net, data_iterator, lr):
+    """Train for one pass over ``data_iterator`` with SGD; returns the moving average of the loss.
+
+    Parameters
+    ----------
+    net : a network as :class:`gluon_bn.LeNet` is: ``net(X, is_training=True)`` and ``net.params``, **changed in place**
+    data_iterator : batches ``(data, label)`` in the context of ``net``, for example ``gbn.data.batches(...)``
+    lr : float, learning rate on the summed loss of a batch
+
+    Raises
+    ------
+    ValueError : there is no batch.
+
+    Example
+    -------
+    >>> images, labels = data.load('mnist')
+    >>> net = LeNet()
+    >>> train_epoch(net, data.batches(images[:6400], labels[:6400], 64), lr=0.001) < 2
+    True
+    """
+    moving_loss = MovingLoss()
+    for data, label in data_iterator:
+        moving_loss.add(train_step(net, data, label, lr))
+    moving_loss.finish()
+    if not moving_loss.losses:
+        raise ValueError("data_iterator gave no batch: nothing to train on.")
+    return moving_loss.value
+
+
+def evaluate_accuracy(data_iterator, net, is_training=False):
+    """The share of examples whose largest score is at their label.
+
+    Parameters
+    ----------
+    data_iterator : batches ``(data, label)`` in the context of ``net``
+    net : ``net(X, is_training)`` returns scores ``(m, K)``; its stored statistics are **not changed**, bit for bit
+    is_training : bool
+        False scores as after training, with the stored statistics; True with each batch's own.
+
+    Raises
+    ------
+    ValueError : there is no batch.
+    """
+    correct, examples, in_flight = None, 0, deque()
+    with _stored_statistics_kept(net):
+        for data, label in data_iterator:
+            predictions = nd.argmax(net(data, is_training=is_training), axis=1)               # (m,)
+            hits = nd.sum(predictions == label.astype(predictions.dtype, copy=False))         # (1,)
+            correct = hits if correct is None else correct + hits
+            examples += data.shape[0]
+            in_flight.append(correct)
+            if len(in_flight) > BATCHES_IN_FLIGHT:
+                in_flight.popleft().wait_to_read()
+    if not examples:
+        raise ValueError("data_iterator gave no batch: there is no accuracy of nothing.")
+    return float(np.float64(correct.asscalar()) / examples)
+
+
+@contextmanager
+def _stored_statistics_kept(net):
+    """Put the network's stored statistics back as they were; the layer replaces the arrays, it never writes into them."""
+    dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
+    before = [dict(d) for d in dictionaries]
+    try:
+        yield
+    finally:
+        for dictionary, kept in zip(dictionaries, before):
+            dictionary.clear()
+            dictionary.update(kept)
