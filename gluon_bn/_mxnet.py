@@ -33,8 +33,8 @@ _NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "
 def check_python(version=sys.version_info):
     """Raise an ``ImportError`` of one sentence unless MXNet 1.9.1 can run on this version of Python."""
     if not (3, 8) <= tuple(version[:2]) < (3, 13):
-        raise ImportError(f"gluon_bn needs Python 3.8 to 3.12, and this is Python {version[0]}.{version[1]}: MXNet 1.9.1 "
-                          "works only with NumPy 1, which has no newer builds; use an older interpreter.")
+        raise ImportError(f"gluon_bn needs Python 3.8 to 3.12, and this is Python {version[0]}.{version[1]}: MXNet "
+                          "1.9.1 works only with NumPy 1, which has no newer builds; use an older interpreter.")
 
 
 class _NumPyWithBool(types.ModuleType):
@@ -54,8 +54,8 @@ def _supply_distutils():
             importlib.import_module("setuptools")  # puts its own distutils in place of the missing one
             importlib.import_module("distutils.version")
         except ImportError:
-            raise ImportError("MXNet needs distutils, which Python 3.12 no longer has, and setuptools, which brings it, "
-                              "is not installed: pip install setuptools") from None
+            raise ImportError("MXNet needs distutils, which Python 3.12 no longer has, and setuptools, which brings "
+                              "it, is not installed: pip install setuptools") from None
 
 
 def _load_nvidia_libraries():

@@ -56,7 +56,7 @@ def normalize_batch(X, gamma, beta, eps):
 
 def normalize_with(X, mean, var, gamma, beta, eps):
     """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
-    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)              # x_hat = (x - mu) / sqrt(sigma^2 + eps)
+    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
     return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
 
 

@@ -22,7 +22,7 @@ class CheckpointError(ValueError):
 
 def save(path, arrays, description):
     """Write ``arrays`` (dict name -> NumPy array) and ``description`` (anything JSON can hold) to ``path``, whole."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order='C') for name, array in arrays.items()}
     described = {'format': FORMAT_VERSION, 'description': description}
     described['sha256'] = _digest(arrays, described)
     with written_whole(path) as file:
@@ -36,7 +36,7 @@ def load(path):
     Raises ``CheckpointError`` for a file that is missing, truncated, altered or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, 'rb') as file, np.load(file, allow_pickle=False) as archive:
             described = json.loads(archive['description'].tobytes().decode())
             arrays = {name[len('array:'):]: archive[name] for name in archive.files if name.startswith('array:')}
         version, digest = described['format'], described.pop('sha256')
@@ -46,8 +46,8 @@ def load(path):
             NotImplementedError, RuntimeError) as error:
         raise CheckpointError(f"{path} is no checkpoint, or a truncated or altered one ({error}).") from error
     if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has format version {version}; this gluon_bn reads version {FORMAT_VERSION}: use the "
-                              "version of gluon_bn that wrote it.")
+        raise CheckpointError(f"{path} has format version {version}; this gluon_bn reads version {FORMAT_VERSION}: use "
+                              "the version of gluon_bn that wrote it.")
     if digest != _digest(arrays, described):
         raise CheckpointError(f"{path} is altered: its content does not have the SHA-256 that it was written with.")
     return arrays, described['description']
@@ -76,7 +76,8 @@ def restore_network(net, arrays):
     for group in _GROUPS[1:]:
         statistics = getattr(net, group)
         statistics.clear()
-        statistics.update({name: nd.array(array, ctx=net.ctx, dtype=array.dtype) for name, array in found[group].items()})
+        statistics.update({name: nd.array(array, ctx=net.ctx, dtype=array.dtype)
+                           for name, array in found[group].items()})
 
 
 _GROUPS = ('params', 'bn_ewv_means', 'bn_ewv_vars')

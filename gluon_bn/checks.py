@@ -36,8 +36,8 @@ def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
 def check_more_than_one_value(X):
     """Raise for a training batch with one value per feature: minus its own mean it is 0, so all outputs are beta."""
     if X.size == X.shape[1]:
-        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if X.ndim == 2 else 'channel'}: normalised by "
-                         "itself every output would be beta. Train with at least two examples a batch, or pass "
+        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if X.ndim == 2 else 'channel'}: normalised "
+                         "by itself every output would be beta. Train with at least two examples a batch, or pass "
                          "is_training=False to use the stored statistics.")
 
 
@@ -48,18 +48,18 @@ def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
             raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "
                             "start with an empty one, {}.")
     if bn_ewv_means is bn_ewv_vars:
-        raise ValueError("bn_ewv_means and bn_ewv_vars are the same dictionary; the variances would overwrite the means: "
-                         "pass two.")
+        raise ValueError("bn_ewv_means and bn_ewv_vars are the same dictionary; the variances would overwrite the "
+                         "means: pass two.")
     if (layer_name in bn_ewv_means) != (layer_name in bn_ewv_vars):
-        raise ValueError(f"only one of bn_ewv_means and bn_ewv_vars knows layer {layer_name!r}; pass the two dictionaries "
-                         "of the same network, or two empty ones.")
+        raise ValueError(f"only one of bn_ewv_means and bn_ewv_vars knows layer {layer_name!r}; pass the two "
+                         "dictionaries of the same network, or two empty ones.")
     if layer_name in bn_ewv_means:
         for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
             _check_stored(f"{name}[{layer_name!r}]", statistics[layer_name], X)
     elif not is_training:
         known = ', '.join(repr(key) for key in bn_ewv_means) or 'none'
-        raise ValueError(f"no stored statistics for layer {layer_name!r}; known layers: {known}. Train the layer first, "
-                         "load a checkpoint, or correct layer_name.")
+        raise ValueError(f"no stored statistics for layer {layer_name!r}; known layers: {known}. Train the layer "
+                         "first, load a checkpoint, or correct layer_name.")
 
 
 def _check_array(name, array):
@@ -88,11 +88,11 @@ def _check_stored(name, array, X):
         raise ValueError(f"{name} has shape {array.shape}; X {X.shape} needs ({X.shape[1]},): give each layer a "
                          "layer_name of its own.")
     if array.ctx != X.ctx:
-        raise ValueError(f"{name} is on {array.ctx} and X on {X.ctx}; expected one context: move the stored values with "
-                         ".as_in_context(...).")
+        raise ValueError(f"{name} is on {array.ctx} and X on {X.ctx}; expected one context: move the stored values "
+                         "with .as_in_context(...).")
     if array.dtype != dtype:
-        raise TypeError(f"{name} has type {_dtype_name(array)}; beside an X of {_dtype_name(X)} statistics are {dtype.__name__}: "
-                        f"convert them with .astype({dtype.__name__!r}).")
+        raise TypeError(f"{name} has type {_dtype_name(array)}; beside an X of {_dtype_name(X)} statistics are "
+                        f"{dtype.__name__}: convert them with .astype({dtype.__name__!r}).")
 
 
 def _dtype_name(array):

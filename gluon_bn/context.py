@@ -52,8 +52,8 @@ def why_no_gpu(i=0):
     if answer['num_gpus'] <= i:
         return f"MXNet finds {answer['num_gpus']} GPUs."
     if answer.get('failed'):
-        return (f"MXNet finds it, but a kernel on it fails ({answer['failed']}); MXNet's published builds have code for "
-                "compute capability 5.0 to 8.9 only (Maxwell to Ada; not Hopper, not Blackwell).")
+        return (f"MXNet finds it, but a kernel on it fails ({answer['failed']}); MXNet's published builds have code "
+                "for compute capability 5.0 to 8.9 only (Maxwell to Ada; not Hopper, not Blackwell).")
     if answer.get('result') != [[19.0, 22.0], [43.0, 50.0]]:
         return f"a product of two 2×2 matrices on it is wrong: {answer.get('result')}."
     return None
@@ -89,6 +89,7 @@ def _say_once(message):
     print(message, file=sys.stderr)
 
 
+@functools.lru_cache(maxsize=None)
 def _ask_subprocess(i):
     """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within ``PROBE_SECONDS``."""
     with tempfile.TemporaryFile('w+') as out:
@@ -100,10 +101,14 @@ def _ask_subprocess(i):
         try:
             status = probe.wait(PROBE_SECONDS)
         except subprocess.TimeoutExpired:
-            probe.kill()  # and no waiting: a process that hangs inside a driver cannot even be killed
+            probe.kill()
+            try:
+                probe.wait(5)
+            except subprocess.TimeoutExpired:
+                probe.returncode = -9  # it hangs inside the driver and cannot even be killed: leave it behind
             return {'error': f"a kernel on it did not end within {PROBE_SECONDS:g} s; the driver hangs."}
         out.seek(0)
         for line in out.read().splitlines():
             if line.startswith('{'):
                 return json.loads(line)
-    return {'error': f"the process that tried it ended with status {status} and without an answer; the driver is broken."}
+    return {'error': f"the process that tried it ended with status {status} and no answer; the driver is broken."}

@@ -146,8 +146,9 @@ class _Job:
         images, labels = images[:config.limit], labels[:config.limit]
         test = data.load(config.dataset, False, config.data_dir)
         if config.batch_norm and len(images) % config.batch_size == 1:
-            raise RunError(f"{len(images)} training images in batches of {config.batch_size} leave a last batch of one, which "
-                           "batch norm cannot train on (every output would be beta); choose another batch size or limit.")
+            raise RunError(f"{len(images)} training images in batches of {config.batch_size} leave a last batch of "
+                           "one, which batch norm cannot train on (every output would be beta); choose another batch size "
+                           "or limit.")
         self.training_batches = data.batches(images, labels, config.batch_size, shuffle=True, seed=config.seed, ctx=ctx)
         self.evaluation = {'train_acc': data.batches(images, labels, EVALUATION_BATCH, ctx=ctx),
                            'test_acc': data.batches(*test, EVALUATION_BATCH, ctx=ctx)}
@@ -233,8 +234,8 @@ class _Job:
                      if name != 'ctx' and description['config'].get(name) != value]
         if differing:
             raise checkpoint.CheckpointError(
-                f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the files "
-                "that belong together.")
+                f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the "
+                "files that belong together.")
         checkpoint.restore_network(self.net, arrays)
         self.state = State(description['epoch'], description['batch'], description['seconds'], description['history'],
                            arrays['losses'].tolist())
@@ -335,7 +336,8 @@ def _config_from(values, path):
         missing = known - set(values)
         unknown = set(values) - known - {'environment'}
         if missing or unknown:
-            raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown {sorted(unknown)}).")
+            raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown "
+                           f"{sorted(unknown)}).")
         return Config(**{name: values[name] for name in known})
     except TypeError as error:
         raise RunError(f"{path} is not the configuration of a run ({error}).") from error

@@ -40,16 +40,18 @@ def main(argv=None):
     except run.LossNotFinite as error:
         return complain(f"{error}; a smaller --lr may help. The last good checkpoint is in {folder}.", 3)
     except (run.Interrupted, KeyboardInterrupt):
-        return complain(f"interrupted; go on with: --resume {folder}", 130)
+        begun = folder and (Path(folder) / 'config.json').exists()
+        return complain(f"interrupted; go on with: --resume {folder}" if begun else "interrupted before it began", 130)
 
 
 def parser():
-    """The command line. Options that are not given stay out, so that the defaults stand in one place, ``run.Config``."""
+    """The command line. Options that are not given stay out: the defaults stand in one place, ``run.Config``."""
     default = run.Config()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                 argument_default=argparse.SUPPRESS)
     p.add_argument('--ctx', metavar='auto|cpu|cpu:N|gpu|gpu:N', help=f"device (default: {default.ctx})")
-    p.add_argument('--epochs', type=int, metavar='N', help=f"passes over the training images (default: {default.epochs})")
+    p.add_argument('--epochs', type=int, metavar='N',
+                   help=f"passes over the training images (default: {default.epochs})")
     p.add_argument('--batch-size', type=int, metavar='N', help=f"images in a batch (default: {default.batch_size})")
     p.add_argument('--lr', type=float, help=f"learning rate on a batch's summed loss (default: {default.lr})")
     p.add_argument('--weight-scale', type=float,

@@ -55,8 +55,8 @@ def download(urls, path, checksum, context=None):
                 failures.append(f"{url}: {failure}")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from error
-    raise DataError(f"{path.name} could not be downloaded ({'; '.join(failures)}); get the four files yourself and pass "
-                    "their folder as data_dir.")
+    raise DataError(f"{path.name} could not be downloaded ({'; '.join(failures)}); get the four files yourself and "
+                    "pass their folder as data_dir.")
 
 
 def _fetch(url, file, part, checksum, context):
@@ -94,7 +94,7 @@ def _append(url, file, context):
     with response:
         if have and response.status != 206:  # the server sends everything from the start
             file.truncate(0)
-            have = 0
+            have = file.seek(0)
         length = int(response.headers.get('Content-Length') or 0)
         with tqdm(total=have + length or None, initial=have, unit='B', unit_scale=True, disable=None,
                   desc=urlsplit(url).path.rsplit('/', 1)[-1]) as bar:

@@ -31,7 +31,8 @@ def read_labels(path, num_classes=10, checksum=None):
     """The labels in an IDX file, gzipped or not, as int32 ``(n,)``; ``DataError`` if anything is wrong with it."""
     values, _ = _read(path, 2049, checksum)
     if values.max() >= num_classes:
-        raise DataError(f"{path} has the label {values.max()} at index {values.argmax()}; expected 0 to {num_classes - 1}.")
+        raise DataError(f"{path} has the label {values.max()} at index {values.argmax()}; expected 0 to "
+                        f"{num_classes - 1}.")
     return values.astype(np.int32)
 
 
@@ -57,7 +58,8 @@ def _read(path, magic, checksum):
     if 0 in sizes:
         raise DataError(f"{path} is empty: its header says {'x'.join(map(str, sizes))}.")
     if checksum is not None and sha256(data).hexdigest() != checksum:
-        raise DataError(f"{path} is altered: the SHA-256 of its decompressed bytes is not {checksum}; get the file again.")
+        raise DataError(f"{path} is altered: the SHA-256 of its decompressed bytes is not {checksum}; get the file "
+                        "again.")
     return np.frombuffer(data, np.uint8, offset=header), sizes
 
 

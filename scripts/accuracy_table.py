@@ -1,0 +1,44 @@
+"""Train with the defaults for several seeds, and one seed for ten epochs; print the table of accuracies in the README."""
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+
+SCRIPT = Path(__file__).resolve().parent / 'train_mnist.py'
+
+
+def train(folder, *arguments):
+    """The metrics of the run in ``folder``, which is made, gone on with, or read if it is finished."""
+    begun = (folder / 'config.json').exists()
+    command = ['--resume', folder] if begun else ['--output', folder, *arguments]
+    subprocess.run([sys.executable, SCRIPT, *map(str, command)], check=True, stdout=subprocess.DEVNULL)
+    with open(folder / 'metrics.jsonl', encoding='utf-8') as file:
+        return [json.loads(line) for line in file]
+
+
+def main():
+    """Print the table in Markdown."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument('--seeds', type=int, default=5, help='one epoch for each of seeds 0 to N-1 (default: 5)')
+    options.add_argument('--epochs', type=int, default=10, help='epochs of the long run with seed 0 (default: 10)')
+    options.add_argument('--limit', type=int, help='use the first N training images (default: all)')
+    options.add_argument('--folder', type=Path, default=Path('runs/accuracy'), help='of the runs (default: runs/accuracy)')
+    arguments = options.parse_args()
+    limit = [] if arguments.limit is None else ['--limit', arguments.limit]
+    print("| run | loss | train accuracy | test accuracy |\n|---|---|---|---|")
+    accuracies = []
+    for seed in range(arguments.seeds):
+        record = train(arguments.folder / f'seed{seed}', '--seed', seed, *limit)[-1]
+        accuracies.append(record['test_acc'])
+        print(f"| 1 epoch, seed {seed} | {record['loss']:.4f} | {record['train_acc']:.4f} | {record['test_acc']:.4f} |",
+              flush=True)
+    print(f"| 1 epoch, mean of {len(accuracies)} seeds (lowest {min(accuracies):.4f}) | | | {mean(accuracies):.4f} |")
+    record = train(arguments.folder / 'long', '--epochs', arguments.epochs, *limit)[-1]
+    print(f"| {arguments.epochs} epochs, seed 0 | {record['loss']:.4f} | {record['train_acc']:.4f} | "
+          f"{record['test_acc']:.4f} |")
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,48 @@
+"""Time the main job against the notebook's own formulation: whole processes, same machine, same threads, one epoch.
+
+Both read MNIST, train one epoch with the defaults, and score all training and test images. They run in turn.
+"""
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_bn.machine import describe_machine  # noqa: E402
+
+SCRIPTS = Path(__file__).resolve().parent
+
+
+def timed(*command):
+    """Run a script; returns the seconds it took and its line of results."""
+    began = time.perf_counter()
+    result = subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True)
+    return time.perf_counter() - began, next(line for line in result.stdout.splitlines() if line.startswith('Epoch 0.'))
+
+
+def main():
+    """Print both times and their ratio."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument('--repeats', type=int, default=1, help='how often each runs (default: 1)')
+    options.add_argument('--limit', type=int, help='use the first N training images (default: all)')
+    arguments = options.parse_args()
+    limit = [] if arguments.limit is None else ['--limit', arguments.limit]
+    print(describe_machine())
+    ours, notebook = [], []
+    for _ in range(arguments.repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, times, command in (
+                    ('gluon_bn', ours, [SCRIPTS / 'train_mnist.py', '--ctx', 'cpu', '--output', f'{folder}/run', *limit]),
+                    ('notebook', notebook, [SCRIPTS / 'notebook_formulation.py', *limit])):
+                seconds, line = timed(*command)
+                times.append(seconds)
+                print(f"{name}: {seconds:6.1f} s   {line}", flush=True)
+    print(f"gluon_bn / notebook: {median(ours) / median(notebook):.3f}")
+
+
+if __name__ == '__main__':
+    main()

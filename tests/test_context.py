@@ -1,0 +1,113 @@
+"""try_gpu against builds of MXNet that lack GPU support, and against GPUs that fail, hang, crash or compute nonsense.
+
+The subprocess that tries the GPU is real; what it imports as MXNet is a stand-in that behaves like the broken one.
+"""
+import time
+
+import pytest
+
+import gluon_bn as gbn
+from gluon_bn import context
+from gluon_bn._mxnet import mx
+
+STAND_IN = """
+import sys, types
+import numpy as np
+
+class _Array:
+    def __init__(self, value): self.value = np.asarray(value)
+    def asnumpy(self): return self.value
+
+def _array(value, ctx=None):
+    {on_array}
+    return _Array(value)
+
+def _dot(a, b):
+    {on_dot}
+
+nd = types.ModuleType('mxnet.nd'); nd.array = _array; nd.dot = _dot
+autograd = types.ModuleType('mxnet.autograd')
+context = types.SimpleNamespace(num_gpus=lambda: {num_gpus})
+gpu = lambda i: ('gpu', i)
+for name in ('numpy.multiarray', 'ndarray.numpy._op', 'symbol.numpy._symbol', 'test_utils', 'numpy', 'ndarray',
+             'ndarray.numpy', 'symbol', 'symbol.numpy'):
+    sys.modules['mxnet.' + name] = types.ModuleType('mxnet.' + name)
+class MXNetError(Exception): pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def fresh_answers():
+    """No answer is kept from test to test."""
+    def forget():
+        for cached in (context.why_no_gpu, context._ask_subprocess, context._say_once):
+            cached.cache_clear()
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def gpu_build(monkeypatch, tmp_path):
+    """A function that puts a stand-in for a GPU build in place, for the subprocess alone."""
+    def put(num_gpus=1, on_array='pass', on_dot='return _Array(a.value @ b.value)', seconds=60):
+        package = tmp_path / 'mxnet'
+        package.mkdir()
+        (package / '__init__.py').write_text(STAND_IN.format(num_gpus=num_gpus, on_array=on_array, on_dot=on_dot))
+        # the probe imports gluon_bn.gpu_probe alone; the rest of the package would need a whole MXNet
+        monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+        monkeypatch.setattr(context, '_built_with_cuda', lambda: True)
+        monkeypatch.setattr(context, 'PROBE_SECONDS', seconds)
+    return put
+
+
+def test_without_gpu_support_the_cpu_is_used_and_the_reason_said_once(monkeypatch, capfd):
+    monkeypatch.setattr(context, '_built_with_cuda', lambda: False)
+    assert gbn.try_gpu() == mx.cpu()
+    assert gbn.try_gpu() == mx.cpu()
+    assert gbn.try_all_gpus() == [mx.cpu()]
+    said = capfd.readouterr().err
+    assert said.count('no GPU support') == 1
+    assert said.count('\n') == 1
+
+
+def test_a_gpu_that_computes_is_used(gpu_build, capfd):
+    gpu_build(num_gpus=2)
+    assert gbn.try_gpu() == mx.gpu(0)
+    assert gbn.try_gpu(1) == mx.gpu(1)
+    assert gbn.try_all_gpus() == [mx.gpu(0), mx.gpu(1)]
+    assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize(('behaviour', 'reason'), [
+    ({'num_gpus': 0}, 'MXNet finds 0 GPUs'),
+    ({'on_dot': "raise MXNetError('CUDA: Check failed: e == cudaSuccess: no kernel image is available')"},
+     'kernel on it fails (CUDA: Check failed: e == cudaSuccess: no kernel image is available)'),
+    ({'on_dot': 'return _Array(np.zeros((2, 2)))'}, 'is wrong: [[0.0, 0.0], [0.0, 0.0]]'),
+    ({'on_array': 'import os; os.abort()'}, 'ended with status -6 and no answer'),
+    ({'on_dot': 'import time; time.sleep(600)', 'seconds': 3}, 'did not end within 3 s'),
+], ids=['none found', 'kernel fails', 'wrong numbers', 'crash', 'hang'])
+def test_a_gpu_that_does_not_work_is_not_used(gpu_build, capfd, behaviour, reason):
+    gpu_build(**behaviour)
+    began = time.monotonic()
+    assert gbn.try_gpu() == mx.cpu()
+    assert time.monotonic() - began < 60
+    said = capfd.readouterr().err
+    assert reason in said
+    assert said.startswith('gluon_bn: not using gpu(0): ')
+    assert 'Going on with cpu(0).' in said
+    assert said.count('\n') == 1
+    assert gbn.try_all_gpus() == [mx.cpu()]
+
+
+def test_contexts_by_name(monkeypatch):
+    monkeypatch.setattr(context, '_built_with_cuda', lambda: False)
+    assert context.context_from_name('cpu') == mx.cpu(0)
+    assert context.context_from_name('cpu:1') == mx.cpu(1)
+    assert context.context_from_name('auto') == mx.cpu(0)
+    for name in ('gpu', 'gpu:1'):
+        with pytest.raises(ValueError, match=f"context '{name}' cannot be used: this build of MXNet has no GPU support"):
+            context.context_from_name(name)
+    for name in ('tpu', 'cpu:', 'cpu:x', 'gpu0', ''):
+        with pytest.raises(ValueError, match='expected auto, cpu, cpu:N, gpu or gpu:N'):
+            context.context_from_name(name)

@@ -1,0 +1,204 @@
+"""The data sets and their batches, with the real files and with files broken in every way seen in the wild."""
+import gzip
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_bn import data
+from gluon_bn._mxnet import mx
+from gluon_bn.data import datasets
+
+EMBEDDED = Path(data.__file__).parent / 'mnist'
+TEST_IMAGES, TEST_LABELS = 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'
+
+
+def idx(array, sizes=None, magic=None):
+    """An IDX file as bytes."""
+    array = np.asarray(array, np.uint8)
+    sizes = array.shape if sizes is None else sizes
+    return struct.pack(f'>{1 + len(sizes)}I', 2048 + len(sizes) if magic is None else magic, *sizes) + array.tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """A folder with five right test images and labels, not gzipped."""
+    (tmp_path / TEST_IMAGES).write_bytes(idx(rng.integers(0, 256, (5, 28, 28))))
+    (tmp_path / TEST_LABELS).write_bytes(idx([3, 1, 4, 1, 5]))
+    return tmp_path
+
+
+# ---- loading ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(('train', 'n', 'first'), [(True, 60000, [5, 0, 4, 1, 9]), (False, 10000, [7, 2, 1, 0, 4])])
+def test_mnist_comes_with_the_package(train, n, first):
+    images, labels = data.load('mnist', train)
+    assert (images.shape, images.dtype) == ((n, 1, 28, 28), np.uint8)
+    assert (labels.shape, labels.dtype) == ((n,), np.int32)
+    assert labels[:5].tolist() == first
+    assert sorted(set(labels.tolist())) == list(range(10))
+    assert 0.12 < images.mean() / 255 < 0.14  # the mean of MNIST's pixels is 0.13
+
+
+def test_embedded_files_are_the_original_ones():
+    sizes = {path.name: path.stat().st_size for path in EMBEDDED.glob('*.gz')}
+    assert sizes == {'train-images-idx3-ubyte.gz': 9912422, 'train-labels-idx1-ubyte.gz': 28881,
+                     't10k-images-idx3-ubyte.gz': 1648877, 't10k-labels-idx1-ubyte.gz': 4542}
+
+
+@pytest.mark.parametrize('gzipped', [False, True])
+def test_a_folder_of_the_same_format(folder, gzipped):
+    if gzipped:
+        for path in list(folder.iterdir()):
+            path.with_name(path.name + '.gz').write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+    images, labels = data.load('mnist', False, folder)
+    assert images.shape == (5, 1, 28, 28)
+    assert labels.tolist() == [3, 1, 4, 1, 5]
+
+
+def test_fashion_mnist_from_a_folder_from_debian_and_from_the_cache(folder, monkeypatch, tmp_path):
+    assert len(data.load('fashion-mnist', False, folder)[0]) == 5
+    monkeypatch.setattr(datasets, '_FASHION_DEBIAN', folder)
+    with pytest.raises(data.DataError, match='is altered'):  # the five images are not Fashion-MNIST
+        data.load('fashion-mnist', False)
+    monkeypatch.setattr(datasets, '_FASHION_DEBIAN', tmp_path / 'nowhere')
+    monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'cache'))
+    asked = []
+    monkeypatch.setattr(datasets, 'download', lambda urls, path, checksum: (
+        asked.extend(urls), path.parent.mkdir(parents=True, exist_ok=True),
+        shutil.copy(EMBEDDED / path.name, path)))
+    with pytest.raises(data.DataError, match='is altered'):  # MNIST in the place of Fashion-MNIST
+        data.load('fashion-mnist', False)
+    assert all(url.startswith('https://') and url.endswith(('images-idx3-ubyte.gz', 'labels-idx1-ubyte.gz')) for url in asked)
+    assert len(asked) >= 2
+
+
+def test_an_unknown_data_set_lists_the_known_ones():
+    with pytest.raises(ValueError, match="no data set 'imagenet'; expected one of mnist, fashion-mnist"):
+        data.load('imagenet')
+
+
+IMAGES = np.zeros((5, 28, 28))
+
+
+@pytest.mark.parametrize(('file', 'content', 'message'), [
+    (TEST_IMAGES, b'<!DOCTYPE html><html>404</html>', 'is a web page'),
+    (TEST_IMAGES, b'\n <html>', 'is a web page'),
+    (TEST_IMAGES, idx(IMAGES, magic=1234), 'is no IDX file .magic number 1234.; expected images'),
+    (TEST_IMAGES, idx([3, 1, 4, 1, 5]), 'is an IDX file of labels; expected images'),
+    (TEST_LABELS, idx(IMAGES), 'is an IDX file of images; expected labels'),
+    (TEST_IMAGES, b'', 'has only 0 bytes'),
+    (TEST_IMAGES, idx(IMAGES)[:10], 'ends inside its header'),
+    (TEST_IMAGES, idx(IMAGES)[:-1], r'3,935 bytes where its header \(5x28x28\) calls for 3,936: it is truncated'),
+    (TEST_IMAGES, idx(IMAGES) + b'x', 'it is too long'),
+    (TEST_IMAGES, idx(IMAGES, sizes=(2**32 - 1, 2**32 - 1, 2**32 - 1)), 'it is truncated'),
+    (TEST_IMAGES, idx(np.zeros((5, 32, 32))), 'images of 32x32 pixels; expected 28x28'),
+    (TEST_IMAGES, idx(np.zeros((0, 28, 28))), 'is empty'),
+    (TEST_LABELS, idx([]), 'is empty'),
+    (TEST_LABELS, idx([3, 1, 10, 1, 5]), 'label 10 at index 2; expected 0 to 9'),
+    (TEST_LABELS, idx([3, 1, 4]), '3 labels and .*5 images'),
+    (TEST_IMAGES + '.gz', gzip.compress(idx(IMAGES))[:-20], 'damaged or truncated gzip'),
+    (TEST_IMAGES + '.gz', b'\x1f\x8b' + b'nonsense' * 9, 'damaged or truncated gzip'),
+    (TEST_IMAGES + '.gz', gzip.compress(b'<html>'), 'is a web page'),
+], ids=lambda value: value if isinstance(value, str) else '')
+def test_wrong_files_are_named_with_what_is_wrong(folder, file, content, message):
+    (folder / file).write_bytes(content)
+    with pytest.raises(data.DataError, match=message) as error:
+        data.load('mnist', False, folder)
+    assert str(folder / file) in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_missing_folders_and_files_are_named(folder):
+    with pytest.raises(data.DataError, match='nowhere is not a folder'):
+        data.load('mnist', False, folder / 'nowhere')
+    (folder / TEST_LABELS).unlink()
+    with pytest.raises(data.DataError, match=f'has neither {TEST_LABELS} nor {TEST_LABELS}.gz'):
+        data.load('mnist', False, folder)
+
+
+def test_an_altered_embedded_file_is_noticed(folder, monkeypatch):
+    monkeypatch.setitem(datasets._MNIST_SHA256, TEST_LABELS, '0' * 64)
+    with pytest.raises(data.DataError, match=f'{TEST_LABELS}.gz is altered'):
+        data.load('mnist', False)
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+def numbered(n):
+    """Images whose pixels are their number, and labels likewise."""
+    return np.broadcast_to(np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1), (n, 1, 2, 2)), np.arange(n)
+
+
+def order(batches):
+    return [int(value) for _, label in batches for value in label.asnumpy()]
+
+
+def test_batches_are_float32_from_0_to_1_on_their_context(ctx):
+    images = np.array([[[[0, 51], [102, 255]]]], np.uint8)
+    (X, label), = data.batches(images, np.array([7], np.int32), 4, ctx=ctx)
+    assert X.dtype == label.dtype == np.float32
+    assert X.ctx == label.ctx == ctx
+    np.testing.assert_allclose(X.asnumpy(), [[[[0, 0.2], [0.4, 1]]]], rtol=1e-6)
+    assert label.asnumpy().tolist() == [7]
+
+
+@given(st.integers(1, 60), st.integers(1, 25), st.booleans(), st.integers(0, 2**31 - 1))
+def test_each_pass_gives_every_example_once_and_keeps_the_smaller_last_batch(n, size, shuffle, data_seed):
+    batches = data.batches(*numbered(n), size, shuffle=shuffle, seed=data_seed)
+    sizes = [X.shape[0] for X, _ in batches]
+    assert len(sizes) == len(batches) == -(-n // size)
+    assert sizes[:-1] == [size] * (len(sizes) - 1)
+    assert sum(sizes) == n
+    found = order(batches)
+    assert sorted(found) == list(range(n))
+    assert shuffle or found == list(range(n))
+
+
+def test_data_and_labels_stay_together_when_shuffled():
+    for X, label in data.batches(*numbered(50), 7, shuffle=True, seed=3):
+        np.testing.assert_allclose(X.asnumpy()[:, 0, 0, 0] * 255, label.asnumpy(), atol=1e-4)
+
+
+def test_a_seed_gives_the_same_orders_and_each_pass_another():
+    first, second = (data.batches(*numbered(50), 7, shuffle=True, seed=3) for _ in range(2))
+    passes = [order(first), order(first)]
+    assert passes == [order(second), order(second)]
+    assert passes[0] != passes[1]
+    assert order(data.batches(*numbered(50), 7, shuffle=True, seed=4)) != passes[0]
+
+
+def test_without_a_seed_numpys_global_generator_decides():
+    orders = []
+    for _ in range(2):
+        np.random.seed(5)
+        orders.append(order(data.batches(*numbered(50), 7, shuffle=True)))
+    assert orders[0] == orders[1]
+
+
+def test_a_pass_can_be_gone_on_with_from_any_batch():
+    batches = data.batches(*numbered(50), 7, shuffle=True, seed=3)
+    whole = [order(batches), order(batches)]
+    assert order(batches.from_batch(1, 3)) == whole[1][21:]
+
+
+def test_batches_refuse_what_does_not_fit():
+    images, labels = numbered(5)
+    with pytest.raises(ValueError, match='5 images and 4 labels'):
+        data.batches(images, labels[:4], 2)
+    for size in (0, -1, 2.5, '2'):
+        with pytest.raises(ValueError, match='batch_size is'):
+            data.batches(images, labels, size)
+    with pytest.raises(TypeError, match='images are float64; expected uint8'):
+        data.batches(images / 255, labels, 2)
+
+
+def test_the_default_context_is_the_current_one():
+    with mx.cpu(1):
+        (X, _), = data.batches(*numbered(3), 3)
+    assert X.ctx == mx.cpu(1)

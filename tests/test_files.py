@@ -1,0 +1,32 @@
+import os
+
+import pytest
+
+from gluon_bn.files import remove_leftovers, written_whole
+
+
+def test_the_name_appears_with_the_whole_content(tmp_path):
+    path = tmp_path / 'new' / 'file'
+    with written_whole(path, 'w') as file:
+        file.write('héllo')
+        file.flush()
+        assert not path.exists()
+    assert path.read_text(encoding='utf-8') == 'héllo'
+    assert os.listdir(path.parent) == ['file']
+
+
+def test_an_exception_leaves_the_old_content_and_nothing_else(tmp_path):
+    path = tmp_path / 'file'
+    path.write_bytes(b'old')
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:
+        file.write(b'half of the n')
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['file']
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    (tmp_path / '.latest.npz.123.tmp').write_bytes(b'half')
+    (tmp_path / 'mine.tmp').write_bytes(b'kept')
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ['mine.tmp']
