@@ -34,7 +34,8 @@ EXTRAS = {
     "tensorboard": ["tensorboardX"],
     "notebooks": ["jupytext", "nbclient", "nbformat", "ipykernel"],
 }
-EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", "tensorboard", *EXTRAS["tensorboard"], *EXTRAS["notebooks"]]
+EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", "tensorboard",
+                  *EXTRAS["tensorboard"], *EXTRAS["notebooks"]]
 
 setup(
     name="gluon_bn",

@@ -16,11 +16,12 @@ The package reads in this order, each module about one idea:
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
 ``tensorboard``      the scalars of a run for TensorBoard
+``config``           what a run computes
 ``run``              the main job in a folder, resumable
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``extras`` and ``gpu_probe`` are small helpers.
+``progress``, ``machine``, ``extras`` and ``gpu_probe`` are small helpers.
 
 >>> import gluon_bn as gbn
 """

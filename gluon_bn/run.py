@@ -8,66 +8,26 @@ computes what it would have computed, bit for bit.
 import fcntl
 import json
 import math
-import os
 import signal
-import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from . import checkpoint, data
 from ._mxnet import mx
+from .config import RunError, config_from, read_config, write_config
 from .context import context_from_name
 from .files import remove_leftovers, written_whole
 from .lenet import LeNet
 from .plots import plot_run
+from .progress import progress
 from .tensorboard import write_scalars
 from .training import MovingLoss, evaluate_accuracy, train_step
 
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a run computes. The defaults are those of the main job."""
-
-    dataset: str = 'mnist'
-    data_dir: Optional[str] = None
-    ctx: str = 'auto'
-    epochs: int = 1
-    batch_size: int = 64
-    lr: float = 0.001
-    weight_scale: float = 0.01
-    momentum: float = 0.9
-    batch_norm: bool = True
-    impl: str = 'auto'
-    seed: int = 0
-    limit: Optional[int] = None
-    tensorboard: bool = False
-    checkpoint_seconds: float = 10
-
-    def __post_init__(self):
-        for name, expected, right in (
-                ('dataset', f"one of {', '.join(data.DATASETS)}", self.dataset in data.DATASETS),
-                ('epochs', 'at least 1', self.epochs >= 1),
-                ('batch_size', 'at least 1', self.batch_size >= 1),
-                ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
-                ('weight_scale', 'a finite number above 0', 0 < self.weight_scale < math.inf),
-                ('momentum', 'from 0 to 1', 0 <= self.momentum <= 1),
-                ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
-                ('limit', 'at least 1', self.limit is None or self.limit >= 1),
-                ('checkpoint_seconds', 'at least 0', self.checkpoint_seconds >= 0)):
-            if not right:
-                raise RunError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
-
-
-class RunError(ValueError):
-    """A run that cannot be started or resumed as asked; one sentence says why."""
 
 
 class LossNotFinite(ArithmeticError):
@@ -100,7 +60,7 @@ def start(config, folder, report=print):
         raise RunError(f"{folder} holds a run already; go on with it by --resume {folder}, or choose another --output.")
     job = _Job(config, folder, report)
     with job.folder_locked():
-        _write_json(folder / 'config.json', {**asdict(config), 'environment': _environment(job.net.ctx)})
+        write_config(folder / 'config.json', config, job.net.ctx)
         return job.train()
 
 
@@ -110,7 +70,7 @@ def resume(folder, ctx=None, report=print):
     A finished run is left as it is. Raises what :func:`start` raises, and ``CheckpointError``.
     """
     folder = Path(folder)
-    config = _read_config(folder)
+    config = read_config(folder)
     job = _Job(config if ctx is None else replace(config, ctx=ctx), folder, report)
     with job.folder_locked():
         path = folder / 'checkpoint' / 'latest.npz'
@@ -131,7 +91,7 @@ def load_network(path, ctx=None):
     """
     path = Path(path)
     arrays, description = checkpoint.load(path / 'checkpoint' / 'latest.npz' if path.is_dir() else path)
-    net = _build(_config_from(description['config'], path), mx.current_context() if ctx is None else ctx)
+    net = _build(config_from(description['config'], path), mx.current_context() if ctx is None else ctx)
     checkpoint.restore_network(net, arrays)
     return net
 
@@ -147,8 +107,8 @@ class _Job:
         test = data.load(config.dataset, False, config.data_dir)
         if config.batch_norm and len(images) % config.batch_size == 1:
             raise RunError(f"{len(images)} training images in batches of {config.batch_size} leave a last batch of "
-                           "one, which batch norm cannot train on (every output would be beta); choose another batch size "
-                           "or limit.")
+                           "one, which batch norm cannot train on (every output would be beta); choose another batch "
+                           "size or limit.")
         self.training_batches = data.batches(images, labels, config.batch_size, shuffle=True, seed=config.seed, ctx=ctx)
         self.evaluation = {'train_acc': data.batches(images, labels, EVALUATION_BATCH, ctx=ctx),
                            'test_acc': data.batches(*test, EVALUATION_BATCH, ctx=ctx)}
@@ -180,7 +140,7 @@ class _Job:
             began = saved = time.perf_counter()
             self.save()
 
-        with self.progress(total) as show:
+        with progress(f"Epoch {state.epoch}", state.batch, total) as show:
             for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
                 moving_loss.add(train_step(self.net, data_, label, self.config.lr))
                 state.batch += 1
@@ -294,61 +254,7 @@ class _Job:
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
 
-    @contextmanager
-    def progress(self, total):
-        """Yield ``show(batch, loss)``: a progress bar on a terminal, a plain line every tenth of an epoch elsewhere."""
-        name = f"Epoch {self.state.epoch}"
-        if sys.stderr.isatty():
-            with tqdm(total=total, initial=self.state.batch, desc=name, unit='batch') as bar:
-                def show(batch, loss):
-                    bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-                    bar.update(batch - bar.n)
-                yield show
-        else:
-            step = max(1, total // 10)
-
-            def show(batch, loss):
-                if batch % step == 0:
-                    print(f"{name}: batch {batch} of {total}, loss {loss:.4f}", file=sys.stderr)
-            yield show
-
 
 def _build(config, ctx):
     return LeNet(ctx, weight_scale=config.weight_scale, batch_norm=config.batch_norm, momentum=config.momentum,
                  impl=config.impl)
-
-
-def _read_config(folder):
-    path = folder / 'config.json'
-    try:
-        with open(path, encoding='utf-8') as file:
-            values = json.load(file)
-    except OSError as error:
-        raise RunError(f"{folder} holds no run to resume ({path}: {error.strerror}).") from error
-    except ValueError as error:
-        raise RunError(f"{path} is not valid JSON ({error}).") from error
-    return _config_from(values, path)
-
-
-def _config_from(values, path):
-    known = {f.name for f in fields(Config)}
-    try:
-        missing = known - set(values)
-        unknown = set(values) - known - {'environment'}
-        if missing or unknown:
-            raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown "
-                           f"{sorted(unknown)}).")
-        return Config(**{name: values[name] for name in known})
-    except TypeError as error:
-        raise RunError(f"{path} is not the configuration of a run ({error}).") from error
-
-
-def _write_json(path, value):
-    with written_whole(path, 'w') as file:
-        json.dump(value, file, indent=2)
-        file.write('\n')
-
-
-def _environment(ctx):
-    return {'python': sys.version.split()[0], 'mxnet': mx.__version__, 'numpy': np.__version__, 'ctx': str(ctx),
-            'threads': os.environ.get('OMP_NUM_THREADS')}

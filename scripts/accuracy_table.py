@@ -1,4 +1,4 @@
-"""Train with the defaults for several seeds, and one seed for ten epochs; print the table of accuracies in the README."""
+"""Train with the defaults for several seeds, and one seed for ten epochs; print the README's table of accuracies."""
 import argparse
 import json
 import subprocess
@@ -24,7 +24,8 @@ def main():
     options.add_argument('--seeds', type=int, default=5, help='one epoch for each of seeds 0 to N-1 (default: 5)')
     options.add_argument('--epochs', type=int, default=10, help='epochs of the long run with seed 0 (default: 10)')
     options.add_argument('--limit', type=int, help='use the first N training images (default: all)')
-    options.add_argument('--folder', type=Path, default=Path('runs/accuracy'), help='of the runs (default: runs/accuracy)')
+    options.add_argument('--folder', type=Path, default=Path('runs/accuracy'),
+                         help='of the runs (default: runs/accuracy)')
     arguments = options.parse_args()
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print("| run | loss | train accuracy | test accuracy |\n|---|---|---|---|")

@@ -36,7 +36,8 @@ def main():
     for _ in range(arguments.repeats):
         with tempfile.TemporaryDirectory() as folder:
             for name, times, command in (
-                    ('gluon_bn', ours, [SCRIPTS / 'train_mnist.py', '--ctx', 'cpu', '--output', f'{folder}/run', *limit]),
+                    ('gluon_bn', ours,
+                     [SCRIPTS / 'train_mnist.py', '--ctx', 'cpu', '--output', f'{folder}/run', *limit]),
                     ('notebook', notebook, [SCRIPTS / 'notebook_formulation.py', *limit])):
                 seconds, line = timed(*command)
                 times.append(seconds)

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np  # noqa: E402
 
+from gluon_bn._mxnet import autograd, mx, nd  # noqa: E402
 from gluon_bn.data import load  # noqa: E402
-from gluon_bn._mxnet import autograd, mx, nd  # noqa: E402  isort: skip
 
 MEANS, VARIANCES = {}, {}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import run  # noqa: E402
+from gluon_bn.config import Config, RunError  # noqa: E402
 from gluon_bn.data import DATASETS  # noqa: E402
 from gluon_bn.extras import import_extra  # noqa: E402
 
@@ -26,11 +27,11 @@ def main(argv=None):
             folder = resumed
             ctx = options.pop('ctx', None)
             if options:
-                raise run.RunError(f"--resume goes on with the run's own configuration; leave out "
+                raise RunError(f"--resume goes on with the run's own configuration; leave out "
                                    f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
             run.resume(folder, ctx)
         else:
-            config = run.Config(**options)
+            config = Config(**options)
             folder = folder or f"runs/{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
             run.start(config, folder)
         print(f"Metrics, checkpoint and the picture curves.png are in {folder}")
@@ -45,8 +46,8 @@ def main(argv=None):
 
 
 def parser():
-    """The command line. Options that are not given stay out: the defaults stand in one place, ``run.Config``."""
-    default = run.Config()
+    """The command line. Options that are not given stay out: the defaults stand in one place, ``Config``."""
+    default = Config()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                 argument_default=argparse.SUPPRESS)
     p.add_argument('--ctx', metavar='auto|cpu|cpu:N|gpu|gpu:N', help=f"device (default: {default.ctx})")

@@ -12,8 +12,8 @@ from gluon_bn._mxnet import check_python
 def python(code, **environment):
     """Run ``code`` in a fresh interpreter; returns what it printed."""
     variables = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
-    result = subprocess.run([sys.executable, '-W', 'error::FutureWarning', '-c', code], env={**variables, **environment},
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, '-W', 'error::FutureWarning', '-c', code],
+                            env={**variables, **environment}, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 

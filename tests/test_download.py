@@ -23,7 +23,8 @@ pytestmark = pytest.mark.skipif(shutil.which('openssl') is None, reason='no open
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp('tls')
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-                    '-addext', 'subjectAltName=DNS:localhost', '-keyout', folder / 'key.pem', '-out', folder / 'cert.pem'],
+                    '-addext', 'subjectAltName=DNS:localhost', '-keyout', folder / 'key.pem',
+                    '-out', folder / 'cert.pem'],
                    check=True, capture_output=True)
     return folder
 

@@ -18,7 +18,7 @@ def test_the_name_appears_with_the_whole_content(tmp_path):
 def test_an_exception_leaves_the_old_content_and_nothing_else(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'old')
-    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:  # noqa: PT012
         file.write(b'half of the n')
         raise KeyboardInterrupt
     assert path.read_bytes() == b'old'

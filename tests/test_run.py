@@ -14,6 +14,7 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn import checkpoint, run
+from gluon_bn.config import RunError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'scripts' / 'train_mnist.py'
@@ -281,5 +282,5 @@ def test_a_damaged_checkpoint_or_configuration_is_refused(uninterrupted, tmp_pat
     assert status == 2
     assert 'is not valid JSON' in err
     (folder / 'config.json').write_text('{"epochs": 3}')
-    with pytest.raises(run.RunError, match='not the configuration of a run'):
+    with pytest.raises(RunError, match='not the configuration of a run'):
         run.resume(folder)

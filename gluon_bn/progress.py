@@ -1,0 +1,29 @@
+"""How far an epoch is: a bar on a terminal, plain lines elsewhere."""
+import sys
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+LINES_PER_EPOCH = 10
+
+
+@contextmanager
+def progress(name, done, total):
+    """Yield ``show(batch, loss)``, to be called after each batch of an epoch of which ``done`` batches are done.
+
+    On a terminal it moves a bar with the rate, the loss and the time left; elsewhere it prints a line every tenth
+    of the epoch. Both go to standard error.
+    """
+    if sys.stderr.isatty():
+        with tqdm(total=total, initial=done, desc=name, unit='batch') as bar:
+            def show(batch, loss):
+                bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                bar.update(batch - bar.n)
+            yield show
+    else:
+        step = max(1, total // LINES_PER_EPOCH)
+
+        def show(batch, loss):
+            if batch % step == 0:
+                print(f"{name}: batch {batch} of {total}, loss {loss:.4f}", file=sys.stderr, flush=True)
+        yield show
