@@ -5,9 +5,10 @@ import sys
 
 from setuptools import find_packages, setup
 
+# Said here because pip reads python_requires too late: on Python 3.13 it first tries to compile an old NumPy.
 if not (3, 8) <= sys.version_info[:2] < (3, 13):
-    sys.exit(f"gluon_bn needs Python 3.8 to 3.12 (MXNet 1.9.1 and its NumPy have nothing newer), "
-             f"and this is Python {sys.version.split()[0]}: choose another interpreter.")
+    sys.exit("gluon_bn needs Python 3.8 to 3.12 (MXNet 1.9.1 and its NumPy have nothing newer), and this is Python "
+             f"{sys.version.split()[0]}: choose another interpreter.")
 
 # GPU builds of MXNet are distributions of their own, named after their CUDA version. They come without
 # NVIDIA's libraries; these are on PyPI too, and gluon_bn/_mxnet.py loads them before it loads MXNet.

@@ -21,10 +21,14 @@ The package reads in this order, each module about one idea:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras`` and ``gpu_probe`` are small helpers.
+``progress``, ``machine``, ``extras``, ``python_version`` and ``gpu_probe`` are small helpers.
 
 >>> import gluon_bn as gbn
 """
+from .python_version import check_python
+
+check_python()  # before anything that other versions cannot import
+
 from . import data
 from .activations import relu, softmax
 from .batch_norm import batch_norm, pure_batch_norm, which_impl

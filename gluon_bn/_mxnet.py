@@ -13,6 +13,7 @@ When MXNet was imported earlier by somebody else, it is used as it is.
 """
 import ctypes
 import importlib
+import importlib.metadata
 import importlib.util
 import sys
 import types
@@ -25,16 +26,10 @@ from .threads import set_default_threads
 # The modules of MXNet 1.9.1 that look up ``bool`` in NumPy after they have been imported.
 _MODULES_THAT_USE_NUMPY_BOOL = ("mxnet.numpy.multiarray", "mxnet.ndarray.numpy._op", "mxnet.symbol.numpy._symbol",
                                 "mxnet.test_utils")
+_GPU_BUILDS = ("mxnet-cu112", "mxnet-cu116", "mxnet-cu117")
 # In the order in which they need each other.
 _NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "curand", "cusparse", "cusolver",
                      "nccl", "nvtx")
-
-
-def check_python(version=sys.version_info):
-    """Raise an ``ImportError`` of one sentence unless MXNet 1.9.1 can run on this version of Python."""
-    if not (3, 8) <= tuple(version[:2]) < (3, 13):
-        raise ImportError(f"gluon_bn needs Python 3.8 to 3.12, and this is Python {version[0]}.{version[1]}: MXNet "
-                          "1.9.1 works only with NumPy 1, which has no newer builds; use an older interpreter.")
 
 
 class _NumPyWithBool(types.ModuleType):
@@ -58,6 +53,16 @@ def _supply_distutils():
                               "it, is not installed: pip install setuptools") from None
 
 
+def _is_gpu_build():
+    for build in _GPU_BUILDS:
+        try:
+            importlib.metadata.distribution(build)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        return True
+    return False
+
+
 def _load_nvidia_libraries():
     """Load NVIDIA's libraries that are installed as Python packages, where a GPU build of MXNet will find them."""
     spec = importlib.util.find_spec("nvidia")
@@ -76,7 +81,8 @@ def _import_mxnet():
         return sys.modules["mxnet"]
     set_default_threads()
     _supply_distutils()
-    _load_nvidia_libraries()
+    if _is_gpu_build():
+        _load_nvidia_libraries()
     lacks_bool = "bool" not in vars(numpy)
     if lacks_bool:
         numpy.bool = numpy.bool_
@@ -89,6 +95,9 @@ def _import_mxnet():
                     if value is numpy:
                         setattr(module, alias, _NumPyWithBool("numpy"))
     except OSError as error:
+        if 'libcuda.so' in str(error):
+            raise ImportError("this is a GPU build of MXNet, and NVIDIA's driver (libcuda.so.1) is not on this machine: "
+                              "install the driver, or the CPU build (bash scripts/install.sh cpu)") from error
         raise ImportError(f"MXNet is installed, but its native library does not load: {error}") from error
     finally:
         if lacks_bool:
@@ -96,7 +105,6 @@ def _import_mxnet():
     return mxnet
 
 
-check_python()
 mx = _import_mxnet()
 nd = mx.nd
 autograd = mx.autograd

@@ -5,8 +5,8 @@ import numpy as np
 
 numpy_has_bool = "bool" in vars(np)
 
-import gluon_bn as gbn  # noqa: E402
-from gluon_bn._mxnet import mx, nd  # noqa: E402
+import gluon_bn as gbn
+from gluon_bn._mxnet import mx, nd
 
 out = gbn.pure_batch_norm(nd.array([[1, 7], [5, 4], [6, 10]]), nd.ones(2), nd.zeros(2)).asnumpy()
 np.testing.assert_allclose(out, [[-1.3887, 0], [0.4629, -1.2247], [0.9258, 1.2247]], atol=1e-4)

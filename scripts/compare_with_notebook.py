@@ -12,7 +12,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.machine import describe_machine  # noqa: E402
+from gluon_bn.machine import describe_machine
 
 SCRIPTS = Path(__file__).resolve().parent
 

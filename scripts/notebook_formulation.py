@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from gluon_bn._mxnet import autograd, mx, nd  # noqa: E402
-from gluon_bn.data import load  # noqa: E402
+from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.data import load
 
 MEANS, VARIANCES = {}, {}
 

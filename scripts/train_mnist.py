@@ -10,10 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn import run  # noqa: E402
-from gluon_bn.config import Config, RunError  # noqa: E402
-from gluon_bn.data import DATASETS  # noqa: E402
-from gluon_bn.extras import import_extra  # noqa: E402
+from gluon_bn import run
+from gluon_bn.config import Config, RunError
+from gluon_bn.data import DATASETS
+from gluon_bn.extras import import_extra
 
 
 def main(argv=None):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from gluon_bn import threads
-from gluon_bn._mxnet import check_python
+from gluon_bn.python_version import check_python
 
 
 def python(code, **environment):
@@ -88,6 +88,25 @@ def test_other_pythons_get_one_sentence(version):
     assert f'Python {version[0]}.{version[1]}:' in str(error.value)
     assert 'Python 3.8 to 3.12' in str(error.value)
     assert '\n' not in str(error.value)
+
+
+def test_nvidias_libraries_are_loaded_for_a_gpu_build_alone(tmp_path):
+    """PyTorch's, for another CUDA, may lie in the same place."""
+    library = tmp_path / 'nvidia' / 'cublas' / 'lib' / 'libcublas.so.11'
+    library.parent.mkdir(parents=True)
+    library.touch()
+    loaded = """
+import ctypes, importlib.metadata, sys
+real, seen = ctypes.CDLL, []
+ctypes.CDLL = lambda name, *args, **options: (seen.append(str(name)), real(name, *args, **options))[1]
+found = importlib.metadata.distribution
+if {gpu}:
+    importlib.metadata.distribution = lambda name: None if name == 'mxnet-cu117' else found(name)
+import gluon_bn
+print(any('libcublas' in name for name in seen))
+"""
+    for gpu in (True, False):
+        assert python(loaded.format(gpu=gpu), PYTHONPATH=str(tmp_path)) == str(gpu)
 
 
 def test_missing_extras_are_named(monkeypatch):

@@ -66,8 +66,8 @@ def shell(project, code, **environment):
 set -euo pipefail
 . "{project}/scripts/environment.sh"
 '''
-    return subprocess.run(['bash', '-c', prelude + code], env={**os.environ, **environment}, capture_output=True, text=True,
-                          timeout=120, cwd='/')
+    return subprocess.run(['bash', '-c', prelude + code], env={**os.environ, **environment}, capture_output=True,
+                          text=True, timeout=120, cwd='/')
 
 
 def pip_stand_in(project):
@@ -80,11 +80,11 @@ def pip_stand_in(project):
 
 
 def test_a_suitable_python_is_found():
-    found = subprocess.run(['bash', '-c', f'. "{SCRIPTS}/environment.sh"; find_pythons'], capture_output=True, text=True,
-                           timeout=120, check=True).stdout.split()
+    found = subprocess.run(['bash', '-c', f'. "{SCRIPTS}/environment.sh"; find_pythons'], capture_output=True,
+                           text=True, timeout=120, check=True).stdout.splitlines()
     assert found
-    versions = {subprocess.run([python, '-c', 'import sys; print(*sys.version_info[:2])'], capture_output=True, text=True,
-                               check=True).stdout.strip() for python in found}
+    versions = {subprocess.run([python, '-c', 'import sys; print(*sys.version_info[:2])'], capture_output=True,
+                               text=True, check=True).stdout.strip() for python in found}
     assert versions <= {'3 8', '3 9', '3 10', '3 11', '3 12'}
     assert len(found) == len(set(found))
 
@@ -126,8 +126,8 @@ def test_run_sh_passes_its_arguments_on_from_any_folder(project, tmp_path):
     python = shell(project, 'find_pythons | head -n 1').stdout.strip()
     subprocess.run([python, '-m', 'venv', str(project / '.venv')], check=True)
     pip_stand_in(project)
-    result = subprocess.run(['bash', str(project / 'scripts' / 'run.sh'), '--output', 'a b', '--lr', '0.1'], cwd=tmp_path,
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(['bash', str(project / 'scripts' / 'run.sh'), '--output', 'a b', '--lr', '0.1'],
+                            cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.stdout.splitlines()[-1] == "training ['--output', 'a b', '--lr', '0.1']", result.stderr
 
 

@@ -1,0 +1,45 @@
+"""The README's example runs and prints what the README says; its commands, files and links are there."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / 'README.md').read_text(encoding='utf-8')
+NUMBER = re.compile(r'-?\d+(?:\.\d+)?(?:e-?\d+)?')
+
+
+def test_the_example_prints_what_it_says():
+    """To within 0.01: the last digits of a training depend on the processor."""
+    code, printed = re.search(r'```python\n(.+?)```\s+It prints\s+```\n(.+?)```', README, re.S).groups()
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert NUMBER.sub('#', re.sub(r'\s+', '', result.stdout)) == NUMBER.sub('#', re.sub(r'\s+', '', printed))
+    np.testing.assert_allclose([float(n) for n in NUMBER.findall(result.stdout)],
+                               [float(n) for n in NUMBER.findall(printed)], atol=0.01)
+
+
+def test_both_commands_are_on_the_first_screen():
+    screen = README[:3500]
+    assert 'bash scripts/run.sh' in screen
+    assert 'bash scripts/test.sh' in screen
+
+
+def test_every_file_that_is_named_exists():
+    named = set(re.findall(r'\]\(((?!https?://)[^)#]+)', README)) | set(
+        re.findall(r'`((?:scripts|tutorials|tests|gluon_bn)/[\w./-]+)`', README))
+    assert named
+    missing = sorted(name for name in named if not (ROOT / name).exists())
+    assert not missing
+
+
+def test_the_table_of_modules_is_complete_and_counts_lines_right():
+    rows = dict(re.findall(r'^\| \[`([\w/.]+)`\]\([^)]+\) \| (\d+) \|', README, re.M))
+    modules = {str(path.relative_to(ROOT / 'gluon_bn')): path for path in (ROOT / 'gluon_bn').rglob('*.py')}
+    assert set(rows) == set(modules)
+    wrong = {name: (rows[name], lines) for name, path in modules.items()
+             if int(rows[name]) != (lines := len(path.read_text(encoding='utf-8').splitlines()))}
+    assert not wrong, f'(README, now): {wrong}; scripts/readme_modules.py prints the table anew'
