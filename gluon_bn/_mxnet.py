@@ -96,8 +96,8 @@ def _import_mxnet():
                         setattr(module, alias, _NumPyWithBool("numpy"))
     except OSError as error:
         if 'libcuda.so' in str(error):
-            raise ImportError("this is a GPU build of MXNet, and NVIDIA's driver (libcuda.so.1) is not on this machine: "
-                              "install the driver, or the CPU build (bash scripts/install.sh cpu)") from error
+            raise ImportError("this is a GPU build of MXNet, and NVIDIA's driver (libcuda.so.1) is not on this "
+                              "machine: install the driver, or the CPU build (bash scripts/install.sh cpu)") from error
         raise ImportError(f"MXNet is installed, but its native library does not load: {error}") from error
     finally:
         if lacks_bool:
