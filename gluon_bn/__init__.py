@@ -16,6 +16,7 @@ The package reads in this order, each module about one idea:
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
 ``tensorboard``      the scalars of a run for TensorBoard
+``notebooks``        the tutorials as Jupyter notebooks
 ``run``              the main job in a folder, resumable
 ===================  ==================================================================================================
 

@@ -14,8 +14,8 @@
 # - In a convolutional network "every feature" means every channel: its mean is taken over the batch *and* the pixels.
 # - Normalised again by *stored* statistics, an example's result no longer depends on its batch.
 #
-# Everything here is small enough to check by head. It runs in a few seconds, and every number in the text is checked
-# by an `assert`.
+# Everything here is small enough to check by head. It runs in a few seconds, and every number in the text is checked by
+# an `assert`.
 
 # %%
 import contextlib
@@ -68,7 +68,8 @@ axes.legend()
 plt.show()
 
 small, large = activations(0.1, False)[-1], activations(0.2, False)[-1]
-print(f"layer 20 without batch norm: {small.std():.1e} and {large.std():.1e}, a factor of {large.std() / small.std():,.0f}")
+print(f"layer 20 without batch norm: {small.std():.1e} and {large.std():.1e}, "
+      f"a factor of {large.std() / small.std():,.0f}")
 normed_small, normed_large = activations(0.1, True)[-1], activations(0.2, True)[-1]
 print(f"layer 20 with batch norm:    {normed_small.std():.3f} and {normed_large.std():.3f}")
 
@@ -110,8 +111,8 @@ print("mean", mean.asnumpy(), "  var", var.asnumpy())
 print(Y.asnumpy().round(4))
 
 # %% [markdown]
-# By head, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean is
-# 14/3; and −3 / √(14/3) = −1.3887. The package's function does the same four lines.
+# By head, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
+# is 14/3; and −3 / √(14/3) = −1.3887. The package's function does the same four lines.
 
 # %%
 assert np.allclose(mean.asnumpy(), [4, 7]) and np.allclose(var.asnumpy(), [14 / 3, 6])
@@ -121,9 +122,9 @@ assert np.allclose(gbn.pure_batch_norm(A, gamma, beta, eps).asnumpy(), Y.asnumpy
 # %% [markdown]
 # ## Which axes are averaged
 #
-# After a convolution the batch is a 4-D tensor `(m, C, H, W)`. The same filter made all pixels of a channel, so a channel is
-# one feature, and each pixel of each image is one more value of it: the mean runs over the axes 0, 2 and 3, over
-# m·H·W numbers. In the pictures, all cells of one colour share one mean and one variance.
+# After a convolution the batch is a 4-D tensor `(m, C, H, W)`. The same filter made all pixels of a channel, so a
+# channel is one feature, and each pixel of each image is one more value of it: the mean runs over the axes 0, 2 and 3,
+# over m·H·W numbers. In the pictures, all cells of one colour share one mean and one variance.
 
 # %%
 B = nd.array([1, 6, 5, 7, 4, 3, 2, 5, 6, 3, 2, 4, 5, 3, 2, 5]).reshape((2, 2, 2, 2))   # (m, C, H, W)
@@ -156,7 +157,7 @@ for axes in (left, middle):
 
 right = figure.add_subplot(1, 3, 3, projection='3d')
 m, C, H, W = 4, 3, 4, 4
-channel = np.arange(m * (C + 2)) % (C + 2)                          # along the axis of images: C slices, then a gap of 2
+channel = np.arange(m * (C + 2)) % (C + 2)                          # along the images' axis: C slices, then a gap of 2
 filled = np.broadcast_to((channel < C)[:, None, None], (len(channel), W, H))
 face = np.array([*COLOURS, 'none', 'none'])[channel]
 right.voxels(filled, facecolors=np.broadcast_to(face[:, None, None], filled.shape), edgecolor='#555', linewidth=0.3)
@@ -188,9 +189,9 @@ assert np.allclose(Y_B[:, 1].asnumpy(), [[[0.3078, -0.5130], [-1.3338, 1.1286]],
 # %% [markdown]
 # ## What it does to a distribution, and what gamma and beta are for
 #
-# Batch norm shifts and stretches each feature, and no more: a skewed feature stays skewed. The output has mean `beta` and
-# standard deviation `|gamma|`. With `gamma` = √(σ² + ε) and `beta` = μ the layer returns its input, so that nothing a
-# network could express is lost.
+# Batch norm shifts and stretches each feature, and no more: a skewed feature stays skewed. The output has mean `beta`
+# and standard deviation `|gamma|`. With `gamma` = √(σ² + ε) and `beta` = μ the layer returns its input, so that nothing
+# a network could express is lost.
 
 # %%
 features = nd.array(np.stack([rng.normal(40, 10, 5000), rng.exponential(5, 5000) - 30], axis=1))    # (5000, 2)
@@ -214,8 +215,8 @@ assert np.allclose(gbn.pure_batch_norm(A, nd.sqrt(var + eps), mean).asnumpy(), A
 # %% [markdown]
 # ## What it makes irrelevant: the bias before it
 #
-# Whatever is added to a feature is subtracted again with its mean. So the bias of the layer before changes no output, its
-# gradient is zero, and `beta` takes its place.
+# Whatever is added to a feature is subtracted again with its mean. So the bias of the layer before changes no output,
+# its gradient is zero, and `beta` takes its place.
 
 # %%
 W, b = nd.array(rng.normal(0, 1, (2, 4))), nd.array(rng.normal(0, 1, 4))
@@ -235,21 +236,22 @@ assert np.allclose(gbn.pure_batch_norm(nd.dot(A, W) + 100, gamma4, beta4).asnump
 # %% [markdown]
 # ## After training: stored statistics, and what `debug` shows
 #
-# A batch of one has no spread, and an answer should not depend on who else is in the batch. Algorithm 2 of the paper therefore
-# uses fixed statistics at test time. `gbn.batch_norm` keeps them in two dictionaries of yours, layer name → array: the
-# first batch's mean and variance as they are, then `momentum * old + (1 - momentum) * new`. `debug=True` prints all of it.
+# A batch of one has no spread, and an answer should not depend on who else is in the batch. Algorithm 2 of the paper
+# therefore uses fixed statistics at test time. `gbn.batch_norm` keeps them in two dictionaries of yours, layer name →
+# array: the first batch's mean and variance as they are, then `momentum * old + (1 - momentum) * new`. `debug=True`
+# prints all of it.
 
 # %%
 bn_ewv_means, bn_ewv_vars = {}, {}
 gbn.batch_norm(A, gamma, beta, bn_ewv_means, bn_ewv_vars, layer_name='bn1')
 printed = io.StringIO()
-with contextlib.redirect_stdout(printed):                           # caught, so that the text below can be checked as well
+with contextlib.redirect_stdout(printed):                           # caught, so that it can be checked below
     gbn.batch_norm(A + 10, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, layer_name='bn1', debug=True)
 print(printed.getvalue())
 
 # %% [markdown]
-# The second batch has the mean (14, 17), and that normalises it. The stored mean moves a tenth of the way: from (4, 7) to
-# 0.9 · 4 + 0.1 · 14 = 5 and 0.9 · 7 + 0.1 · 17 = 8. Both batches have the same variance, and so it stays.
+# The second batch has the mean (14, 17), and that normalises it. The stored mean moves a tenth of the way: from (4, 7)
+# to 0.9 · 4 + 0.1 · 14 = 5 and 0.9 · 7 + 0.1 · 17 = 8. Both batches have the same variance, and so it stays.
 #
 # Testing uses the stored values and changes nothing. The row (5, 8) is the stored mean: it becomes 0, in any company.
 
@@ -267,28 +269,29 @@ assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 # %% [markdown]
 # ## Fact and conjecture
 #
-# **Fact**, shown above: the output's mean and standard deviation are set by `beta` and `gamma` alone; scaling or shifting the
-# inputs of the layer changes nothing (up to `eps`); a bias before it is without effect.
+# **Fact**, shown above: the output's mean and standard deviation are set by `beta` and `gamma` alone; scaling or
+# shifting the inputs of the layer changes nothing (up to `eps`); a bias before it is without effect.
 #
 # **Fact**, shown in the next tutorial: a network that does not begin to learn without batch norm learns with it.
 #
-# **Conjecture**: *why* that is. The paper's own account is "internal covariate shift", that layers no longer chase moving
-# inputs. Santurkar et al. (2018) add shifting noise after batch norm, find that training stays as fast, and argue for a smoother
-# loss. Neither is settled by anything on this page.
+# **Conjecture**: *why* that is. The paper's own account is "internal covariate shift", that layers no longer chase
+# moving inputs. Santurkar et al. (2018) add shifting noise after batch norm, find that training stays as fast, and
+# argue for a smoother loss. Neither is settled by anything on this page.
 #
 # ## Exercises
 #
 # 1. A feature is constant in the batch. What does the layer return, and what would `eps=0` do? Try it.
 # 2. Take `A` with eps = 1 and compute the first column by head. Why is its standard deviation below 1?
-# 3. Average `B` over axis 0 only. How many means are there, and what would that mean for a picture shifted by one pixel?
-# 4. Compute the variance of `A + 10000` in float32 as E[x²] − μ². What comes out instead of 14/3 and 6, and why? Which line of
-#    Algorithm 1 avoids it?
+# 3. Average `B` over axis 0 only. How many means are there, and what would that mean for a picture shifted by one
+#    pixel?
+# 4. Compute the variance of `A + 10000` in float32 as E[x²] − μ². What comes out instead of 14/3 and 6, and why? Which
+#    line of Algorithm 1 avoids it?
 #
 # ## Next
 #
 # `02_lenet_on_mnist.py`: the layer in a convolutional network, trained on MNIST, in training and in test mode.
 #
-# S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift*,
-# ICML 2015, arXiv:1502.03167. S. Santurkar, D. Tsipras, A. Ilyas and A. Mądry, *How Does Batch Normalization Help
-# Optimization?*, NeurIPS 2018, arXiv:1805.11604. This part grew from the notebook `cnn-batch-norm-scratch` of
+# S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+# Shift*, ICML 2015, arXiv:1502.03167. S. Santurkar, D. Tsipras, A. Ilyas and A. Mądry, *How Does Batch Normalization
+# Help Optimization?*, NeurIPS 2018, arXiv:1805.11604. This part grew from the notebook `cnn-batch-norm-scratch` of
 # [Deep Learning: The Straight Dope](https://github.com/zackchase/mxnet-the-straight-dope).

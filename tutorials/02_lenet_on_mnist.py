@@ -3,21 +3,22 @@
 #
 # ## The question
 #
-# While it learns, batch norm normalises by the batch; afterwards, by stored statistics. So a network with batch norm
-# is two functions of the same parameters. What does each one do to accuracy, what do the stored statistics hold, and
-# what goes wrong when evaluation changes them?
+# While it learns, batch norm normalises by the batch; afterwards, by stored statistics. So a network with batch norm is
+# two functions of the same parameters. What does each one do to accuracy, what do the stored statistics hold, and what
+# goes wrong when evaluation changes them?
 #
 # ## What to expect
 #
-# - One pass over MNIST brings more than 98 % of the test images right; without batch norm, the same network with the same
-#   settings has not begun to learn after 300 batches.
+# - One pass over MNIST brings more than 98 % of the test images right; without batch norm, the same network with the
+#   same settings has not begun to learn after 300 batches.
 # - In test mode the batch makes no difference. In training mode it is part of the answer: well-mixed batches do almost
 #   as well, batches sorted by class are hopeless, and a batch of one is refused.
 # - The stored statistics are close to the exact ones, and give the same accuracy.
 # - Evaluation that updates them leaks test data into the model, and its figures depend on order and on luck.
 #
-# It trains for real: about 40 seconds on two cores. `GLUON_BN_QUICK=1` uses 6,400 training and 2,000 test images in place of
-# 60,000 and 10,000, and asserts less of the accuracies.
+# It trains for real: about 40 seconds on two cores. `GLUON_BN_QUICK=1` makes it seconds, with 4,800 training and 1,000
+# test images in place of 60,000 and 10,000; the figures in the text are those of the full run, and the quick one is
+# held to less.
 
 # %%
 import os
@@ -32,16 +33,18 @@ from mxnet import nd
 
 warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
-TRAIN, TEST, WITHOUT = (6400, 2000, 60) if QUICK else (60000, 10000, 300)   # images, images, batches
+TRAIN, TEST, WITHOUT = (4800, 1000, 30) if QUICK else (60000, 10000, 300)   # images, images, batches
 BATCH, LR, SEED = 64, 0.001, 0
+TEST_BATCH = 16 if QUICK else 64                                             # so that each class still fills some
 
 # %% [markdown]
 # ## The mathematics
 #
-# Training: Algorithm 1 of Ioffe and Szegedy (2015), see the first tutorial. Test: the last line of their Algorithm 2, with a fixed
-# mean and variance for each feature,
+# Training: Algorithm 1 of Ioffe and Szegedy (2015), see the first tutorial. Test: the last line of their Algorithm 2,
+# with a fixed mean and variance for each feature,
 #
-# $$y = \frac{\gamma}{\sqrt{\mathrm{Var}[x] + \epsilon}}\, x + \Big(\beta - \frac{\gamma\, \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}}\Big)$$
+# $$y = \frac{\gamma}{\sqrt{\mathrm{Var}[x] + \epsilon}}\, x +
+#   \Big(\beta - \frac{\gamma\, \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}}\Big)$$
 #
 # In place of E[x] and Var[x] stand moving averages, updated by every training batch $B$ (section 3.1):
 #
@@ -67,8 +70,8 @@ def test_batches(batch_size, order=slice(None), n=TEST, images=test_images):
 # %% [markdown]
 # ## The parameters and the network
 #
-# Two convolutions and two dense layers. Each but the last is followed by batch norm, ReLU, and after a convolution by the mean of
-# each 2×2 square. So each of three layers has a `gamma` and a `beta`, one value a channel or unit.
+# Two convolutions and two dense layers. Each but the last is followed by batch norm, ReLU, and after a convolution by
+# the mean of each 2×2 square. So each of three layers has a `gamma` and a `beta`, one value a channel or unit.
 
 # %%
 mx.random.seed(SEED)
@@ -113,8 +116,8 @@ net.bn_ewv_vars.clear()
 # %% [markdown]
 # ## Training
 #
-# Stochastic gradient descent, one pass. Beside the loss we keep what unit 0 of the third layer has stored as its mean. The second
-# network begins with weights of the same distribution and has no batch norm.
+# Stochastic gradient descent, one pass. Beside the loss we keep what unit 0 of the third layer has stored as its mean.
+# The second network begins with weights of the same distribution and has no batch norm.
 
 
 # %%
@@ -150,9 +153,9 @@ axes.legend(loc='lower left')
 plt.show()
 
 # %% [markdown]
-# More than 98 % of the test images after one pass. Without batch norm the loss stays at that of guessing, ln 10 ≈ 2.303: weights
-# this small hand so little signal on that there is next to nothing to learn from. (Larger weights would help that network;
-# with batch norm they do not matter, as the first tutorial showed.)
+# More than 98 % of the test images after one pass. Without batch norm the loss stays at that of guessing, ln 10 ≈
+# 2.303: weights this small hand so little signal on that there is next to nothing to learn from. (Larger weights would
+# help that network; with batch norm they do not matter, as the first tutorial showed.)
 #
 # The three biases before a batch norm have not moved by a ten-thousandth: their gradient is zero but for rounding.
 
@@ -196,33 +199,39 @@ assert ratio['after'] < 2 < ratio['before'] if not QUICK else ratio['after'] < r
 # %% [markdown]
 # ## Two modes
 #
-# `evaluate_accuracy(..., is_training=True)` normalises by each batch of the test itself, and leaves the stored statistics
-# alone. Once with the images in random order, once sorted by class.
+# `evaluate_accuracy(..., is_training=True)` normalises by each batch of the test itself, and leaves the stored
+# statistics alone. Once with the images in random order, once sorted by class.
+
 
 # %%
-stored_before = [value.asnumpy() for d in (net.bn_ewv_means, net.bn_ewv_vars) for value in d.values()]
-orders = {'shuffled': np.random.default_rng(SEED).permutation(TEST), 'sorted by class': np.argsort(test_labels, kind='stable')}
+def stored_statistics():
+    """The stored means and variances of all three layers, one after the other: (396,)."""
+    return np.concatenate([value.asnumpy() for d in (net.bn_ewv_means, net.bn_ewv_vars) for value in d.values()])
+
+
+stored_before = stored_statistics()
+orders = {'shuffled': np.random.default_rng(SEED).permutation(TEST),
+          'sorted by class': np.argsort(test_labels, kind='stable')}
 accuracy = {}
 for name, order in orders.items():
     for mode, is_training in (('test', False), ('training', True)):
-        accuracy[name, mode] = gbn.evaluate_accuracy(test_batches(BATCH, order), net, is_training)
+        accuracy[name, mode] = gbn.evaluate_accuracy(test_batches(TEST_BATCH, order), net, is_training)
         print(f"{mode + ' mode,':14} {name + ':':16} {accuracy[name, mode]:.4f}")
 
-stored_after = [value.asnumpy() for d in (net.bn_ewv_means, net.bn_ewv_vars) for value in d.values()]
-assert all((old == new).all() for old, new in zip(stored_before, stored_after))     # bit for bit
+assert (stored_statistics() == stored_before).all()                 # bit for bit
 assert accuracy['shuffled', 'test'] == accuracy['sorted by class', 'test']
 assert abs(accuracy['shuffled', 'training'] - accuracy['shuffled', 'test']) < (0.05 if QUICK else 0.005)
 assert accuracy['sorted by class', 'training'] < 0.4
 
 # %% [markdown]
-# In test mode the order cannot matter, to the last digit. In training mode with mixed batches the accuracy is within half a
-# percentage point of that. In batches of a single class it falls below 40 %: each batch is normalised until it looks like a mixture of
-# all digits, and what set the class apart from the others is subtracted with its mean.
+# In test mode the order cannot matter, to the last digit. In training mode with mixed batches the accuracy is within
+# half a percentage point of that. In batches of a single class it falls below 40 %: each batch is normalised until it
+# looks like a mixture of all digits, and what set the class apart from the others is subtracted with its mean.
 #
 # How mixed must a batch be, and how large?
 
 # %%
-sizes, N = (2, 4, 16, 64), 1000
+sizes, N = (2, 4, 8, 16), 250 if QUICK else 500
 small_orders = {name: order[order < N] for name, order in orders.items()}
 curves = {name: [gbn.evaluate_accuracy(test_batches(size, order, N), net, is_training=True) for size in sizes]
           for name, order in small_orders.items()}
@@ -232,14 +241,14 @@ figure, axes = plt.subplots(figsize=(7, 3.8), layout='constrained')
 axes.axhline(100 * reference, color='black', linestyle='--', label='test mode, any order and size')
 for (name, values), marker in zip(curves.items(), 'os'):
     axes.plot(sizes, 100 * np.array(values), marker=marker, label=f'training mode, {name}')
-axes.set(xscale='log', xticks=sizes, xticklabels=sizes, ylim=(0, 103), xlabel='images in a batch',
-         ylabel=f'accuracy on {N} test images (%)')
+axes.set(xscale='log', xticks=sizes, xticklabels=[str(size) for size in sizes], ylim=(0, 103),
+         xlabel='images in a batch', ylabel=f'accuracy on {N} test images (%)')
 axes.minorticks_off()
 axes.grid(alpha=0.3)
 axes.legend()
 plt.show()
 
-assert curves['shuffled'][0] < 0.9 * reference and curves['shuffled'][-1] > 0.97 * reference
+assert curves['shuffled'][0] < 0.9 * reference < curves['shuffled'][-1]
 assert max(curves['sorted by class']) < 0.4
 
 # %% [markdown]
@@ -252,12 +261,12 @@ try:
     raise AssertionError("a batch of one was accepted")
 except ValueError as error:
     print(error)
-    assert '(1, 128)' in str(error)
 
-one_by_one = gbn.evaluate_accuracy(test_batches(1, n=500), net)
-together = gbn.evaluate_accuracy(test_batches(500, n=500), net)
-print(f"test mode, 500 images: {one_by_one:.3f} one by one, {together:.3f} in one batch")
-assert abs(one_by_one - together) <= 0.002                          # one image may sit on the fence
+one_by_one = gbn.evaluate_accuracy(test_batches(1, n=200), net)
+together = gbn.evaluate_accuracy(test_batches(200, n=200), net)
+print(f"test mode, 200 images: {one_by_one:.3f} one by one, {together:.3f} in one batch")
+assert abs(one_by_one - together) <= 1 / 200                        # one image may sit on the fence
+assert (stored_statistics() == stored_before).all()                 # what was refused has left no trace
 
 # %% [markdown]
 # The two convolutions have many pixels to average over even in one image; the dense layer has one value a unit, which
@@ -265,9 +274,10 @@ assert abs(one_by_one - together) <= 0.002                          # one image 
 #
 # ## What the moving averages hold
 #
-# The exact statistics of the trained network are those of all training images with the weights as they are now. A moving
-# average with `momentum` $k/(k+1)$ at batch $k = 0, 1, 2 \dots$ is the plain mean, so the same layer computes them: fresh
-# dictionaries, one pass, no learning. (This is lines 8 to 10 of Algorithm 2, but for its factor m/(m−1), here 1.004.)
+# The exact statistics of the trained network are those of all training images with the weights as they are now. A
+# moving average with `momentum` $k/(k+1)$ at batch $k = 0, 1, 2 \dots$ is the plain mean, so the same layer computes
+# them: fresh dictionaries, one pass, no learning. (This is lines 8 to 10 of Algorithm 2, but for its factor m/(m−1),
+# here 1.004.)
 
 # %%
 exact_means, exact_vars = {}, {}
@@ -279,8 +289,8 @@ for name, exact_mean in exact_means.items():
     exact_std = nd.sqrt(exact_vars[name])
     distance[name] = ((net.bn_ewv_means[name] - exact_mean) / exact_std).asnumpy()
     width[name] = (nd.sqrt(net.bn_ewv_vars[name]) / exact_std).asnumpy()
-    print(f"{name}: stored means off by at most {np.abs(distance[name]).max():.2f} standard deviations, stored standard "
-          f"deviations {width[name].min():.2f} to {width[name].max():.2f} times the exact ones")
+    print(f"{name}: stored means off by at most {np.abs(distance[name]).max():.2f} standard deviations; "
+          f"stored standard deviations {width[name].min():.2f} to {width[name].max():.2f} times the exact ones")
 
 
 def accuracy_with(means, variances, batches):
@@ -308,15 +318,16 @@ for axes in (left, right):
     axes.legend()
 plt.show()
 
-assert all(np.abs(d).max() < (0.5 if QUICK else 0.3) for d in distance.values())
-assert all(0.7 < w.min() and w.max() < 1.3 for w in width.values())
+assert all(np.abs(d).max() < (1.0 if QUICK else 0.3) for d in distance.values())
+assert all(np.abs(w - 1).max() < 0.3 for w in width.values())
 assert abs(exact_accuracy - test_accuracy) < (0.05 if QUICK else 0.005)
 assert sum(d.size for d in distance.values()) == 198
 
 # %% [markdown]
-# The stored means are within 0.3 standard deviations of the exact ones, the stored standard deviations within 30 %, and the
-# accuracy is the same to half a percentage point. What is left is noise, and a little age. With momentum 0.9 the average is as noisy as
-# a plain mean of (1 + 0.9) / (1 − 0.9) = 19 batches, and all of them come from weights that have moved on since.
+# The stored means are within 0.3 standard deviations of the exact ones, the stored standard deviations within 30 %, and
+# the accuracy is the same to half a percentage point. What is left is noise, and a little age. With momentum 0.9 the
+# average is as noisy as a plain mean of (1 + 0.9) / (1 − 0.9) = 19 batches, and all of them come from weights that have
+# moved on since.
 
 # %%
 share = 0.1 * 0.9 ** np.arange(1000)                                # the weight of the batch 0, 1, 2 ... steps ago
@@ -325,8 +336,9 @@ assert np.isclose(1 / np.sum(share ** 2), 19)
 # %% [markdown]
 # ## When evaluation updates the stored statistics
 #
-# The notebook that this part grew from updates its dictionaries in every call, `is_training` or not. Its evaluation, rebuilt from our layer: the
-# result is that of test mode, and then the test batch goes into the stored statistics all the same.
+# The notebook that this part grew from updates its dictionaries in every call, `is_training` or not. Its evaluation,
+# rebuilt from our layer: the result is that of test mode, and then the test batch goes into the stored statistics all
+# the same.
 
 
 # %%
@@ -347,14 +359,15 @@ def buggy_evaluation(batches, means, variances):
     return hits.asscalar() / examples
 
 
-dark = (test_images // 2)                                           # the same test images, at half the brightness
+dark = test_images // 4                                             # the same images, a quarter as bright
 honest, buggy, afterwards = {}, {}, {}
-for name, order, images in (('as they come', slice(None), test_images), ('sorted by class', orders['sorted by class'], test_images),
-                            ('half as bright', slice(None), dark)):
+for name, order, images in (('as they come', slice(None), test_images),
+                            ('sorted by class', orders['sorted by class'], test_images),
+                            ('darkened', slice(None), dark)):
     means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
-    honest[name] = accuracy_with(means, variances, test_batches(BATCH, order, images=images))
-    buggy[name] = buggy_evaluation(test_batches(BATCH, order, images=images), means, variances)
-    afterwards[name] = accuracy_with(means, variances, test_batches(BATCH))
+    honest[name] = accuracy_with(means, variances, test_batches(TEST_BATCH, order, images=images))
+    buggy[name] = buggy_evaluation(test_batches(TEST_BATCH, order, images=images), means, variances)
+    afterwards[name] = accuracy_with(means, variances, test_batches(TEST_BATCH))
     print(f"test images {name + ':':17} honest {honest[name]:.4f}, buggy {buggy[name]:.4f}; "
           f"the ordinary test set with what is stored afterwards {afterwards[name]:.4f}")
 
@@ -370,27 +383,30 @@ axes.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# As the test images come, the bug hides: the figure changes by less than half a percentage point, and it is easy to publish. The
-# other two show what it is.
+# As the test images come, the bug hides: the figure changes by less than half a percentage point, and it is easy to
+# publish. The other two show what it is.
 #
-# - **Sorted by class**, the same model on the same images is more than ten points worse, and *stays* at least two points worse when it is then
-#   evaluated honestly: the test has changed the model.
-# - **Half as bright**, the honest figure drops by more than three points. The buggy one hides more than half of that, because the
-#   statistics quietly adapt to the test set: it is the figure of another model than the one you would ship.
+# - **Sorted by class**, the same model on the same images is more than ten points worse, and *stays* at least two
+#   points worse when it is then evaluated honestly: the test has changed the model.
+# - **Darkened** to a quarter, the honest figure drops by more than ten points. The buggy one hides more than half of
+#   that, because the statistics quietly adapt to the test set: it is the figure of another model than the one you would
+#   ship.
 
 # %%
 assert abs(buggy['as they come'] - honest['as they come']) < (0.05 if QUICK else 0.005)
 assert honest['sorted by class'] == honest['as they come']
-assert honest['sorted by class'] - buggy['sorted by class'] > 0.1
-assert honest['sorted by class'] - afterwards['sorted by class'] > 0.02
-lost, lost_with_bug = honest['as they come'] - honest['half as bright'], honest['as they come'] - buggy['half as bright']
-assert lost > 0.03 and lost_with_bug < lost / 2
+assert honest['sorted by class'] - buggy['sorted by class'] > (0.04 if QUICK else 0.1)
+assert honest['sorted by class'] - afterwards['sorted by class'] > (0.01 if QUICK else 0.02)
+lost, lost_with_bug = (honest['as they come'] - figures['darkened'] for figures in (honest, buggy))
+assert lost > 0.1
+assert lost_with_bug < lost / 2
 
 # %% [markdown]
 # ## CPU and GPU
 #
-# Every array lives in a context, and an operator wants all its arrays in one. A network with batch norm moves with its parameters *and*
-# its stored statistics. `mx.cpu(1)` is a context of its own, so this works on any machine; `mx.gpu(0)` is used in the same way.
+# Every array lives in a context, and an operator wants all its arrays in one. A network with batch norm moves with its
+# parameters *and* its stored statistics. `mx.cpu(1)` is a context of its own, so this works on any machine; `mx.gpu(0)`
+# is used in the same way.
 
 # %%
 there = mx.cpu(1)
@@ -413,24 +429,28 @@ assert np.abs(difference).max() < 1e-3
 # %% [markdown]
 # ## Fact and conjecture
 #
-# **Fact**, for this network, data and seed: every figure above; the script checks each one that the text names. **Fact** for any network:
-# what test mode returns for an image does not depend on the batch, and an evaluation that updates stored statistics changes the model.
+# **Fact**, for this network, data and seed: every figure above; the script checks each one that the text names.
+# **Fact** for any network: what test mode returns for an image does not depend on the batch, and an evaluation that
+# updates stored statistics changes the model.
 #
-# **Conjecture**: that batch norm *generalises* better, as is often said. We compared with a network that did not learn at all, which
-# says nothing of it. A fair comparison gives the other network weights and a learning rate that suit it (exercise 2).
+# **Conjecture**: that batch norm *generalises* better, as is often said. We compared with a network that did not learn
+# at all, which says nothing of it. A fair comparison gives the other network weights and a learning rate that suit it
+# (exercise 2).
 #
 # ## Exercises
 #
-# 1. With `momentum` 0.99 the stored means are less noisy. How far are they from the exact ones after 100 batches, and after 900?
+# 1. With `momentum` 0.99 the stored means are less noisy. How far are they from the exact ones after 100 batches, and
+#    after 900?
 # 2. Find a `weight_scale` with which the network without batch norm learns as well. How many did you try?
 # 3. Replace the network's own dictionaries by statistics of 200 training images. What does that cost in accuracy?
 # 4. Evaluate as the notebook does, with batches of 1, 16 and 256 images in random order. When does the bug show?
 #
 # ## Next
 #
-# `python scripts/train_mnist.py --help`: the same training as a job with checkpoints, for as many epochs as you like. The layer itself is
-# `gluon_bn/batch_norm.py`, 20 minutes to read; `gluon_bn/fast.py` beside it is the same mathematics, and quicker.
+# `python scripts/train_mnist.py --help`: the same training as a job with checkpoints, for as many epochs as you like.
+# The layer itself is `gluon_bn/batch_norm.py`, 20 minutes to read; `gluon_bn/fast.py` beside it is the same
+# mathematics, and quicker.
 #
-# S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift*,
-# ICML 2015, arXiv:1502.03167. The notebook is `cnn-batch-norm-scratch` of
-# [Deep Learning: The Straight Dope](https://github.com/zackchase/mxnet-the-straight-dope).
+# S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+# Shift*, ICML 2015, arXiv:1502.03167. The notebook is `cnn-batch-norm-scratch` of [Deep Learning: The Straight
+# Dope](https://github.com/zackchase/mxnet-the-straight-dope).
