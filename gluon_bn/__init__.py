@@ -18,6 +18,7 @@ The package reads in this order, each module about one idea:
 ``tensorboard``      the scalars of a run for TensorBoard
 ``config``           what a run computes
 ``run``              the main job in a folder, resumable
+``notebooks``        the tutorials as Jupyter notebooks
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,

@@ -24,7 +24,7 @@ def written_whole(path, mode='wb'):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)  # it is missing when it could not be opened
         raise
 
 

@@ -66,10 +66,14 @@ class LeNet:
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
         and changes nothing. ``debug=True`` prints the shape after each layer. Images of another shape are a
-        ``ValueError``.
+        ``ValueError``, and so is training batch norm on one image; nothing is changed then.
         """
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
+        if is_training and self.batch_norm and X.shape[0] == 1:  # else bn3 would refuse, after bn1 and bn2 had changed
+            raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
+                             "normalised by itself every output would be beta. Train with at least two images a batch, "
+                             "or pass is_training=False to use the stored statistics.")
         p = self.params
         h1 = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)      # (m, 20, 26, 26)
         h1 = relu(self._normalize(h1, '1', is_training))

@@ -27,5 +27,7 @@ def softmax_cross_entropy(yhat_linear, y):
                          "turn class numbers into one-hot rows with nd.one_hot(labels, K).")
     # A quarter of the largest number on either side leaves room for differences: no inf arises, and no 0 * inf.
     limit = float(np.finfo(yhat_linear.dtype).max) / 4
-    log_probabilities = nd.log_softmax(nd.clip(yhat_linear, -limit, limit), axis=1)    # (m, K)
+    # (nd.clip would do for float32 alone: it takes no bounds beyond float32's range.)
+    scores = nd.maximum(nd.minimum(yhat_linear, limit), -limit)                        # (m, K)
+    log_probabilities = nd.log_softmax(scores, axis=1)                                 # (m, K)
     return -nd.sum(y * log_probabilities, axis=1)                                      # (m,)

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_bn import softmax, softmax_cross_entropy
+from gluon_bn._mxnet import autograd, mx, nd
+
+TOLERANCE = {'float16': 2e-3, 'float32': 1e-5, 'float64': 1e-12}
+
+
+def loss_and_gradient(function, scores, dloss):
+    """The losses of ``function(scores)`` and, with the upstream gradient ``dloss``, that of the scores."""
+    scores.attach_grad()
+    with autograd.record():
+        loss = function(scores)
+    loss.backward(dloss)
+    return loss.asnumpy(), scores.grad.asnumpy()
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+def test_agrees_with_gluons_loss_and_gradient(ctx, rng, dtype):
+    scores = nd.array(rng.normal(0, 3, (6, 5)), ctx=ctx, dtype=dtype)
+    labels = nd.array(rng.integers(0, 5, 6), ctx=ctx, dtype=dtype)
+    dloss = nd.array(rng.normal(0, 1, 6), ctx=ctx, dtype=dtype)
+    y = nd.one_hot(labels, 5, dtype=dtype)
+    ours = loss_and_gradient(lambda s: softmax_cross_entropy(s, y), scores, dloss)
+    gluons = loss_and_gradient(lambda s: mx.gluon.loss.SoftmaxCrossEntropyLoss()(s, labels), scores.copy(), dloss)
+    for our, theirs in zip(ours, gluons):
+        assert our.dtype == np.dtype(dtype)
+        np.testing.assert_allclose(our, theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_takes_probabilities_as_labels(rng):
+    scores, y = rng.normal(0, 2, (4, 3)), rng.dirichlet([1, 1, 1], 4)
+    expected = -(y * np.log(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))).sum(axis=1)
+    out = softmax_cross_entropy(nd.array(scores, dtype='float64'), nd.array(y, dtype='float64'))
+    np.testing.assert_allclose(out.asnumpy(), expected, rtol=1e-12)
+
+
+def test_the_gradient_is_softmax_minus_label(rng):
+    scores, labels = nd.array(rng.normal(0, 2, (4, 3)), dtype='float64'), nd.array([0, 2, 1, 2])
+    y = nd.one_hot(labels, 3, dtype='float64')
+    _, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, y), scores, nd.ones(4, dtype='float64'))
+    np.testing.assert_allclose(dscores, (softmax(scores) - y).asnumpy(), rtol=1e-12, atol=1e-15)
+
+
+@given(st.integers(1, 6), st.integers(2, 12), st.floats(-1000, 1000), st.integers(0, 2**31))
+def test_properties(m, K, shift, number):
+    rng = np.random.default_rng(number)
+    scores = nd.array(rng.normal(0, 5, (m, K)), dtype='float64')
+    y = nd.one_hot(nd.array(rng.integers(0, K, m)), K, dtype='float64')
+    loss = softmax_cross_entropy(scores, y).asnumpy()
+    assert loss.shape == (m,)                                                       # one an example
+    assert (loss >= 0).all()
+    np.testing.assert_allclose(softmax_cross_entropy(scores + shift, y).asnumpy(), loss, rtol=1e-9, atol=1e-9)
+    guess = softmax_cross_entropy(nd.zeros((m, K), dtype='float64') + shift, y).asnumpy()
+    np.testing.assert_allclose(guess, np.log(K), rtol=1e-9)                         # equal scores are a guess
+    order = rng.permutation(m)
+    np.testing.assert_array_equal(softmax_cross_entropy(scores[order], y[order]).asnumpy(), loss[order])
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+@pytest.mark.parametrize('row', [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, 1), (0, 0, 1)])
+def test_is_finite_for_the_largest_scores(ctx, dtype, row):
+    scores = nd.array(np.array([row], dtype) * np.finfo(dtype).max, ctx=ctx, dtype=dtype)
+    for k in range(3):
+        y = nd.array([np.eye(3)[k]], ctx=ctx, dtype=dtype)
+        loss, dscores = loss_and_gradient(lambda s, y=y: softmax_cross_entropy(s, y), scores,
+                                          nd.ones(1, ctx=ctx, dtype=dtype))
+        assert np.isfinite(loss).all()
+        assert np.isfinite(dscores).all()
+        if row[k] == max(row) and row.count(max(row)) == 1:
+            assert abs(loss) < 1e-5                                                 # sure, and right
+
+
+def test_shows_nan():
+    loss = softmax_cross_entropy(nd.array([[float('nan'), 0], [0, 0]]), nd.array([[1, 0], [1, 0]])).asnumpy()
+    assert np.isnan(loss[0])
+    assert np.isfinite(loss[1])
+
+
+@pytest.mark.parametrize(('scores', 'y'), [((4, 3), (4,)), ((4, 3), (4, 2)), ((4,), (4,)), ((2, 3, 1), (2, 3, 1))])
+def test_refuses_other_shapes_and_says_what_to_do(scores, y):
+    with pytest.raises(ValueError, match=r'expected \(m, K\) for both.*one_hot'):
+        softmax_cross_entropy(nd.zeros(scores), nd.zeros(y))

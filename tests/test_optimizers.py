@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_bn import sgd
+from gluon_bn._mxnet import autograd, mx, nd
+
+
+def param(values, ctx=None, dtype='float32', gradient=None):
+    """A parameter with the given values, and the given gradient."""
+    array = nd.array(values, ctx=ctx, dtype=dtype)
+    array.attach_grad()
+    if gradient is not None:
+        array.grad[:] = gradient
+    return array
+
+
+def test_agrees_with_gluons_trainer(ctx, rng):
+    start, target = rng.normal(0, 1, (3, 4)), nd.array(rng.normal(0, 1, (3, 4)), ctx=ctx)
+    ours = param(start, ctx)
+    theirs = mx.gluon.Parameter('w', shape=(3, 4))
+    theirs.initialize(mx.init.Constant(nd.array(start)), ctx=ctx)
+    trainer = mx.gluon.Trainer([theirs], 'sgd', {'learning_rate': 0.05})
+    for _ in range(20):
+        for w in (ours, theirs.data(ctx)):
+            with autograd.record():
+                loss = (nd.sin(w) * target).sum()
+            loss.backward()
+        sgd([ours], 0.05)
+        trainer.step(1)
+    np.testing.assert_allclose(ours.asnumpy(), theirs.data(ctx).asnumpy(), rtol=1e-5, atol=1e-6)
+    assert np.abs(ours.asnumpy() - start).max() > 0.01
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+def test_changes_the_array_itself_and_not_its_gradient(ctx, dtype):
+    w = param([1, 2, 3], ctx, dtype, gradient=nd.array([4, 0, -4], ctx=ctx, dtype=dtype))
+    part, gradient = w[1:], w.grad
+    assert sgd([w], 0.25) is None
+    np.testing.assert_array_equal(w.asnumpy(), [0, 2, 4])
+    np.testing.assert_array_equal(part.asnumpy(), [2, 4])       # a view sees it: the memory is the same
+    np.testing.assert_array_equal(w.grad.asnumpy(), [4, 0, -4])
+    assert w.grad is gradient or (w.grad == gradient).asnumpy().all()
+    assert (w.ctx, w.dtype) == (ctx, np.dtype(dtype).type)
+
+
+@pytest.mark.parametrize('kind', [dict, list, tuple, 'values', 'generator'])
+def test_takes_a_dictionary_or_any_iterable(kind):
+    arrays = {'a': param([1.], gradient=1), 'b': param([2.], gradient=10)}
+    params = {'values': arrays.values, 'generator': lambda: (a for a in arrays.values()), dict: lambda: arrays,
+              list: lambda: list(arrays.values()), tuple: lambda: tuple(arrays.values())}[kind]()
+    sgd(params, 0.1)
+    np.testing.assert_allclose([arrays['a'].asscalar(), arrays['b'].asscalar()], [0.9, 1], rtol=1e-6)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=5), st.floats(0, 10, allow_subnormal=False))
+def test_is_the_formula(values, lr):
+    values = np.array(values)
+    gradient = np.cos(values)
+    w = param(values, dtype='float64', gradient=nd.array(gradient, dtype='float64'))
+    sgd([w], lr)
+    np.testing.assert_allclose(w.asnumpy(), values - lr * gradient, rtol=1e-12, atol=1e-12)
+
+
+def test_many_steps_without_waiting_are_done_in_order():
+    """w_{k+1} = w_k - lr 2 w_k, a thousand times before anything is read: a step that overtook another would show."""
+    w = param(np.ones(1000), dtype='float64')
+    for _ in range(1000):
+        with autograd.record():
+            loss = (w * w).sum()
+        loss.backward()
+        sgd({'w': w}, 0.001)
+    np.testing.assert_allclose(w.asnumpy(), 0.998 ** 1000, rtol=1e-10)
+
+
+@pytest.mark.parametrize(('params', 'name'), [
+    (lambda good, bad: {'good': good, 'bad': bad}, "'bad'"), (lambda good, bad: [good, bad], '1')])
+def test_a_parameter_without_gradient_is_named_and_nothing_is_changed(params, name):
+    good, bad = param([1., 2.], gradient=1), nd.array([3.])
+    with pytest.raises(ValueError, match=f'parameter {name} has no gradient; call attach_grad'):
+        sgd(params(good, bad), 0.5)
+    np.testing.assert_array_equal(good.asnumpy(), [1, 2])
+    np.testing.assert_array_equal(bad.asnumpy(), [3])

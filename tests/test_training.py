@@ -1,0 +1,306 @@
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_bn import LeNet, batch_norm, data, evaluate_accuracy, train_epoch, train_step
+from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.training import BATCHES_IN_FLIGHT, MovingLoss
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class DenseNet:
+    """One dense layer and batch norm: the least that trains. Scores (m, 3) of data (m, 4)."""
+
+    def __init__(self, ctx=None):
+        self.params = {'W': nd.random.normal(shape=(4, 3), ctx=ctx), 'gamma': nd.ones(3, ctx=ctx),
+                       'beta': nd.zeros(3, ctx=ctx)}
+        for param in self.params.values():
+            param.attach_grad()
+        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
+
+    def __call__(self, X, is_training=True):
+        return batch_norm(nd.dot(X, self.params['W']), self.params['gamma'], self.params['beta'], self.bn_ewv_means,
+                          self.bn_ewv_vars, layer_name='bn', is_training=is_training)
+
+    def copy(self):
+        twin = DenseNet(self.params['W'].ctx)
+        for name, param in self.params.items():
+            twin.params[name][:] = param
+        return twin
+
+
+def random_batches(rng, sizes, ctx=None):
+    return [(nd.array(rng.normal(0, 1, (m, 4)), ctx=ctx), nd.array(rng.integers(0, 3, m), ctx=ctx)) for m in sizes]
+
+
+def values(net):
+    """All parameters and stored statistics, as NumPy arrays."""
+    groups = (net.params, net.bn_ewv_means, net.bn_ewv_vars)
+    return {(i, name): array.asnumpy() for i, group in enumerate(groups) for name, array in group.items()}
+
+
+def assert_same(first, second):
+    """Bit for bit."""
+    assert first.keys() == second.keys()
+    for key in first:
+        np.testing.assert_array_equal(first[key], second[key], err_msg=str(key))
+
+
+@pytest.fixture
+def mnist():
+    """A small part of the real test set, in batches of 32, the last one smaller; and its labels."""
+    images, labels = data.load('mnist', train=False)
+    return data.batches(images[:150], labels[:150], 32), labels[:150]
+
+
+# The moving loss
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_the_moving_loss_is_the_notebooks_formula(losses):
+    moving_loss, expected = MovingLoss(), 0.
+    for i, loss in enumerate(losses):
+        moving_loss.add(nd.array([loss], dtype='float64'))
+        expected = loss if i == 0 else .99 * expected + .01 * loss
+    assert moving_loss.finish() == pytest.approx(expected, rel=1e-12)
+    assert moving_loss.losses == losses
+    assert MovingLoss(losses).value == moving_loss.value
+
+
+def test_the_moving_loss_reads_each_number_some_batches_late():
+    moving_loss = MovingLoss()
+    for k in range(BATCHES_IN_FLIGHT + 3):
+        moving_loss.add(nd.array([k]))
+    assert moving_loss.losses == [0, 1, 2]
+    moving_loss.finish()
+    assert moving_loss.losses == list(range(BATCHES_IN_FLIGHT + 3))
+
+
+def test_the_moving_loss_of_nothing_is_nan():
+    assert math.isnan(MovingLoss().finish())
+
+
+# One step, one epoch
+
+def test_a_step_is_gluons_trainer_on_the_summed_loss(ctx, rng):
+    net = DenseNet(ctx)
+    [(X, label)] = random_batches(rng, [8], ctx)
+    layer = mx.gluon.nn.HybridSequential()
+    layer.add(mx.gluon.nn.Dense(3, in_units=4, use_bias=False), mx.gluon.nn.BatchNorm(in_channels=3))
+    layer.initialize(ctx=ctx)
+    layer.cast('float64')                                       # an exact one to compare with
+    layer[0].weight.set_data(net.params['W'].T.astype('float64'))
+    trainer = mx.gluon.Trainer(layer.collect_params(), 'sgd', {'learning_rate': 0.1})
+    for _ in range(3):
+        loss = train_step(net, X, label, 0.1)
+        with autograd.record():
+            expected = mx.gluon.loss.SoftmaxCrossEntropyLoss()(layer(X.astype('float64')), label)
+        expected.backward()                                     # the gradient of the sum
+        trainer.step(1)
+        assert loss.shape == (1,)
+        np.testing.assert_allclose(loss.asscalar(), expected.mean().asscalar(), rtol=1e-4)
+    np.testing.assert_allclose(net.params['W'].asnumpy().T, layer[0].weight.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(net.params['gamma'].asnumpy(), layer[1].gamma.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(net.params['beta'].asnumpy(), layer[1].beta.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_an_epoch_is_its_steps_bit_for_bit(rng):
+    """However late the loop reads its numbers: with a wait after every step the same comes out."""
+    net = DenseNet()
+    twin, batches = net.copy(), random_batches(rng, [8] * 30 + [5])
+    moving_loss = train_epoch(net, batches, 0.01)
+    expected = None
+    for X, label in batches:
+        loss = float(train_step(twin, X, label, 0.01).asscalar())
+        nd.waitall()
+        expected = loss if expected is None else .99 * expected + .01 * loss
+    assert moving_loss == expected
+    assert_same(values(net), values(twin))
+
+
+def test_an_iterator_may_use_one_buffer_for_all_batches(rng):
+    """The loop runs ahead of the engine, yet a batch that is overwritten afterwards has been read before."""
+    net = DenseNet()
+    twin, batches = net.copy(), random_batches(rng, [64] * 40)
+
+    def in_one_buffer():
+        X, label = nd.zeros((64, 4)), nd.zeros(64)
+        for next_X, next_label in batches:
+            X[:], label[:] = next_X, next_label
+            yield X, label
+
+    assert train_epoch(net, in_one_buffer(), 0.01) == train_epoch(twin, batches, 0.01)
+    assert_same(values(net), values(twin))
+    assert evaluate_accuracy(in_one_buffer(), net) == evaluate_accuracy(batches, net)
+
+
+def test_an_epoch_on_mnist_brings_the_loss_down():
+    images, labels = data.load('mnist')
+    batches = data.batches(images[:1280], labels[:1280], 64, shuffle=True, seed=1)
+    net = LeNet(weight_scale=0.1)
+    loss = MovingLoss()
+    for X, label in batches:
+        loss.add(train_step(net, X, label, 0.001))
+    loss.finish()
+    assert np.mean(loss.losses[-5:]) < 0.6 * loss.losses[0]
+    assert evaluate_accuracy(batches, net) > 0.5
+
+
+def test_a_loss_that_is_not_finite_is_returned_as_it_is(rng):
+    batches = random_batches(rng, [8] * 3)
+    batches[1][0][:] = float('nan')
+    assert math.isnan(train_epoch(DenseNet(), batches, 0.01))
+
+
+@pytest.mark.parametrize('nothing', [[], iter(()), ()])
+def test_no_batches_are_an_error(nothing):
+    net = DenseNet()
+    before = values(net)
+    with pytest.raises(ValueError, match='gave no batch: nothing to train on'):
+        train_epoch(net, nothing, 0.1)
+    with pytest.raises(ValueError, match='gave no batch: there is no accuracy'):
+        evaluate_accuracy(nothing, net)
+    assert_same(values(net), before)
+
+
+# Accuracy
+
+def trained_lenet(mnist):
+    net = LeNet(weight_scale=0.1)
+    train_epoch(net, mnist[0], 0.001)
+    return net
+
+
+@pytest.mark.parametrize('is_training', [False, True])
+def test_accuracy_is_the_share_of_right_answers(mnist, is_training):
+    """Each image counts once, also those of the smaller last batch."""
+    net = trained_lenet(mnist)
+    batches, labels = mnist
+    answers = np.concatenate([net(X, is_training=False).asnumpy().argmax(axis=1) for X, _ in batches])
+    if is_training:
+        means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
+        answers = np.concatenate([net(X, is_training=True).asnumpy().argmax(axis=1) for X, _ in batches])
+        net.bn_ewv_means.update(means), net.bn_ewv_vars.update(variances)
+    accuracy = evaluate_accuracy(batches, net, is_training)
+    assert type(accuracy) is float
+    assert accuracy == np.sum(answers == labels) / 150
+    assert 0 < accuracy < 1                                     # else the test says little
+
+
+@pytest.mark.parametrize('is_training', [False, True])
+def test_scoring_leaves_parameters_and_stored_statistics_bit_for_bit(mnist, is_training):
+    net = trained_lenet(mnist)
+    before, arrays = values(net), (dict(net.bn_ewv_means), dict(net.bn_ewv_vars))
+    dictionaries = (net.bn_ewv_means, net.bn_ewv_vars)
+    evaluate_accuracy(mnist[0], net, is_training)
+    assert_same(values(net), before)
+    assert net.bn_ewv_means is dictionaries[0]
+    assert net.bn_ewv_vars is dictionaries[1]
+    for now, then in zip(dictionaries, arrays):
+        assert all(now[name] is then[name] for name in then)
+
+
+def test_scoring_in_training_mode_leaves_an_untrained_network_untrained(mnist):
+    net = LeNet()
+    evaluate_accuracy(mnist[0], net, is_training=True)
+    assert net.bn_ewv_means == net.bn_ewv_vars == {}
+    with pytest.raises(ValueError, match='no stored statistics'):
+        evaluate_accuracy(mnist[0], net)
+
+
+def test_statistics_are_put_back_when_scoring_fails(mnist):
+    net = trained_lenet(mnist)
+    before = values(net)
+
+    def broken():
+        yield next(iter(mnist[0]))
+        raise OSError('the disk is gone')
+
+    with pytest.raises(OSError, match='the disk is gone'):
+        evaluate_accuracy(broken(), net, is_training=True)
+    assert_same(values(net), before)
+
+
+def test_training_goes_on_after_scoring_as_if_nothing_had_happened(rng):
+    net = DenseNet()
+    twin, batches = net.copy(), random_batches(rng, [16] * 6)
+    for half in (batches[:3], batches[3:]):
+        train_epoch(net, half, 0.1)
+        train_epoch(twin, half, 0.1)
+        evaluate_accuracy(batches, net, is_training=True)
+        evaluate_accuracy(batches, net)
+    assert_same(values(net), values(twin))
+
+
+def test_training_mode_uses_each_batchs_own_statistics(rng):
+    """Scaling and shifting a batch changes nothing there, and everything in test mode."""
+    net, batches = DenseNet(), random_batches(rng, [50] * 4)
+    net.params['W'][:] = nd.array(np.eye(4, 3))
+    train_epoch(net, batches, 0)
+    labels = [nd.argmax(X[:, :3], axis=1) for X, _ in batches]  # what the network itself would say, about
+    moved = [(5 * X + nd.array([0, 30, -30, 0]), label) for (X, _), label in zip(batches, labels)]
+    same = [(X, label) for (X, _), label in zip(batches, labels)]
+    assert evaluate_accuracy(moved, net, True) == pytest.approx(evaluate_accuracy(same, net, True), abs=0.01)
+    assert evaluate_accuracy(same, net, True) > 0.8
+    assert evaluate_accuracy(moved, net, False) < 0.5
+
+
+@pytest.mark.parametrize('dtype', ['int32', 'uint8', 'float32', 'float64'])
+def test_labels_may_be_of_any_numeric_type(rng, dtype):
+    net, [(X, label)] = DenseNet(), random_batches(rng, [20])
+    net(X)
+    assert evaluate_accuracy([(X, label.astype(dtype))], net) == evaluate_accuracy([(X, label)], net)
+
+
+def test_any_function_of_the_right_form_can_be_scored():
+    X, label = nd.array([[0, 1], [1, 0], [3, 2]]), nd.array([1, 0, 1])
+    assert evaluate_accuracy([(X, label)], lambda X, is_training: X) == pytest.approx(2 / 3, abs=1e-15)
+
+
+def test_more_images_than_float32_can_count():
+    """Hits are summed exactly: above 2**24, float32 would lose single ones."""
+    X = nd.array([[1.], [0.]]).reshape((1, 2))
+    hits = nd.zeros((2**16, 2))
+    hits[:, 0] = 1
+    batches = ((hits, nd.zeros(2**16)) for _ in range(257))
+    assert evaluate_accuracy([(X, nd.zeros(1))], lambda X, is_training: X) == 1
+    assert evaluate_accuracy(batches, lambda X, is_training: X) == 1
+
+
+MEMORY = '''
+import sys
+import numpy as np
+import gluon_bn as gbn
+from mxnet import nd
+sys.path.insert(0, 'tests')
+from test_training import DenseNet, random_batches
+
+def resident_megabytes():
+    nd.waitall()
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+batches = random_batches(np.random.default_rng(0), [16] * 2000)
+net = DenseNet()
+gbn.train_epoch(net, batches, 0.001)
+after_2000 = resident_megabytes()
+for _ in range(9):
+    gbn.train_epoch(net, batches, 0.001)
+print(resident_megabytes() - after_2000)
+'''
+
+
+@pytest.mark.slow
+def test_memory_is_flat():
+    """20,000 iterations end within 2 MB of where iteration 2,000 was."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+    run = subprocess.run([sys.executable, '-c', MEMORY], cwd=str(ROOT), env={**os.environ, 'PYTHONPATH': path},
+                         stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+    assert float(run.stdout) < 2
