@@ -111,15 +111,16 @@ def as_gluon(net):
 
 
 @pytest.mark.parametrize('impl', ['plain', 'fast', 'auto'])
-def test_agrees_with_gluons_layers_in_both_modes_and_in_every_gradient(ctx, digits, rng, impl):
+def test_agrees_with_gluons_layers_in_both_modes_and_in_every_gradient(ctx, rng, impl):
     """Weights large enough that every layer matters; gamma and beta away from 1 and 0; a random upstream gradient.
 
     Of a million units one or two lie within float32's rounding of the kink of ReLU, where float32 and float64 may take
-    different sides. So gradients are compared in the norm, in which a single unit counts for little.
+    different sides. So gradients are compared in the norm, in which a single unit counts for little; and on noise, as
+    the black background of digits gives thousands of units the same value, which can be at the kink all at once.
     """
     net = LeNet(ctx, weight_scale=0.1, impl=impl)
     block, theirs, layers = as_gluon(net)
-    X, dscores = nd.array(digits[0], ctx=ctx), nd.array(rng.normal(0, 1, (64, 10)), ctx=ctx)
+    X, dscores = (nd.array(rng.normal(0, 1, shape), ctx=ctx) for shape in ((64, 1, 28, 28), (64, 10)))
     with autograd.record():
         ours = net(X, is_training=True)
     ours.backward(dscores)
