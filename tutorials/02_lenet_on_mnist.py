@@ -16,7 +16,7 @@
 # - The stored statistics are close to the exact ones, and give the same accuracy.
 # - Evaluation that updates them leaks test data into the model, and its figures depend on order and on luck.
 #
-# It trains for real: about 40 seconds on two cores. `GLUON_BN_QUICK=1` makes it seconds, with 4,800 training and 1,000
+# It trains for real: a minute or two on two cores. `GLUON_BN_QUICK=1` makes it seconds, with 4,800 training and 1,000
 # test images in place of 60,000 and 10,000; the figures in the text are those of the full run, and the quick one is
 # held to less.
 
