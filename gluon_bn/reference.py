@@ -7,7 +7,8 @@ a loss with respect to ``v`` is called ``dv``.
 
 Batch norm stands here three times: ``batchnorm_forward``, ``batchnorm_backward``, which goes back through the graph
 node by node, and ``batchnorm_backward_alt``, the same gradient in closed form. Layer norm and group norm are the
-comparison. The other layers of a network (affine, ReLU, dropout, softmax) are in ``numpy_layers`` and can be had from here too.
+comparison. The other layers of a network (affine, ReLU, dropout, softmax) are in ``numpy_layers`` and can be had from
+here too.
 """
 from collections import namedtuple
 

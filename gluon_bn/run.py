@@ -53,7 +53,7 @@ class Config:
 
     def __post_init__(self):
         for name, expected, right in (
-                ('dataset', f"one of {', '.join(data.DATASETS)}", self.dataset in data.DATASETS),
+                ('dataset', f"one of {', '.join(data.MNIST_LIKE)}", self.dataset in data.MNIST_LIKE),
                 ('epochs', 'at least 1', self.epochs >= 1),
                 ('batch_size', 'at least 1', self.batch_size >= 1),
                 ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
