@@ -10,6 +10,12 @@ The package reads in this order, each module about one idea:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``optimizers``       SGD, in place
+``reference``        normalisation layers in NumPy, forward and backward by hand
+``numpy_layers``     the other layers in NumPy: affine, ReLU, dropout, softmax
+``gradient_check``   gradients by differences, with which the others are compared
+``fully_connected``  a network of any depth in NumPy
+``update_rules``     SGD, momentum, RMSprop, Adam for NumPy parameters
+``solver``           training of NumPy models
 ``training``         an epoch, and the accuracy
 ``data``             MNIST and its like as arrays, and batches of them
 ``context``          GPUs that work
@@ -24,17 +30,20 @@ and ``gpu_probe`` are small helpers.
 
 >>> import gluon_bn as gbn
 """
-from . import data
+from . import data, gradient_check, reference
 from .activations import relu, softmax
 from .batch_norm import batch_norm, pure_batch_norm, which_impl
 from .context import try_all_gpus, try_gpu
+from .fully_connected import FullyConnectedNet
 from .lenet import LeNet
 from .losses import softmax_cross_entropy
 from .optimizers import sgd
 from .run import load_network
+from .solver import Solver
 from .training import evaluate_accuracy, train_epoch, train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['LeNet', 'batch_norm', 'data', 'evaluate_accuracy', 'load_network', 'pure_batch_norm', 'relu', 'sgd',
-           'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
+__all__ = ['FullyConnectedNet', 'LeNet', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
+           'load_network', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax', 'softmax_cross_entropy',
+           'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
