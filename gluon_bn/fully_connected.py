@@ -11,12 +11,13 @@ from .numpy_layers import (
     softmax_loss,
 )
 from .reference import batchnorm_backward_alt, batchnorm_forward, layernorm_backward, layernorm_forward
+from .running_statistics import RunningStatistics
 
 NORMALIZATIONS = {'batchnorm': (batchnorm_forward, batchnorm_backward_alt),
                   'layernorm': (layernorm_forward, layernorm_backward)}
 
 
-class FullyConnectedNet:
+class FullyConnectedNet(RunningStatistics):
     """{affine, [normalisation], ReLU, [dropout]} for each hidden layer, then affine and softmax, as in cs231n.
 
     Parameters
@@ -79,20 +80,6 @@ class FullyConnectedNet:
                 params[f'gamma{i}'], params[f'beta{i}'] = np.ones(columns), np.zeros(columns)
         return {name: param.astype(self.dtype) for name, param in params.items()}
 
-    @property
-    def statistics(self):
-        """The running means and variances by name, empty before the first batch."""
-        return {f'{name}{i}': bn_param[name] for i, bn_param in enumerate(self.bn_params, 1)
-                for name in ('running_mean', 'running_var') if name in bn_param}
-
-    @statistics.setter
-    def statistics(self, values):
-        for i, bn_param in enumerate(self.bn_params, 1):
-            for name in ('running_mean', 'running_var'):
-                bn_param.pop(name, None)
-                if f'{name}{i}' in values:
-                    bn_param[name] = values[f'{name}{i}']
-
     def loss(self, X, y=None):
         """The loss of a batch and its gradients, or without labels the scores.
 
@@ -143,11 +130,11 @@ class FullyConnectedNet:
         return h, (affine_cache, norm_cache, relu_cache, drop_cache)
 
     def _hidden_backward(self, dh, i, cache, grads):
-        """Back through layer ``i``: puts its gradients into ``grads`` and returns that of its input."""
+        """Back through layer ``i``: puts its gradients into ``grads``; returns that of its input, None of the first."""
         affine_cache, norm_cache, relu_cache, drop_cache = cache
         dh = relu_backward(dropout_backward(dh, drop_cache), relu_cache)
         if self.normalization:
             _, backward = NORMALIZATIONS[self.normalization]
             dh, grads[f'gamma{i}'], grads[f'beta{i}'] = backward(dh, norm_cache)
-        dh, grads[f'W{i}'], grads[f'b{i}'] = affine_backward(dh, affine_cache)
+        dh, grads[f'W{i}'], grads[f'b{i}'] = affine_backward(dh, affine_cache, need_dx=i > 1)
         return dh

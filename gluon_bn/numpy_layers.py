@@ -22,10 +22,13 @@ def affine_forward(x, w, b):
     return flat @ w + b, (x, w)                             # (N, M)
 
 
-def affine_backward(dout, cache):
-    """The gradients of :func:`affine_forward`: dx shaped as x, dw ``(D, M)``, db ``(M,)``."""
+def affine_backward(dout, cache, need_dx=True):
+    """The gradients of :func:`affine_forward`: dx shaped as x, dw ``(D, M)``, db ``(M,)``.
+
+    ``need_dx=False`` leaves dx out and returns None in its place: a first layer has nobody to give it to.
+    """
     x, w = cache
-    dx = (dout @ w.T).reshape(x.shape)
+    dx = (dout @ w.T).reshape(x.shape) if need_dx else None
     dw = x.reshape(len(x), -1).T @ dout                     # (D, M)
     return dx, dw, np.sum(dout, axis=0)
 
