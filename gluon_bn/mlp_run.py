@@ -85,6 +85,6 @@ def train(config, folder, report=print):
     save_history(folder / 'curves.png', history, title)
     with written_whole(folder / 'result.json', 'w') as file:
         json.dump(result, file, indent=1)
-    report(f"{config.epochs} epochs in {result['seconds']} s. Test accuracy {result['best']['test_acc']:.4f} in epoch {best}, "
-           f"the best on the dev images; {result['last']['test_acc']:.4f} in the last one.")
+    report(f"{config.epochs} epochs in {result['seconds']} s. Test accuracy {result['best']['test_acc']:.4f} in epoch "
+           f"{best}, the best on the dev images; {result['last']['test_acc']:.4f} in the last one.")
     return result

@@ -1,6 +1,7 @@
 """Train the NumPy multilayer perceptron with batch norm on MNIST.
 
-Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3 the loss is no longer finite; 130 Ctrl-C.
+Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3 the loss is no longer finite;
+130 Ctrl-C.
 """
 import argparse
 import sys
