@@ -30,8 +30,8 @@ The package reads in this order, each module about one idea:
 ``run``              the main job in a folder, resumable
 ===================  ==================================================================================================
 
-``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``, ``extras``,
-``running_statistics`` and ``gpu_probe`` are small helpers.
+``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
+``extras``, ``running_statistics`` and ``gpu_probe`` are small helpers.
 
 >>> import gluon_bn as gbn
 """
