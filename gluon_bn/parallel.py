@@ -33,8 +33,10 @@ def run_jobs(module, arguments, jobs, on_result, processes=None):
     Raises ``WorkerError`` when a worker ends early; the others are ended then. An exception in ``on_result`` and Ctrl-C
     end them as well. Results that have come stay.
     """
+    if not jobs:
+        return
     waiting, lock, failures, workers = list(reversed(jobs)), threading.Lock(), [], []
-    processes = min(processes or physical_cores(), max(len(jobs), 1))
+    processes = min(processes or physical_cores(), len(jobs))
 
     def feed(worker):
         try:
