@@ -77,7 +77,8 @@ def _weight_scale_claims(kinds):
             max(losses[None]) > 100 * min(losses[None]),
         "with batch norm the nets train at weight scales where without it they do not get beyond guessing":
             bool(set(failing) & set(with_norm)),
-        "without batch norm, the smallest weights do not train": min(k['job']['weight_scale'] for k in kinds) in failing}
+        "without batch norm, the smallest weights do not train":
+            min(kind['job']['weight_scale'] for kind in kinds) in failing}
 
 
 def _batch_size_claims(kinds):

@@ -144,7 +144,8 @@ def _checked_upstream(out, dout):
         if size > 1 and np.allclose(dout, dout.take([0], axis), rtol=1e-6, atol=0):
             raise ValueError(f"dout is the same all along axis {axis}: such an upstream gradient hides terms (what "
                              "batch norm returns has a constant sum over the batch, so with all ones dx is zero, "
-                             "with and without some of its terms); draw it at random, for example with np.random.randn.")
+                             "with and without some of its terms); draw it at random, for example with "
+                             "np.random.randn.")
     return dout
 
 

@@ -39,15 +39,15 @@ NODES = {'x': (0, 1), 'mean': (1, 0), 'centered\n= x - mean': (2, 1), 'squared':
 EDGES = [(0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (2, 6), (6, 7), (7, 8), (9, 7), (10, 8)]
 
 figure, axes = plt.subplots(figsize=(12, 4.2), layout='constrained')
+boxes = [axes.text(*place, label, ha='center', va='center', fontsize=10,
+                   bbox={'boxstyle': 'round', 'facecolor': 'white', 'edgecolor': 'grey'})
+         for label, place in NODES.items()]
 places = list(NODES.values())
 for start, end in EDGES:
-    forward = {'arrowstyle': '-|>', 'color': 'tab:blue', 'shrinkA': 24, 'shrinkB': 24}
-    axes.annotate('', xy=places[end], xytext=places[start], arrowprops={**forward, 'connectionstyle': 'arc3,rad=0.08'})
-    axes.annotate('', xy=places[start], xytext=places[end],
-                  arrowprops={**forward, 'color': 'tab:red', 'linestyle': '--', 'connectionstyle': 'arc3,rad=0.08'})
-for label, (column, row) in NODES.items():
-    axes.text(column, row, label, ha='center', va='center', fontsize=9,
-              bbox={'boxstyle': 'round', 'facecolor': 'white', 'edgecolor': 'grey'})
+    for a, b, color, style in ((start, end, 'tab:blue', '-'), (end, start, 'tab:red', '--')):
+        axes.annotate('', xy=places[b], xytext=places[a], arrowprops={
+            'arrowstyle': '-|>', 'color': color, 'linestyle': style, 'connectionstyle': 'arc3,rad=0.12',
+            'patchA': boxes[a].get_bbox_patch(), 'patchB': boxes[b].get_bbox_patch()})
 axes.plot([], [], color='tab:blue', label='forward: values')
 axes.plot([], [], color='tab:red', linestyle='--', label='backward: gradients')
 axes.legend(loc='lower right')

@@ -94,8 +94,8 @@ assert max(relative[None]) > 1e12 * min(relative[None])
 
 # %% [markdown]
 # From the smallest to the largest of these four scales, the first layer's gradient (times the scale of its weights)
-# varies by more than a factor of $10^{12}$ without batch norm, and by less than $10^4$ with it. Most of the latter is the
-# last layer, which is not normalised: its own weights vary by a factor of 1,000.
+# varies by more than a factor of $10^{12}$ without batch norm, and by less than $10^4$ with it. Most of the latter is
+# the last layer, which is not normalised: its own weights vary by a factor of 1,000.
 #
 # ## 1. Five hidden layers of 100
 #

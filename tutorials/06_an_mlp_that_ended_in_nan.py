@@ -164,7 +164,7 @@ np.testing.assert_array_equal(dscores, [[1, -1, 0]])
 # ## 5. The standard deviation plus eps
 #
 # Algorithm 1 divides by $\sqrt{v + \epsilon}$, not by $\sqrt v + \epsilon$. For the forward pass that is a small
-# difference. For the backward pass it is not, when a feature is the same in the whole batch: the derivative of $\sqrt v$
+# difference. For the backward pass it is not, when a feature is the same in the whole batch: the derivative of the root
 # at 0 is infinite. A unit all of whose inputs ReLU has switched off is such a feature.
 
 

@@ -135,8 +135,8 @@ def _parse(data, path):
     num_records, rest = divmod(len(data), _RECORD)
     if rest:
         raise DataError(f"{path} has {len(data):,} bytes, {num_records:,} records of {_RECORD:,} bytes and {rest:,} "
-                        "bytes more; expected whole records (label, then 3x32x32 pixels): it is truncated, or no CIFAR-10 "
-                        "file of the binary format.")
+                        "bytes more; expected whole records (label, then 3x32x32 pixels): it is truncated, or no "
+                        "CIFAR-10 file of the binary format.")
     if not num_records:
         raise DataError(f"{path} is empty; expected records of {_RECORD:,} bytes.")
     records = np.frombuffer(data, np.uint8).reshape(num_records, _RECORD)          # (n, 1 + 3072)
