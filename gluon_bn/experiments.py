@@ -49,16 +49,16 @@ def weight_scale_jobs(seeds, epochs=10, scales=WEIGHT_SCALES):
             for scale in scales for normalization in ('batchnorm', None) for seed in seeds]
 
 
-def batch_size_jobs(seeds, epochs=10):
+def batch_size_jobs(seeds, epochs=10, sizes=BATCH_SIZES):
     """Experiment 3: batches of 5, 10 and 50 images, with and without batch norm, at a third of the learning rate."""
     return [Job(seed, normalization, batch_size=size, learning_rate=10 ** -3.5, epochs=epochs)
-            for size in BATCH_SIZES for normalization in ('batchnorm', None) for seed in seeds]
+            for size in sizes for normalization in ('batchnorm', None) for seed in seeds]
 
 
-def small_batch_jobs(seeds, epochs=10):
+def small_batch_jobs(seeds, epochs=10, sizes=SMALL_BATCH_SIZES):
     """Experiment 4: batches of 2, 5 and 10 images, batch norm against layer norm."""
     return [Job(seed, normalization, batch_size=size, learning_rate=10 ** -3.5, epochs=epochs)
-            for size in SMALL_BATCH_SIZES for normalization in ('batchnorm', 'layernorm') for seed in seeds]
+            for size in sizes for normalization in ('batchnorm', 'layernorm') for seed in seeds]
 
 
 EXPERIMENTS = {'deep_net': deep_net_jobs, 'weight_scales': weight_scale_jobs, 'batch_sizes': batch_size_jobs,

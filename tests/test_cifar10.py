@@ -1,5 +1,6 @@
 import gzip
 import tarfile
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -181,3 +182,17 @@ def test_a_download_must_have_the_right_checksum(tmp_path, monkeypatch):
     assert as_it_is
     (tmp_path / 'cifar-10-binary.tar.gz').write_bytes(b'here')
     assert data.download_cifar10(tmp_path) == tmp_path / 'cifar-10-binary.tar.gz'
+
+
+@pytest.mark.parametrize('as_it_is', [True, False])
+def test_a_checksum_of_the_file_as_it_is(as_it_is, tmp_path, monkeypatch):
+    """CIFAR-10's archive is known by the SHA-256 of its compressed bytes, MNIST's files by that of their content."""
+    from gluon_bn.data import download as downloads
+    content = gzip.compress(b'content')
+    monkeypatch.setattr(downloads, '_append', lambda url, file, context: file.write(content))
+    checksum = sha256(content if as_it_is else b'content').hexdigest()
+    downloads.download(['https://example.org/x'], tmp_path / 'right', checksum, as_it_is=as_it_is)
+    assert (tmp_path / 'right').read_bytes() == content
+    with pytest.raises(DataError, match=r'SHA-256.*; do this'):
+        downloads.download(['https://example.org/x'], tmp_path / 'wrong', checksum, as_it_is=not as_it_is,
+                           advice='do this')

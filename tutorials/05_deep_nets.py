@@ -35,9 +35,11 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
 # The full run takes some minutes. What is done is kept in the folder, so that it can be interrupted.
 if QUICK:
-    folder = Path(tempfile.mkdtemp())
-    jobs = {'deep_net': deep_net_jobs([0], epochs=5), 'weight_scales': weight_scale_jobs([0], 6, scales=(2e-3, 0.5)),
-            'batch_sizes': batch_size_jobs([0], epochs=2), 'small_batches': small_batch_jobs([0], epochs=1)}
+    temporary = tempfile.TemporaryDirectory()  # deleted when the script ends
+    folder = Path(temporary.name)
+    jobs = {'deep_net': deep_net_jobs([0], epochs=3), 'weight_scales': weight_scale_jobs([0], 5, scales=(2e-3, 0.5)),
+            'batch_sizes': batch_size_jobs([0], epochs=1, sizes=(5, 50)),
+            'small_batches': small_batch_jobs([0], epochs=1, sizes=(2, 10))}
 else:
     folder = Path('runs') / 'deep_nets'
     jobs = {name: make(range(3)) for name, make in EXPERIMENTS.items()}
