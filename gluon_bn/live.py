@@ -1,4 +1,5 @@
 """A picture of training that grows while it runs: :class:`LivePlot`."""
+import io
 import sys
 import time
 from pathlib import Path
@@ -49,13 +50,14 @@ class LivePlot:
             (self._show_in_cell if self._where == 'notebook' else self._show_in_window)(history)
 
     def _show_in_cell(self, history):
-        from IPython.display import display  # it is there: this is a notebook
-        figure = Figure(figsize=(10, 4), layout='constrained')
-        draw_history(figure, history, self.title)
+        from IPython.display import Image, display  # it is there: this is a notebook
+        png = io.BytesIO()  # a picture, because only pyplot's backends teach a notebook to show figures
+        _save(png, history, self.title)
+        picture = Image(data=png.getvalue())
         if self._shown is None:
-            self._shown = display(figure, display_id=True)
+            self._shown = display(picture, display_id=True)
         else:
-            self._shown.update(figure)
+            self._shown.update(picture)
 
     def _show_in_window(self, history):
         import matplotlib.pyplot as plt  # only here: it opens the display
@@ -70,10 +72,8 @@ class LivePlot:
 
 def save_history(path, history, title=''):
     """Draw the history to the PNG file ``path``."""
-    figure = Figure(figsize=(10, 4), layout='constrained')
-    draw_history(figure, history, title)
     with written_whole(path) as file:
-        figure.savefig(file, format='png', dpi=100)
+        _save(file, history, title)
 
 
 def draw_history(figure, history, title=''):
@@ -92,6 +92,12 @@ def draw_history(figure, history, title=''):
         axes.legend(title='now')
     loss_axes.set(ylabel='cross entropy (nats per example)', yscale='log')
     accuracy_axes.set_ylabel('accuracy (%)')
+
+
+def _save(file, history, title):
+    figure = Figure(figsize=(10, 4), layout='constrained')
+    draw_history(figure, history, title)
+    figure.savefig(file, format='png', dpi=100)
 
 
 def _where_to_show():

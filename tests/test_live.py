@@ -33,17 +33,17 @@ def test_a_notebook_cell_is_updated(monkeypatch):
     shown = []
 
     class Handle:
-        def update(self, figure):
-            shown.append(('update', len(figure.axes)))
+        def update(self, picture):
+            shown.append(('update', picture['data'][:4]))
 
-    def display(figure, display_id):
-        shown.append(('display', len(figure.axes)))
+    def display(picture, display_id):
+        shown.append(('display', picture['data'][:4]))
         return Handle()
 
     ipython = types.ModuleType('IPython')
     ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
     ipython_display = types.ModuleType('IPython.display')
-    ipython_display.display = display
+    ipython_display.display, ipython_display.Image = display, dict
     monkeypatch.setitem(sys.modules, 'IPython', ipython)
     monkeypatch.setitem(sys.modules, 'IPython.display', ipython_display)
     live = LivePlot()
@@ -51,7 +51,7 @@ def test_a_notebook_cell_is_updated(monkeypatch):
     live(HISTORY)  # too soon after the first
     live._last -= 2
     live(HISTORY)
-    assert shown == [('display', 2), ('update', 2)]
+    assert shown == [('display', b'\x89PNG'), ('update', b'\x89PNG')]
 
 
 def test_a_window_is_drawn_into(monkeypatch):
@@ -71,3 +71,16 @@ def test_a_picture_is_written_whole(tmp_path):
     save_history(tmp_path / 'curves.png', HISTORY)
     assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_in_a_real_notebook_one_picture_is_updated():
+    nbformat, nbclient = pytest.importorskip('nbformat'), pytest.importorskip('nbclient')
+    cell = nbformat.v4.new_code_cell(
+        "import time\nfrom gluon_bn.live import LivePlot\nlive = LivePlot()\nfor epochs in (1, 2):\n"
+        "    live({'train_loss': [1.] * epochs, 'train_acc': [0.5] * epochs})\n    time.sleep(1.1)")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=100).execute()
+    outputs = [output for output in notebook.cells[0].outputs if output.output_type == 'display_data']
+    assert len(outputs) == 1
+    assert 'image/png' in outputs[0].data
