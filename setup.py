@@ -46,7 +46,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["gluon_bn", "gluon_bn.*"]),
-    package_data={"gluon_bn.data": ["mnist/*.gz", "mnist/README.md"]},
+    package_data={"gluon_bn.data": ["mnist/*.gz", "mnist/README.md", "cifar10/*.gz", "cifar10/README.md"]},
     python_requires=">=3.8,<3.13",
     install_requires=[*mxnet_requirements(os.environ.get("GLUON_BN_MXNET", "cpu")),
                       "numpy>=1.20,<2",

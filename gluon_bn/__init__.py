@@ -10,6 +10,17 @@ The package reads in this order, each module about one idea:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``optimizers``       SGD, in place
+``reference``        normalisation layers in NumPy, forward and backward by hand
+``numpy_layers``     the other layers in NumPy: affine, ReLU, dropout, softmax
+``gradient_check``   gradients by differences, with which the others are compared
+``fully_connected``  a network of any depth in NumPy
+``update_rules``     SGD, momentum, RMSprop, Adam for NumPy parameters
+``solver``           training of NumPy models
+``mlp``              a multilayer perceptron in NumPy with batch norm on every layer
+``mlp_run``          that perceptron on MNIST, in a folder
+``live``             a picture of training that grows while it runs
+``experiments``      what batch norm does to deep nets: four experiments, several seeds
+``parallel``         jobs in parallel processes
 ``training``         an epoch, and the accuracy
 ``data``             MNIST and its like as arrays, and batches of them
 ``context``          GPUs that work
@@ -22,7 +33,8 @@ The package reads in this order, each module about one idea:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``python_version`` and ``gpu_probe`` are small helpers.
+``progress``, ``machine``, ``extras``, ``python_version``,
+``running_statistics`` and ``gpu_probe`` are small helpers.
 
 >>> import gluon_bn as gbn
 """
@@ -30,17 +42,21 @@ from .python_version import check_python
 
 check_python()  # before anything that other versions cannot import
 
-from . import data
+from . import data, gradient_check, reference
 from .activations import relu, softmax
 from .batch_norm import batch_norm, pure_batch_norm, which_impl
 from .context import try_all_gpus, try_gpu
+from .fully_connected import FullyConnectedNet
 from .lenet import LeNet
 from .losses import softmax_cross_entropy
+from .mlp import MLP
 from .optimizers import sgd
 from .run import load_network
+from .solver import Solver
 from .training import evaluate_accuracy, train_epoch, train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['LeNet', 'batch_norm', 'data', 'evaluate_accuracy', 'load_network', 'pure_batch_norm', 'relu', 'sgd',
-           'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
+__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
+           'load_network', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax', 'softmax_cross_entropy',
+           'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']

@@ -10,7 +10,7 @@ from typing import Optional
 import numpy as np
 
 from ._mxnet import mx
-from .data import DATASETS
+from .data import MNIST_LIKE
 from .files import written_whole
 
 
@@ -35,7 +35,7 @@ class Config:
 
     def __post_init__(self):
         for name, expected, right in (
-                ('dataset', f"one of {', '.join(DATASETS)}", self.dataset in DATASETS),
+                ('dataset', f"one of {', '.join(MNIST_LIKE)}", self.dataset in MNIST_LIKE),
                 ('epochs', 'at least 1', self.epochs >= 1),
                 ('batch_size', 'at least 1', self.batch_size >= 1),
                 ('lr', 'a finite number above 0', 0 < self.lr < math.inf),

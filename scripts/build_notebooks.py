@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_bn import notebooks  # noqa: E402
+from gluon_bn import notebooks
 
 
 def main(argv=None):

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import run
 from gluon_bn.config import Config, RunError
-from gluon_bn.data import DATASETS
+from gluon_bn.data import MNIST_LIKE
 from gluon_bn.extras import import_extra
 
 
@@ -62,7 +62,7 @@ def parser():
     p.add_argument('--no-batch-norm', dest='batch_norm', action='store_false', help="train without batch norm")
     p.add_argument('--impl', choices=('auto', 'plain', 'fast'),
                    help=f"formulation of batch norm (default: {default.impl})")
-    p.add_argument('--dataset', choices=DATASETS, help=f"(default: {default.dataset})")
+    p.add_argument('--dataset', choices=MNIST_LIKE, help=f"(default: {default.dataset})")
     p.add_argument('--data-dir', type=lambda text: str(Path(text).resolve()), metavar='DIR',
                    help="folder with files of the MNIST format, gzipped or not")
     p.add_argument('--seed', type=int,

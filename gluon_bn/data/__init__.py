@@ -1,6 +1,7 @@
 """Data sets as whole arrays in memory, and batches of them: :func:`load` and :func:`batches`."""
 from .batching import batches
-from .datasets import DATASETS, load
+from .cifar10 import cifar10_splits, download_cifar10
+from .datasets import DATASETS, MNIST_LIKE, load
 from .idx import DataError
 
-__all__ = ['DATASETS', 'DataError', 'batches', 'load']
+__all__ = ['DATASETS', 'MNIST_LIKE', 'DataError', 'batches', 'cifar10_splits', 'download_cifar10', 'load']

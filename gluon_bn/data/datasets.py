@@ -2,6 +2,7 @@
 import os
 from pathlib import Path
 
+from .cifar10 import load_cifar10
 from .download import cache_dir, download
 from .idx import DataError, read_images, read_labels
 
@@ -28,19 +29,21 @@ _FASHION_MIRRORS = (
     'https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/',
 )
 
-DATASETS = ('mnist', 'fashion-mnist')
+MNIST_LIKE = ('mnist', 'fashion-mnist')  # images of 1x28x28 in the IDX format
+DATASETS = (*MNIST_LIKE, 'cifar10')
 
 
 def load(name, train=True, data_dir=None):
-    """A whole data set: ``(images uint8 (n, 1, 28, 28), labels int32 (n,))``.
+    """A whole data set: ``(images uint8 (n, C, H, W), labels int32 (n,))``.
 
     Parameters
     ----------
-    name : 'mnist' (comes with the package) or 'fashion-mnist'
-    train : True for the 60,000 training examples, False for the 10,000 test examples
-    data_dir : a folder with files of the same names and format, gzipped or not, to read instead
-        Without it Fashion-MNIST is read from Debian's package ``dataset-fashion-mnist``, or from the user's cache
-        folder, into which it is downloaded if need be.
+    name : 'mnist' (comes with the package), 'fashion-mnist', or 'cifar10' (also 'cifar-10'), of which 1,000 training
+        and 500 test images come with the package
+    train : True for the training examples (60,000 of MNIST), False for the test examples (10,000)
+    data_dir : a folder with files of the same names and format, gzipped or not, to read instead; for CIFAR-10 also the
+        archive, which :func:`gluon_bn.data.download_cifar10` brings. Without it Fashion-MNIST is read from Debian's
+        package ``dataset-fashion-mnist``, or from the user's cache folder, into which it is downloaded if need be.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def load(name, train=True, data_dir=None):
     >>> images.shape, str(images.dtype), labels[:5].tolist()
     ((10000, 1, 28, 28), 'uint8', [7, 2, 1, 0, 4])
     """
+    if name in ('cifar10', 'cifar-10'):
+        return load_cifar10(train, data_dir)
     if name not in DATASETS:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASETS)}.")
     (images_path, images_sum), (labels_path, labels_sum) = (

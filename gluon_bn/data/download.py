@@ -22,7 +22,8 @@ def cache_dir():
     return Path(own) if own else Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'gluon_bn'
 
 
-def download(urls, path, checksum, context=None):
+def download(urls, path, checksum, context=None, as_it_is=False,
+             advice="get the four files yourself and pass their folder as data_dir."):
     """Bring a file to ``path`` from the first of ``urls`` that has it with the right content.
 
     Parameters
@@ -31,6 +32,8 @@ def download(urls, path, checksum, context=None):
     path : where to; it appears there only when it is whole and checked. What has arrived so far waits beside it as
         ``<name>.part``, and the next call goes on from there.
     checksum : the SHA-256 of the data, decompressed if they are gzipped
+    as_it_is : True for a checksum of the file itself, not of its decompressed content
+    advice : what to do if it cannot be downloaded, for the message
     context : ``ssl.SSLContext``, None for the default one, which verifies certificates
 
     Raises
@@ -48,18 +51,17 @@ def download(urls, path, checksum, context=None):
                 return
             failures = []
             for url in urls:
-                failure = _fetch(url, file, part, checksum, context)
+                failure = _fetch(url, file, part, checksum, context, as_it_is)
                 if failure is None:
                     os.replace(part, path)
                     return
                 failures.append(f"{url}: {failure}")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from error
-    raise DataError(f"{path.name} could not be downloaded ({'; '.join(failures)}); get the four files yourself and "
-                    "pass their folder as data_dir.")
+    raise DataError(f"{path.name} could not be downloaded ({'; '.join(failures)}); {advice}")
 
 
-def _fetch(url, file, part, checksum, context):
+def _fetch(url, file, part, checksum, context, as_it_is):
     """Complete ``file``, whose path is ``part``, from ``url``; None if its content is right, else what is wrong."""
     try:
         _append(url, file, context)
@@ -68,7 +70,7 @@ def _fetch(url, file, part, checksum, context):
     file.flush()
     os.fsync(file.fileno())
     try:
-        content = decompress(part.read_bytes(), part)
+        content = part.read_bytes() if as_it_is else decompress(part.read_bytes(), part)
     except DataError:
         content = b''
     if sha256(content).hexdigest() != checksum:

@@ -1,0 +1,190 @@
+"""What batch norm does to deep fully connected nets: four experiments on CIFAR-10, with several seeds.
+
+They are those of cs231n's exercise, repeated with several seeds, so that each has a mean and a spread. A *job* is one
+training; its result is one file, so that an interrupted run goes on where it was. Run as a module, this is a worker.
+"""
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional, Tuple
+
+import numpy as np
+
+from .data import DataError, cifar10_splits
+from .files import written_whole
+from .fully_connected import FullyConnectedNet
+from .parallel import run_jobs, serve_jobs
+from .solver import Solver
+
+WEIGHT_SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, 20))
+BATCH_SIZES = (5, 10, 50)
+SMALL_BATCH_SIZES = (2, 5, 10)
+FIVE_LAYERS, SEVEN_LAYERS = (100,) * 5, (50,) * 7
+NUM_TRAINING = 1000  # images, as in the exercise
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    seed: int
+    normalization: Optional[str] = None
+    hidden: Tuple[int, ...] = FIVE_LAYERS
+    weight_scale: float = 2e-2
+    batch_size: int = 50
+    learning_rate: float = 1e-3
+    epochs: int = 10
+
+
+def deep_net_jobs(seeds, epochs=10):
+    """Experiment 1: five hidden layers of 100 units, with and without batch norm."""
+    return [Job(seed, normalization, epochs=epochs) for normalization in ('batchnorm', None) for seed in seeds]
+
+
+def weight_scale_jobs(seeds, epochs=10, scales=WEIGHT_SCALES):
+    """Experiment 2: seven hidden layers of 50 units, initial weights of many scales, with and without batch norm."""
+    return [Job(seed, normalization, SEVEN_LAYERS, scale, epochs=epochs)
+            for scale in scales for normalization in ('batchnorm', None) for seed in seeds]
+
+
+def batch_size_jobs(seeds, epochs=10, sizes=BATCH_SIZES):
+    """Experiment 3: batches of 5, 10 and 50 images, with and without batch norm, at a third of the learning rate."""
+    return [Job(seed, normalization, batch_size=size, learning_rate=10 ** -3.5, epochs=epochs)
+            for size in sizes for normalization in ('batchnorm', None) for seed in seeds]
+
+
+def small_batch_jobs(seeds, epochs=10, sizes=SMALL_BATCH_SIZES):
+    """Experiment 4: batches of 2, 5 and 10 images, batch norm against layer norm."""
+    return [Job(seed, normalization, batch_size=size, learning_rate=10 ** -3.5, epochs=epochs)
+            for size in sizes for normalization in ('batchnorm', 'layernorm') for seed in seeds]
+
+
+EXPERIMENTS = {'deep_net': deep_net_jobs, 'weight_scales': weight_scale_jobs, 'batch_sizes': batch_size_jobs,
+               'small_batches': small_batch_jobs}
+
+
+def run_job(job, splits):
+    """Train one network; returns what :func:`summary` needs, as JSON can hold it.
+
+    ``splits`` is what :func:`gluon_bn.data.cifar10_splits` returns. A loss that is no longer finite ends the training;
+    ``diverged`` says so.
+    """
+    net = FullyConnectedNet(list(job.hidden), weight_scale=job.weight_scale, normalization=job.normalization,
+                            seed=job.seed)
+    solver = Solver(net, splits, update_rule='adam', optim_config={'learning_rate': job.learning_rate},
+                    batch_size=job.batch_size, num_epochs=job.epochs, verbose=False, progress=False, seed=job.seed)
+    diverged = None
+    try:
+        solver.train()
+    except FloatingPointError as error:
+        diverged = str(error)
+    return {'job': asdict(job), 'losses': [float(f'{loss:.5g}') for loss in solver.loss_history],
+            'train_acc': solver.train_acc_history, 'val_acc': solver.val_acc_history, 'diverged': diverged}
+
+
+def run(folder, jobs, data_dir=None, processes=None, report=print):
+    """Do the jobs that have no result in ``folder`` yet, in parallel processes; returns all results, in their order.
+
+    Parameters
+    ----------
+    folder : path; each result is written to ``folder/jobs`` as soon as it is there
+    jobs : list of :class:`Job`; one that stands in it twice is done once
+    data_dir : a folder or archive with the whole of CIFAR-10; None for the images that come with the package
+    processes : int, None for one a physical core
+
+    Raises ``DataError`` for bad data, and for a folder whose results are of other data; ``parallel.WorkerError``.
+    """
+    folder = Path(folder)
+    fingerprint = _fingerprint(_splits(data_dir))  # in this process first: bad data are one sentence, not a traceback
+    results = {job: _read_result(_result_path(folder, job), job, fingerprint) for job in jobs}
+    missing = [job for job in dict.fromkeys(jobs) if results[job] is None]
+    report(f"{len(results)} trainings, {len(results) - len(missing)} of them done before.")
+
+    def keep(description, result):
+        job = _job_from(description)
+        result['data'] = fingerprint
+        results[job] = result
+        with written_whole(_result_path(folder, job), 'w') as file:
+            json.dump(result, file)
+
+    # The longest first: so the processes end at about the same time.
+    missing.sort(key=lambda job: job.epochs / job.batch_size, reverse=True)
+    run_jobs('gluon_bn.experiments', [] if data_dir is None else [str(Path(data_dir).resolve())],
+             [asdict(job) for job in missing], keep, processes)
+    return [results[job] for job in jobs]
+
+
+def mean_and_spread(values):
+    """Mean and standard deviation over the seeds, the first axis; with one seed the spread is 0."""
+    values = np.asarray(values, np.float64)
+    return values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
+
+
+def summary(results):
+    """Bring the results of the seeds together: one dict for each kind of job, in the order of their coming.
+
+    Each has ``job`` (without the seed), ``seeds``, and lists over the seeds: ``losses`` (every batch), ``train_acc``,
+    ``val_acc`` (after the first batch, then each epoch), ``best_train_acc``, ``best_val_acc``, and ``final_loss``, the
+    mean over the last epoch. A training that diverged has an infinite final loss.
+    """
+    kinds = {}
+    for result in results:
+        job = {name: value for name, value in result['job'].items() if name != 'seed'}
+        kind = kinds.setdefault(json.dumps(job, sort_keys=True), {
+            'job': job, 'seeds': [], 'losses': [], 'train_acc': [], 'val_acc': [], 'best_train_acc': [],
+            'best_val_acc': [], 'final_loss': []})
+        kind['seeds'].append(result['job']['seed'])
+        for name in ('losses', 'train_acc', 'val_acc'):
+            kind[name].append(result[name])
+        kind['best_train_acc'].append(max(result['train_acc'], default=0))
+        kind['best_val_acc'].append(max(result['val_acc'], default=0))
+        last_epoch = result['losses'][-(NUM_TRAINING // job['batch_size']):]
+        kind['final_loss'].append(float('inf') if result['diverged'] else float(np.mean(last_epoch)))
+    return list(kinds.values())
+
+
+def _splits(data_dir):
+    splits = cifar10_splits(data_dir, num_training=NUM_TRAINING)
+    return {name: splits[name] for name in ('X_train', 'y_train', 'X_val', 'y_val')}
+
+
+def _fingerprint(splits):
+    content = hashlib.sha256()
+    for name in sorted(splits):
+        content.update(splits[name].tobytes())
+    return content.hexdigest()
+
+
+def _result_path(folder, job):
+    digest = hashlib.sha256(json.dumps(asdict(job), sort_keys=True).encode()).hexdigest()[:10]
+    kind = f"{job.normalization or 'none'}-scale{job.weight_scale:.3g}-batch{job.batch_size}-seed{job.seed}"
+    return folder / 'jobs' / f'{kind}-{digest}.json'
+
+
+def _read_result(path, job, fingerprint):
+    """The result of a job that was done before, None if there is none."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
+        if _job_from(result['job']) != job:
+            return None
+        if result['data'] == fingerprint:
+            return result
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    raise DataError(f"{path} is the result of other images; choose another folder for these.")
+
+
+def _job_from(description):
+    return Job(**{**description, 'hidden': tuple(description['hidden'])})
+
+
+def _work(arguments):
+    splits = _splits(arguments[0] if arguments else None)
+    serve_jobs(lambda description: run_job(_job_from(description), splits))
+
+
+if __name__ == '__main__':
+    _work(sys.argv[1:])

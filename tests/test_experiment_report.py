@@ -1,0 +1,81 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_bn import experiments
+from gluon_bn.experiment_report import FIGURES, claims, run_experiment
+
+SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'deep_nets.py'
+
+
+def made_up(jobs, accuracy):
+    """Results as trainings would give them, with accuracies that are known."""
+    return experiments.summary([{
+        'job': {**vars(job), 'hidden': list(job.hidden)}, 'diverged': None,
+        'losses': [loss(job, accuracy(job))] * (job.epochs * experiments.NUM_TRAINING // job.batch_size),
+        'train_acc': [0.1] + [accuracy(job)] * job.epochs, 'val_acc': [0.1] + [accuracy(job) / 2] * job.epochs}
+        for job in jobs])
+
+
+def loss(job, accuracy):
+    return 2 - accuracy if job.normalization or job.weight_scale < 0.2 else 1e4
+
+
+# For each experiment a world as expected, and one in which normalisation does nothing.
+AS_EXPECTED = {
+    'deep_net': lambda job: 0.9 if job.normalization else 0.5,
+    'weight_scales': lambda job: 0.8 if job.normalization else 0.5 if job.weight_scale > 1e-2 else 0.11,
+    'batch_sizes': lambda job: 0.5 + 0.01 * job.batch_size * bool(job.normalization) - 0.005 * job.batch_size,
+    'small_batches': lambda job: 0.7 if job.normalization == 'layernorm' else 0.1 + 0.05 * job.batch_size}
+
+
+@pytest.mark.parametrize('name', experiments.EXPERIMENTS)
+def test_claims_hold_where_they_are_true_and_fail_where_they_are_not(name):
+    jobs = experiments.EXPERIMENTS[name](range(2), epochs=2)
+    assert all(claims(name, made_up(jobs, AS_EXPECTED[name])).values())
+    assert not all(claims(name, made_up(jobs, lambda job: 0.5)).values())
+
+
+@pytest.mark.parametrize('name', experiments.EXPERIMENTS)
+def test_figures_have_their_lines_units_and_legends(name):
+    jobs = experiments.EXPERIMENTS[name](range(2), epochs=2)
+    figure = FIGURES[name](made_up(jobs, AS_EXPECTED[name]))
+    loss, train, val = figure.axes
+    assert '(nats per image)' in loss.get_ylabel()
+    assert 'training accuracy (%)' in train.get_ylabel()
+    assert 'validation accuracy (%)' in val.get_ylabel()
+    for axes in figure.axes:
+        assert axes.get_xlabel()
+        assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
+
+
+def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
+    """Experiments 1 and 2, small: real trainings, figures, JSON and the claims."""
+    jobs = experiments.weight_scale_jobs([0], epochs=6, scales=(2e-3, 0.5))
+    said = []
+    verdicts = run_experiment('weight_scales', tmp_path, jobs, processes=2, report=said.append)
+    assert all(verdicts.values()), said
+    with open(tmp_path / 'weight_scales.json', encoding='utf-8') as file:
+        written = json.load(file)
+    assert written['claims'] == verdicts
+    assert len(written['results']) == 4
+    assert written['results'][0]['best_train_acc_mean'] == max(written['results'][0]['train_acc'][0])
+    assert (tmp_path / 'weight_scales.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', experiments.EXPERIMENTS)
+def test_every_claim_holds_in_full(name, tmp_path):
+    verdicts = run_experiment(name, tmp_path, experiments.EXPERIMENTS[name](range(3)))
+    assert all(verdicts.values()), verdicts
+
+
+def test_the_script_refuses_in_one_line(tmp_path):
+    done = subprocess.run([sys.executable, str(SCRIPT), 'deep_web', '--output', str(tmp_path)], capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.strip() == ('deep_nets: there is no experiment deep_web; expected of: deep_net, weight_scales, '
+                                   'batch_sizes, small_batches.')

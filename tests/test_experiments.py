@@ -1,0 +1,75 @@
+import json
+
+import numpy as np
+import pytest
+
+from gluon_bn import data, experiments
+from gluon_bn.data import DataError
+from gluon_bn.experiments import Job, mean_and_spread, run, run_job, summary
+
+QUICK = [Job(seed, normalization, hidden=(10,), epochs=1) for normalization in ('batchnorm', None) for seed in (0, 1)]
+
+
+@pytest.fixture(scope='module')
+def splits():
+    return data.cifar10_splits()
+
+
+def test_the_jobs_are_those_that_are_announced():
+    assert len(experiments.weight_scale_jobs(range(3))) == 20 * 2 * 3
+    scales = sorted({job.weight_scale for job in experiments.weight_scale_jobs([0])})
+    assert scales[0] == pytest.approx(1e-4)
+    assert scales[-1] == pytest.approx(1)
+    assert {job.batch_size for job in experiments.batch_size_jobs([0])} == {5, 10, 50}
+    assert {job.hidden for job in experiments.deep_net_jobs([0])} == {(100,) * 5}
+    assert {job.normalization for job in experiments.small_batch_jobs([0])} == {'batchnorm', 'layernorm'}
+
+
+def test_a_job_is_reproducible_and_json_can_hold_it(splits):
+    first, second = (json.dumps(run_job(QUICK[0], splits)) for _ in range(2))
+    assert first == second
+    result = json.loads(first)
+    assert len(result['losses']) == 20
+    assert len(result['train_acc']) == 2
+    assert result['diverged'] is None
+
+
+def test_a_training_that_diverges_is_a_result(splits):
+    poisoned = {**splits, 'X_train': np.full_like(splits['X_train'], np.nan)}
+    result = run_job(QUICK[0], poisoned)
+    assert 'nan in iteration 1' in result['diverged']
+    kind, = summary([result])
+    assert kind['final_loss'] == [float('inf')]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, splits):
+    said = []
+    results = run(tmp_path, QUICK[:2], processes=1, report=said.append)
+    assert [result['job']['seed'] for result in results] == [0, 1]
+    assert results[0]['losses'] == run_job(QUICK[0], splits)['losses']  # another process, the same numbers
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'jobs').iterdir()}
+    damaged = sorted(times)[0]
+    damaged.write_text(damaged.read_text()[:50])
+    assert run(tmp_path, QUICK[:2] * 2, processes=1, report=said.append) == results * 2
+    assert said == ['2 trainings, 0 of them done before.', '2 trainings, 1 of them done before.']
+    assert sum(path.stat().st_mtime_ns != time for path, time in times.items()) == 1
+    result = json.loads(damaged.read_text())
+    damaged.write_text(json.dumps({**result, 'data': 'others'}))
+    with pytest.raises(DataError, match='of other images'):
+        run(tmp_path, QUICK[:2], processes=1, report=said.append)
+
+
+def test_mean_and_spread():
+    mean, spread = mean_and_spread([[1, 2], [3, 2]])
+    assert mean.tolist() == [2, 2]
+    np.testing.assert_allclose(spread, [np.sqrt(2), 0])
+    assert mean_and_spread([[5, 6]])[1].tolist() == [0, 0]
+
+
+def test_summary_brings_the_seeds_together(splits):
+    results = [run_job(job, splits) for job in QUICK]
+    kinds = summary(results)
+    assert [kind['seeds'] for kind in kinds] == [[0, 1], [0, 1]]
+    assert kinds[0]['job']['normalization'] == 'batchnorm'
+    assert kinds[0]['final_loss'][1] == pytest.approx(np.mean(results[1]['losses']))
+    assert kinds[1]['best_val_acc'][0] == max(results[2]['val_acc'])

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from gluon_bn import FullyConnectedNet
+from gluon_bn.gradient_check import check_gradients
+
+
+def small_problem(rng, N=6, D=5, C=4):
+    return rng.standard_normal((N, D)), rng.integers(0, C, N)
+
+
+@pytest.mark.parametrize(('options', 'reg', 'published'), [
+    ({}, 0, 2.3004790897684924), ({}, 3.14, 7.052114776533016),
+    ({'use_batchnorm': True}, 0, 2.2611955101340957), ({'use_batchnorm': True}, 3.14, 6.996533220108303)])
+def test_initial_losses_are_the_published_ones(options, reg, published):
+    np.random.seed(231)
+    N, D, H1, H2, C = 2, 15, 20, 30, 10
+    X, y = np.random.randn(N, D), np.random.randint(C, size=(N,))
+    for r in (0, 3.14):  # the exercise builds one network after the other
+        net = FullyConnectedNet([H1, H2], input_dim=D, num_classes=C, reg=r, weight_scale=5e-2, dtype=np.float64,
+                                **options)
+        if r == reg:
+            assert net.loss(X, y)[0] == pytest.approx(published, rel=1e-14)
+
+
+@pytest.mark.parametrize('dropout', [0, 0.4])
+@pytest.mark.parametrize('reg', [0, 3.14])
+@pytest.mark.parametrize('normalization', [None, 'batchnorm', 'layernorm'])
+def test_gradients_of_every_parameter(normalization, reg, dropout, rng, seed):
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([7, 6], input_dim=5, num_classes=4, dropout=dropout, reg=reg, weight_scale=0.5,
+                            dtype=np.float64, seed=seed, normalization=normalization)
+    for name, param in net.params.items():  # away from 0 and 1, and from ReLU's kink at 0
+        if name[0] != 'W':
+            param += rng.uniform(0.1, 0.5, param.shape)
+    _, grads = net.loss(X, y)
+    assert grads.keys() == net.params.keys()
+    check_gradients(lambda: net.loss(X, y)[0], net.params, grads, h=1e-6)
+
+
+@pytest.mark.parametrize(('normalization', 'zero'), [('batchnorm', True), ('layernorm', False), (None, False)])
+def test_a_bias_before_batchnorm_has_no_gradient(normalization, zero, rng):
+    """The mean over the batch contains the bias and takes it away again. Layer norm's mean over features does not."""
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([7, 6], input_dim=5, num_classes=4, weight_scale=0.5, dtype=np.float64, seed=0,
+                            normalization=normalization)
+    loss, grads = net.loss(X, y)
+    for name in ('b1', 'b2'):
+        assert (np.abs(grads[name]).max() < 1e-15) == zero
+    assert np.abs(grads['b3']).max() > 1e-3
+    net.params['b1'] += rng.standard_normal(7)
+    assert (abs(net.loss(X, y)[0] - loss) < 1e-12) == zero
+
+
+def test_scores_use_the_running_values_and_change_nothing(rng):
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([7], input_dim=5, num_classes=4, use_batchnorm=True, dropout=0.5, dtype=np.float64)
+    for _ in range(3):
+        net.loss(X, y)
+    before = {name: array.copy() for name, array in net.statistics.items()}
+    scores = net.loss(X)
+    np.testing.assert_array_equal(scores, net.loss(X))
+    np.testing.assert_allclose(scores[:2], net.loss(X[:2]), rtol=1e-12)  # not a function of the batch
+    assert before.keys() == {'running_mean1', 'running_var1'}
+    for name, array in before.items():
+        np.testing.assert_array_equal(net.statistics[name], array)
+
+
+def test_statistics_can_be_restored(rng):
+    X, y = small_problem(rng)
+    net, other = (FullyConnectedNet([7, 3], input_dim=5, num_classes=4, use_batchnorm=True, seed=0) for _ in range(2))
+    net.loss(X, y)
+    other.statistics = net.statistics
+    np.testing.assert_array_equal(other.loss(X), net.loss(X))
+    other.statistics = {}
+    assert other.statistics == {}
+
+
+def test_weights_come_from_the_seed_or_the_global_generator():
+    np.random.seed(5)
+    net = FullyConnectedNet([3], input_dim=2, num_classes=4, weight_scale=1, dtype=np.float64)
+    np.random.seed(5)
+    np.testing.assert_array_equal(net.params['W1'], np.random.randn(2, 3))
+    np.testing.assert_array_equal(net.params['W2'], np.random.randn(3, 4))
+    state = np.random.get_state()[1].copy()
+    one, two, three = (FullyConnectedNet([3], seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.params['W1'], two.params['W1'])
+    assert (one.params['W1'] != three.params['W1']).any()
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize('options', [{'use_batchnorm': True}, {'normalization': 'layernorm'}, {'dropout': 0.5}])
+def test_float32_stays_float32(options, rng):
+    net = FullyConnectedNet([8], input_dim=12, **options)
+    _, grads = net.loss(rng.standard_normal((5, 3, 2, 2)), np.arange(5))
+    assert {array.dtype for array in (*grads.values(), *net.statistics.values())} == {np.dtype(np.float32)}
+
+
+def test_dropout_without_a_seed_drops_other_values_each_time(rng):
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([50], input_dim=5, num_classes=4, dropout=0.5, weight_scale=1)
+    assert net.loss(X, y)[0] != net.loss(X, y)[0]
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'normalization': 'groupnorm'}, 'expected None or one of batchnorm, layernorm'),
+    ({'dropout': 1}, 'probability of dropping'),
+    ({'use_batchnorm': True, 'normalization': 'layernorm'}, 'choose one')])
+def test_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        FullyConnectedNet([5], **options)

@@ -1,0 +1,148 @@
+"""The checker is checked: what is right passes, what is wrong fails, what cannot be checked is refused."""
+import numpy as np
+import pytest
+
+from gluon_bn.gradient_check import (
+    GradientError,
+    check_gradients,
+    eval_numerical_gradient,
+    eval_numerical_gradient_array,
+    rel_error,
+)
+
+
+def test_rel_error_is_the_exercises():
+    assert rel_error(np.array([1., 3.]), np.array([1., 1.])) == 0.5
+    assert rel_error(np.array([0.]), np.array([1e-9])) == pytest.approx(0.1)  # not below 1e-8 in the denominator
+    assert rel_error(np.zeros(0), np.zeros(0)) == 0
+
+
+def test_numerical_gradient_of_a_number(rng, capsys):
+    x = rng.standard_normal((2, 3))
+    before = x.copy()
+    np.testing.assert_allclose(eval_numerical_gradient(lambda v: np.sin(v).sum(), x), np.cos(x), rtol=1e-8)
+    np.testing.assert_array_equal(x, before)
+    assert capsys.readouterr().out.count('\n') == 6
+    eval_numerical_gradient(lambda v: np.sin(v).sum(), x, verbose=False)
+    assert capsys.readouterr().out == ''
+
+
+def test_numerical_gradient_of_an_array(rng):
+    x, A, dout = rng.standard_normal(3), rng.standard_normal((4, 3)), rng.standard_normal(4)
+    np.testing.assert_allclose(eval_numerical_gradient_array(lambda v: A @ v, x, dout), A.T @ dout, rtol=1e-8)
+
+
+def test_f_may_return_its_argument(rng):
+    x = rng.standard_normal(3)
+    dout = np.array([1., 2., 3.])
+    np.testing.assert_allclose(eval_numerical_gradient_array(lambda v: v, x, dout), dout, rtol=1e-8)
+
+
+def test_the_array_is_restored_when_f_raises():
+    x = np.array([1., 2.])
+
+    def f(v):
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        eval_numerical_gradient(f, x)
+    assert x.tolist() == [1, 2]
+
+
+def test_integers_have_no_derivative():
+    with pytest.raises(TypeError, match='int'):
+        eval_numerical_gradient(lambda v: v.sum(), np.array([1, 2]), verbose=False)
+
+
+def cubes(rng, shape=(3, 4)):
+    x, dout = rng.standard_normal(shape), rng.standard_normal(shape)
+    return x, dout, 3 * x ** 2 * dout
+
+
+def test_the_right_gradient_passes_and_its_error_is_returned(rng):
+    x, dout, dx = cubes(rng)
+    before = x.copy()
+    errors = check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout)
+    numerical = eval_numerical_gradient_array(lambda v: v ** 3, x, dout)
+    assert errors == {'x': rel_error(dx, numerical)}
+    np.testing.assert_array_equal(x, before)
+
+
+def test_a_number_needs_no_upstream_gradient(rng):
+    x = rng.standard_normal(4)
+    check_gradients(lambda: (x ** 2).sum(), {'x': x}, {'x': 2 * x})
+
+
+def test_the_worst_entry_is_named_with_its_index(rng):
+    x, dout, dx = cubes(rng)
+    dx[2, 1] *= 3
+    dx[0, 3] *= 1.001
+    with pytest.raises(GradientError, match=r'dx is off in 2 of 12 entries, most at \[2, 1\].*relative error 0\.5'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout)
+
+
+@pytest.mark.parametrize('factor', [-1, 0, 1.00001, np.nan, np.inf])
+def test_wrong_factors_fail(factor, rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises(GradientError):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': factor * dx}, dout)
+
+
+def test_a_gradient_of_another_shape_fails(rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises(GradientError, match=r'dx has shape \(1, 3, 4\)'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx[None]}, dout)
+
+
+@pytest.mark.parametrize('upstream', [
+    np.ones((3, 4)), np.zeros((3, 4)), np.full((3, 4), np.nan), np.arange(3.)[:, None] * np.ones(4),
+    np.arange(4.) * np.ones((3, 1)), np.ones((3, 4)) * (1 + 1e-9 * np.arange(4))], ids=str)
+def test_a_degenerate_upstream_gradient_is_refused(upstream, rng):
+    x, _, _ = cubes(rng)
+    with pytest.raises(ValueError, match='draw it at random'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': 3 * x ** 2 * upstream}, upstream)
+
+
+def test_upstream_gradients_of_one_row_or_column_are_fine(rng):
+    for shape in ((1, 4), (4, 1), (1, 1), (1,)):
+        x, dout, dx = cubes(rng, shape)
+        check_gradients(lambda x=x: x ** 3, {'x': x}, {'x': dx}, dout)
+
+
+def test_an_upstream_gradient_is_needed_and_must_fit(rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises(ValueError, match='give dout'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx})
+    with pytest.raises(ValueError, match=r'dout has shape \(4, 3\), and f returns \(3, 4\)'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout.T)
+
+
+def test_float32_is_refused(rng):
+    x, dout, dx = (array.astype(np.float32) for array in cubes(rng))
+    with pytest.raises(TypeError, match='float32; expected a float64 array'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout)
+
+
+def test_a_gradient_must_be_there_for_each_array(rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises(ValueError, match="no gradient of 'x'"):
+        check_gradients(lambda: x ** 3, {'x': x}, {'X': dx}, dout)
+
+
+def test_a_kink_is_called_a_kink(rng):
+    x, dout = np.array([3e-6, -1.]), np.array([1., 2.])
+    with pytest.raises(GradientError, match='there is a kink within h'):
+        check_gradients(lambda: np.maximum(x, 0), {'x': x}, {'x': (x > 0) * dout}, dout)
+
+
+def test_a_wrong_gradient_of_a_smooth_function_is_not_called_a_kink(rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises(GradientError) as error:
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': 2 * dx}, dout)
+    assert 'kink' not in str(error.value)
+
+
+def test_zero_gradients_pass_through_rounding_noise(rng):
+    """A function that is large and does not depend on x: the differences are noise, and 0 is right."""
+    x, big = rng.standard_normal(3), 1e3 * rng.standard_normal(50)
+    check_gradients(lambda: np.sum(big) + (np.sum(x) - np.sum(x)), {'x': x}, {'x': np.zeros(3)})

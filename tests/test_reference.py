@@ -1,0 +1,305 @@
+"""The NumPy layers: cs231n's published numbers, gradient checks, mutants, and MXNet as an independent source."""
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gluon_bn import reference
+from gluon_bn._mxnet import autograd, nd
+from gluon_bn.gradient_check import GradientError, check_gradients, rel_error
+
+BACKWARDS = {'staged': reference.batchnorm_backward, 'closed form': reference.batchnorm_backward_alt}
+
+
+def two_layer_net(seed=231, N=200, D1=50, D2=60, D3=3):
+    """The activations of cs231n's exercise."""
+    np.random.seed(seed)
+    X, W1, W2 = np.random.randn(N, D1), np.random.randn(D1, D2), np.random.randn(D2, D3)
+    return np.maximum(0, X.dot(W1)).dot(W2)
+
+
+def problem(rng, shape, features):
+    """Arguments of a layer away from 0 and 1, and a random upstream gradient."""
+    return (3 * rng.standard_normal(shape) + 12, rng.standard_normal(features) + 0.5, rng.standard_normal(features),
+            rng.standard_normal(shape))
+
+
+def test_forward_gives_the_published_means_and_stds():
+    a = two_layer_net()
+    np.testing.assert_allclose(a.mean(axis=0), [-2.3814598, -13.18038246, 1.91780462], atol=5e-9)
+    np.testing.assert_allclose(a.std(axis=0), [27.18502186, 34.21455511, 37.68611762], atol=5e-9)
+    out, _ = reference.batchnorm_forward(a, np.ones(3), np.zeros(3), {'mode': 'train'})
+    np.testing.assert_allclose(out.mean(axis=0), 0, atol=1e-15)
+    np.testing.assert_allclose(out.std(axis=0), [0.99999999, 1, 1], atol=5e-9)
+    out, _ = reference.batchnorm_forward(a, np.array([1., 2., 3.]), np.array([11., 12., 13.]), {'mode': 'train'})
+    np.testing.assert_allclose(out.mean(axis=0), [11, 12, 13], rtol=1e-13)
+    np.testing.assert_allclose(out.std(axis=0), [0.99999999, 1.99999999, 2.99999999], atol=5e-9)
+
+
+def test_after_50_batches_test_mode_gives_the_published_means_and_stds():
+    np.random.seed(231)
+    N, D1, D2, D3 = 200, 50, 60, 3
+    W1, W2 = np.random.randn(D1, D2), np.random.randn(D2, D3)
+    bn_param = {'mode': 'train'}
+    for _ in range(50):
+        a = np.maximum(0, np.random.randn(N, D1).dot(W1)).dot(W2)
+        reference.batchnorm_forward(a, np.ones(D3), np.zeros(D3), bn_param)
+    bn_param['mode'] = 'test'
+    a = np.maximum(0, np.random.randn(N, D1).dot(W1)).dot(W2)
+    out, _ = reference.batchnorm_forward(a, np.ones(D3), np.zeros(D3), bn_param)
+    np.testing.assert_allclose(out.mean(axis=0), [-0.03927354, -0.04349152, -0.10452688], atol=5e-9)
+    np.testing.assert_allclose(out.std(axis=0), [1.01531428, 1.01238373, 0.97819988], atol=5e-9)
+
+
+@pytest.mark.parametrize('backward', BACKWARDS.values(), ids=BACKWARDS)
+def test_gradients_on_the_exercises_numbers(backward):
+    np.random.seed(231)
+    x = 5 * np.random.randn(4, 5) + 12
+    gamma, beta, dout = np.random.randn(5), np.random.randn(5), np.random.randn(4, 5)
+    _, cache = reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})
+    gradients = dict(zip(('x', 'gamma', 'beta'), backward(dout, cache)))
+    errors = check_gradients(lambda: reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})[0],
+                             {'x': x, 'gamma': gamma, 'beta': beta}, gradients, dout)
+    assert errors['x'] < 1e-8
+    assert errors['gamma'] < 1e-11
+    assert errors['beta'] < 1e-11
+
+
+def test_staged_and_closed_form_agree():
+    np.random.seed(231)
+    x = 5 * np.random.randn(100, 500) + 12
+    gamma, beta, dout = np.random.randn(500), np.random.randn(500), np.random.randn(100, 500)
+    _, cache = reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})
+    for staged, closed in zip(reference.batchnorm_backward(dout, cache), reference.batchnorm_backward_alt(dout, cache)):
+        assert rel_error(staged, closed) < 1e-11
+
+
+@pytest.mark.parametrize('backward', BACKWARDS.values(), ids=BACKWARDS)
+@pytest.mark.parametrize('mode', ['train', 'test'])
+def test_gradients_in_both_modes(backward, mode, rng):
+    x, gamma, beta, dout = problem(rng, (5, 4), 4)
+    running = {'running_mean': rng.standard_normal(4), 'running_var': rng.uniform(0.5, 2, 4), 'eps': 0.01}
+
+    def forward():
+        return reference.batchnorm_forward(x, gamma, beta, {'mode': mode, **running})
+
+    gradients = dict(zip(('x', 'gamma', 'beta'), backward(dout, forward()[1])))
+    check_gradients(lambda: forward()[0], {'x': x, 'gamma': gamma, 'beta': beta}, gradients, dout)
+
+
+# What may be wrong in a backward pass: (what is done to its source, the text, what stands in its place). Every mutant
+# must fail the check; so every term is there because it must be.
+STAGED_MUTANTS = [
+    ('direct term dropped', 'dcentered = dxhat / std', 'dcentered = 0 * dxhat'),
+    ('variance term dropped', 'dcentered + 2 * centered * dsquared', 'dcentered'),
+    ('mean term dropped', 'dx + np.ones_like(dout) * dmean / N', 'dx'),
+    ('gamma dropped', 'dxhat = dscaled * gamma', 'dxhat = dscaled'),
+    ('xhat dropped from dgamma', 'dscaled * xhat', 'dscaled'),
+    ('sum missing in dbeta', 'dbeta = np.sum(dout', 'dbeta = np.mean(dout'),
+    ('sign of dstd', '-dinv_std', 'dinv_std'),
+    ('sign of dmean', '-np.sum(dcentered', 'np.sum(dcentered'),
+    ('sign of the variance term', 'dcentered + 2', 'dcentered - 2'),
+    ('m - 1 for m in the variance', 'dvar / N', 'dvar / (N - 1)'),
+    ('m - 1 for m in the mean', 'dmean / N', 'dmean / (N - 1)'),
+    ('2 dropped from the square', '2 * centered', 'centered'),
+    ('2 dropped from the root', '(2 * std)', 'std'),
+    ('eps outside the root', 'N = float(len(dout))', 'N = float(len(dout)); std = np.sqrt(std ** 2 - 1e-5) + 1e-5'),
+    ('no root', 'N = float(len(dout))', 'N = float(len(dout)); std = std ** 2'),
+]
+CLOSED_MUTANTS = [
+    ('mean term dropped', '- dbeta / N', ''),
+    ('variance term dropped', '- xhat * (dgamma / N)', ''),
+    ('direct term dropped', '(dout - dbeta', '(-dbeta'),
+    ('sign of the mean term', '- dbeta', '+ dbeta'),
+    ('sign of the variance term', '- xhat', '+ xhat'),
+    ('m - 1 for m in the mean', 'dbeta / N', 'dbeta / (N - 1)'),
+    ('m - 1 for m in the variance', '(dgamma / N)', '(dgamma / (N - 1))'),
+    ('gamma dropped', 'dx = gamma / std', 'dx = 1 / std'),
+    ('eps outside the root', 'dx = gamma / std', 'dx = gamma / (np.sqrt(std ** 2 - 1e-5) + 1e-5)'),
+    ('xhat dropped from dgamma', 'np.sum(dout * xhat', 'np.sum(dout'),
+    ('sum missing in dbeta', 'dbeta = np.sum(', 'dbeta = np.mean('),
+]
+
+
+@pytest.mark.parametrize(('backward', 'text', 'wrong'),
+                         [pytest.param(function, *mutant[1:], id=f'{name}: {mutant[0]}')
+                          for name, function, mutants in (('staged', reference.batchnorm_backward, STAGED_MUTANTS),
+                                                          ('closed', reference.batchnorm_backward_alt, CLOSED_MUTANTS))
+                          for mutant in mutants])
+def test_a_wrong_term_fails_the_check(backward, text, wrong, rng):
+    source = inspect.getsource(backward)
+    body = source[source.rindex('"""'):]
+    assert body.count(text) == 1, 'the mutant no longer fits the source'
+    names = dict(vars(reference))
+    exec(source[:source.rindex('"""')] + body.replace(text, wrong), names)
+    mutant = names[backward.__name__]
+
+    x, gamma, beta, dout = problem(rng, (5, 3), 3)
+    x = (x - 12) / 3
+    _, cache = reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})
+
+    def check(backward):
+        check_gradients(lambda: reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})[0],
+                        {'x': x, 'gamma': gamma, 'beta': beta},
+                        dict(zip(('x', 'gamma', 'beta'), backward(dout, cache))), dout, tolerance=1e-7)
+
+    check(backward)
+    with pytest.raises(GradientError):
+        check(mutant)
+
+
+@pytest.mark.parametrize('shape', [(3, 4, 2, 5), (1, 2, 3, 3)])
+def test_spatial_batchnorm_agrees_with_mxnet(shape, rng):
+    x, gamma, beta, dout = problem(rng, shape, shape[1])
+    bn_param = {'mode': 'train', 'eps': 1e-3}
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    expected = mxnet_layer(lambda X, g, b: nd.BatchNorm(X, g, b, nd.zeros(shape[1], dtype='float64'),
+                                                        nd.ones(shape[1], dtype='float64'), eps=1e-3, fix_gamma=False),
+                           x, gamma, beta, dout)
+    for ours, theirs in zip((out, *reference.spatial_batchnorm_backward(dout, cache)), expected):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_layernorm_agrees_with_mxnet(rng):
+    x, gamma, beta, dout = problem(rng, (4, 6), 6)
+    out, cache = reference.layernorm_forward(x, gamma, beta, {'eps': 1e-3})
+    expected = mxnet_layer(lambda X, g, b: nd.LayerNorm(X, g, b, eps=1e-3), x, gamma, beta, dout)
+    for ours, theirs in zip((out, *reference.layernorm_backward(dout, cache)), expected):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def mxnet_layer(layer, x, gamma, beta, dout):
+    """The output and the gradients of one of MXNet's layers in float64."""
+    X, g, b = (nd.array(array, dtype='float64') for array in (x, gamma, beta))
+    for array in (X, g, b):
+        array.attach_grad()
+    with autograd.record():
+        out = layer(X, g, b)
+    out.backward(nd.array(dout, dtype='float64'))
+    return [array.asnumpy() for array in (out, X.grad, g.grad, b.grad)]
+
+
+def test_layernorm_gives_the_published_means_and_stds():
+    a = two_layer_net(N=4)
+    np.testing.assert_allclose(a.mean(axis=1), [-59.06673243, -47.60782686, -43.31137368, -26.40991744], atol=5e-9)
+    out, _ = reference.layernorm_forward(a, np.ones(3), np.zeros(3), {'mode': 'train'})
+    np.testing.assert_allclose(out.mean(axis=1), 0, atol=2e-15)
+    np.testing.assert_allclose(out.std(axis=1), [0.99999995, 0.99999999, 1, 0.99999969], atol=5e-9)
+    out, _ = reference.layernorm_forward(a, np.full(3, 3.), np.full(3, 5.), {})
+    np.testing.assert_allclose(out.std(axis=1), [2.99999985, 2.99999998, 2.99999999, 2.99999907], atol=5e-9)
+
+
+def test_layernorm_gradients(rng):
+    x, gamma, beta, dout = problem(rng, (3, 5), 5)
+    gradients = reference.layernorm_backward(dout, reference.layernorm_forward(x, gamma, beta, {})[1])
+    check_gradients(lambda: reference.layernorm_forward(x, gamma, beta, {})[0],
+                    {'x': x, 'gamma': gamma, 'beta': beta}, dict(zip(('x', 'gamma', 'beta'), gradients)), dout)
+
+
+@pytest.mark.parametrize('parameter_shape', [(6,), (1, 6, 1, 1)])
+@pytest.mark.parametrize('G', [1, 2, 3])
+def test_groupnorm_gradients(parameter_shape, G, rng):
+    x, gamma, beta, dout = problem(rng, (2, 6, 2, 3), parameter_shape)
+    out, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, {})
+    gradients = reference.spatial_groupnorm_backward(dout, cache)
+    check_gradients(lambda: reference.spatial_groupnorm_forward(x, gamma, beta, G, {})[0],
+                    {'x': x, 'gamma': gamma, 'beta': beta}, dict(zip(('x', 'gamma', 'beta'), gradients)), dout)
+
+
+def test_groupnorm_with_one_group_is_layernorm_of_the_whole_example(rng):
+    x = rng.standard_normal((3, 4, 2, 2))
+    out, _ = reference.spatial_groupnorm_forward(x, np.ones(4), np.zeros(4), 1, {})
+    flat, _ = reference.layernorm_forward(x.reshape(3, -1), np.ones(16), np.zeros(16), {})
+    np.testing.assert_allclose(out.reshape(3, -1), flat, rtol=1e-12, atol=1e-12)
+
+
+@given(arrays(np.float64, (6, 3), elements=st.floats(-100, 100)), st.floats(0.5, 20), st.floats(-100, 100))
+def test_batchnorm_does_not_see_a_shift_and_a_scale(x, scale, shift):
+    x = x + 30 * np.eye(6, 3)  # no feature is the same in all examples
+    if (x.std(axis=0) < 0.1).any():
+        return
+    args = np.ones(3), np.zeros(3), {'mode': 'train', 'eps': 0}
+    out, cache = reference.batchnorm_forward(x, *args)
+    again, _ = reference.batchnorm_forward(scale * x + shift, *args)
+    np.testing.assert_allclose(again, out, rtol=1e-8, atol=1e-8)
+    dx, _, _ = reference.batchnorm_backward(np.cos(np.arange(18.)).reshape(6, 3), cache)
+    np.testing.assert_allclose(dx.sum(axis=0), 0, atol=1e-9)            # nothing along a shift
+    np.testing.assert_allclose((dx * x).sum(axis=0), 0, atol=1e-7)      # nothing along a scale
+
+
+def test_running_values_start_at_zero_and_momentum_weighs_the_old_value():
+    x = np.array([[1.], [3.]])
+    bn_param = {'mode': 'train', 'momentum': 0.75}
+    reference.batchnorm_forward(x, np.ones(1), np.zeros(1), bn_param)
+    assert bn_param['running_mean'].tolist() == [0.25 * 2]
+    assert bn_param['running_var'].tolist() == [0.25 * 1]
+    reference.batchnorm_forward(x + 2, np.ones(1), np.zeros(1), bn_param)
+    assert bn_param['running_mean'].tolist() == [0.75 * 0.5 + 0.25 * 4]
+
+
+def test_without_momentum_the_running_values_are_the_mean_over_all_batches(rng):
+    batches = rng.standard_normal((7, 5, 3))
+    bn_param = {'mode': 'train', 'momentum': None}
+    for batch in batches:
+        reference.batchnorm_forward(batch, np.ones(3), np.zeros(3), bn_param)
+    np.testing.assert_allclose(bn_param['running_mean'], batches.mean(axis=1).mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(bn_param['running_var'], batches.var(axis=1).mean(axis=0), rtol=1e-14)
+
+
+def test_test_mode_changes_nothing(rng):
+    x = rng.standard_normal((4, 3))
+    bn_param = {'mode': 'test', 'running_mean': np.ones(3), 'running_var': np.full(3, 4.), 'eps': 0}
+    out, _ = reference.batchnorm_forward(x, np.ones(3), np.zeros(3), bn_param)
+    np.testing.assert_allclose(out, (x - 1) / 2, rtol=1e-15)
+    assert sorted(bn_param) == ['eps', 'mode', 'running_mean', 'running_var']
+    np.testing.assert_array_equal(bn_param['running_mean'], np.ones(3))
+
+
+def test_float32_stays_float32_and_right_far_from_zero(rng):
+    x = rng.standard_normal((200_000, 1)).astype(np.float32) + np.float32(1e4)
+    bn_param = {'mode': 'train'}
+    out, cache = reference.batchnorm_forward(x, np.ones(1, np.float32), np.zeros(1, np.float32), bn_param)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(out, (exact - exact.mean()) / np.sqrt(exact.var() + 1e-5), atol=2e-3)
+    gradients = *reference.batchnorm_backward(out, cache), *reference.batchnorm_backward_alt(out, cache)
+    assert {array.dtype for array in (out, bn_param['running_mean'], *gradients)} == {np.dtype(np.float32)}
+
+
+ONE = np.ones(3)
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    ((np.ones((2, 3, 4)), ONE, ONE, {'mode': 'train'}), r'\(2, 3, 4\); expected \(N, D\)'),
+    ((np.ones((0, 3)), ONE, ONE, {'mode': 'train'}), 'at least one example'),
+    ((np.ones((1, 3)), ONE, ONE, {'mode': 'train'}), 'every output would be beta'),
+    ((np.ones((2, 3)), np.ones(2), ONE, {'mode': 'train'}), r'gamma has shape \(2,\)'),
+    ((np.ones((2, 3)), ONE, np.ones((1, 3)), {'mode': 'train'}), r'beta has shape \(1, 3\)'),
+    ((np.ones((2, 3)), ONE, ONE, {}), "is None; expected 'train' or 'test'"),
+    ((np.ones((2, 3)), ONE, ONE, {'mode': 'eval'}), "'eval'"),
+    ((np.ones((2, 3)), ONE, ONE, {'mode': 'train', 'eps': -1}), 'eps is -1'),
+    ((np.ones((2, 3)), ONE, ONE, {'mode': 'train', 'momentum': 2}), 'momentum is 2'),
+])
+def test_batchnorm_refuses_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        reference.batchnorm_forward(*arguments)
+
+
+def test_integers_are_refused():
+    with pytest.raises(TypeError, match='int64'):
+        reference.layernorm_forward(np.ones((2, 3), np.int64), ONE, ONE, {})
+
+
+@pytest.mark.parametrize('G', [0, 4, 1.5])
+def test_groups_must_divide_the_channels(G):
+    with pytest.raises(ValueError, match='divides the 6 channels'):
+        reference.spatial_groupnorm_forward(np.ones((2, 6, 1, 1)), np.ones(6), np.ones(6), G, {})
+
+
+@pytest.mark.parametrize('layer', [reference.spatial_batchnorm_forward,
+                                   lambda *args: reference.spatial_groupnorm_forward(*args[:3], 1, {})])
+def test_spatial_layers_want_four_axes(layer):
+    with pytest.raises(ValueError, match=r'\(2, 3\).*\(N, C, H, W\)'):
+        layer(np.ones((2, 3)), ONE, ONE, {'mode': 'train'})
