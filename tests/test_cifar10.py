@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def test_the_embedded_images_are_cifar10s_first_ones():
-    images, labels = data.load('cifar10')
+    images, labels = data.load('cifar-10')
     assert images.shape == (1000, 3, 32, 32)
     assert images.dtype == np.uint8
     assert labels.dtype == np.int32
@@ -56,15 +56,15 @@ def test_channels_come_first(tmp_path):
 
 
 def test_a_folder_plain_gzipped_or_unpacked(folder, tmp_path):
-    images, labels = data.load('cifar10', True, folder)
+    images, labels = data.load('cifar-10', True, folder)
     assert labels.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
     assert images.shape == (10, 3, 32, 32)
-    assert data.load('cifar10', False, str(folder))[1].tolist() == [9, 8, 7]
+    assert data.load('cifar-10', False, str(folder))[1].tolist() == [9, 8, 7]
     (folder / 'test_batch.bin.gz').write_bytes(gzip.compress((folder / 'test_batch.bin').read_bytes()))
     (folder / 'test_batch.bin').unlink()
-    assert data.load('cifar10', False, folder)[1].tolist() == [9, 8, 7]
+    assert data.load('cifar-10', False, folder)[1].tolist() == [9, 8, 7]
     folder.rename(tmp_path / 'cifar-10-batches-bin')
-    assert data.load('cifar10', True, tmp_path)[1].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    assert data.load('cifar-10', True, tmp_path)[1].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def archive(folder):
 def test_the_archive_and_a_folder_that_holds_it(folder, archive):
     for path in (archive, archive.parent):
         for train in (True, False):
-            for ours, expected in zip(data.load('cifar10', train, path), data.load('cifar10', train, folder)):
+            for ours, expected in zip(data.load('cifar-10', train, path), data.load('cifar-10', train, folder)):
                 np.testing.assert_array_equal(ours, expected)
 
 
@@ -86,12 +86,12 @@ def test_a_damaged_archive(archive, tmp_path):
     whole = archive.read_bytes()
     archive.write_bytes(whole[:len(whole) // 2])
     with pytest.raises(DataError, match='truncated or damaged'):
-        data.load('cifar10', True, archive)
+        data.load('cifar-10', True, archive)
     other = tmp_path / 'other.tar'
     with tarfile.open(other, 'w') as tar:
         tar.add(__file__, 'something.py')
     with pytest.raises(DataError, match='no data_batch_1.bin, data_batch_2.bin'):
-        data.load('cifar10', True, other)
+        data.load('cifar-10', True, other)
 
 
 @pytest.mark.parametrize(('content', 'message'), [
@@ -105,17 +105,17 @@ def test_wrong_files_are_named_in_one_sentence(content, message, folder):
     path = folder / 'data_batch_3.bin'
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as error:
-        data.load('cifar10', True, folder)
+        data.load('cifar-10', True, folder)
     assert str(path) in str(error.value)
     assert '\n' not in str(error.value)
 
 
 def test_missing_files_are_named(folder, tmp_path):
     with pytest.raises(DataError, match='does not exist'):
-        data.load('cifar10', True, tmp_path / 'nowhere')
+        data.load('cifar-10', True, tmp_path / 'nowhere')
     (folder / 'data_batch_4.bin').unlink()
     with pytest.raises(DataError, match='has no data_batch_4.bin'):
-        data.load('cifar10', True, folder)
+        data.load('cifar-10', True, folder)
 
 
 def test_altered_embedded_files_are_found_out(tmp_path):
@@ -139,11 +139,11 @@ def test_any_bytes_are_records_or_a_data_error(tmp_path, content):
 
 def test_splits_of_the_embedded_images():
     splits = data.cifar10_splits()
-    images, labels = data.load('cifar10')
+    images, labels = data.load('cifar-10')
     mean = images.mean(axis=0)
     np.testing.assert_allclose(splits['X_train'], images - mean, atol=1e-5)
     np.testing.assert_allclose(splits['X_train'].mean(axis=0), 0, atol=1e-4)
-    test_images, test_labels = data.load('cifar10', train=False)
+    test_images, test_labels = data.load('cifar-10', train=False)
     np.testing.assert_allclose(np.concatenate([splits['X_val'], splits['X_test']]), test_images - mean, atol=1e-5)
     np.testing.assert_array_equal(np.concatenate([splits['y_val'], splits['y_test']]), test_labels)
     assert {array.dtype for name, array in splits.items() if name.startswith('X')} == {np.dtype(np.float32)}
@@ -154,7 +154,7 @@ def test_splits_of_a_folder_take_the_last_training_images_for_validation(folder)
     assert splits['y_train'].tolist() == [0, 1, 1, 2]
     assert splits['y_val'].tolist() == [4, 4, 5]
     assert splits['y_test'].tolist() == [9, 8]
-    images, _ = data.load('cifar10', True, folder)
+    images, _ = data.load('cifar-10', True, folder)
     np.testing.assert_allclose(splits['X_val'], images[-3:] - images[:4].mean(axis=0), atol=1e-5)
     assert len(data.cifar10_splits(folder, num_validation=3)['y_train']) == 7
 
