@@ -32,9 +32,11 @@ def read(*path):
 
 EXTRAS = {
     "tensorboard": ["tensorboardX"],
+    "scikit-learn": ["scikit-learn"],
     "notebooks": ["jupytext", "nbclient", "nbformat", "ipykernel"],
 }
-EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", *EXTRAS["tensorboard"], *EXTRAS["notebooks"]]
+EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", *EXTRAS["tensorboard"], *EXTRAS["scikit-learn"],
+                  *EXTRAS["notebooks"]]
 
 setup(
     name="gluon_bn",
