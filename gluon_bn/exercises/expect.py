@@ -3,7 +3,9 @@
 A check knows the right result, and the results that known mistakes lead to. An answer that equals one of those gets
 that mistake's hint; any other wrong answer is shown the first value that differs.
 """
+import ast
 import inspect
+import textwrap
 
 import numpy as np
 
@@ -47,7 +49,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     ----------
     got : what the learner's function returned: a number, a NumPy array, an NDArray or a Node
     right : the right result, of the kind that ``got`` must be of
-    mistakes : dict, key of a hint -> what that mistake leads to (numbers or arrays)
+    mistakes : dict, key of a hint -> what that mistake leads to, a number or array; a tuple of these means any of them
     what : str, what ``got`` is, for the message
     tolerance : float, difference allowed, relative to 1 and to the right value
 
@@ -64,7 +66,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
         return
     difference = _difference(values, right, tolerance, what)
     for hint, wrong in (mistakes or {}).items():
-        if same(values, as_numpy(wrong), tolerance):
+        if any(same(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
             raise Wrong(hint, difference)
     if values.shape != right.shape:
         raise Wrong('shape', difference)
@@ -93,8 +95,6 @@ def same(values, right, tolerance=1e-4):
 
 def statements(func):
     """The number of statements in the body of a learner's function, its docstring left out."""
-    import ast
-    import textwrap
     body = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0].body
     has_docstring = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], 'value', None), ast.Constant)
     return len(body) - has_docstring

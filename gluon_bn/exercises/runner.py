@@ -44,7 +44,8 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
 
     A copy of it runs in an empty temporary folder, without input, for at most ``time_limit`` seconds, with at most
     4 GiB of memory and files of at most 10 MiB; of what it prints the beginning is kept. Then it and the processes of
-    its group are killed. That protects against mistakes, not against malice: code that wants to do harm needs a container.
+    its group are killed. That protects against mistakes, not against malice: run what you do not trust in a
+    container.
     """
     with tempfile.TemporaryDirectory(prefix='gluon_bn_exercise_') as folder:
         answer = shutil.copyfile(str(path), os.path.join(folder, f'{exercise.name}.py'))
@@ -159,5 +160,6 @@ def _lines(exercise, told, ending):
 
 _HINTS_OF_ENDINGS = {
     'time': ('time', "Is there a loop that never ends, or one over single values where an array operation would do?"),
-    'ended': ('ended', "Leave out os._exit() and the like. If there is none, a native library crashed: look at what you pass it."),
+    'ended': ('ended',
+              "Leave out os._exit() and the like. If there is none, a native library crashed: what did you pass it?"),
 }

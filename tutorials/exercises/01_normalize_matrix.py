@@ -8,7 +8,7 @@ mean 0 and standard deviation 1,
 Read first: tutorial 01, batch normalization by hand.
 Check with: python -m gluon_bn.exercises check 01_normalize_matrix
 """
-import gluon_bn  # noqa: F401  (before mxnet: it loads MXNet so that it works with today's NumPy)
+import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd
 
 

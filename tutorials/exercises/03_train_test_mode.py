@@ -1,17 +1,17 @@
 """Train and test mode, with moving averages.
 
-While training, a layer normalises by the batch, and keeps exponentially weighted averages of the means and variances. In
-test mode it normalises by these, and changes nothing: what is predicted for one example must not depend on the others.
+While training, a layer normalises by the batch, and keeps exponentially weighted averages of the means and variances.
+In test mode it normalises by these, and changes nothing: what is predicted for one example must not depend on the rest.
 
     first batch: stored as it is          afterwards: momentum * old + (1 - momentum) * new
 
-The averages live in two dictionaries of the caller, layer name -> NDArray (D,). They are no part of the function that is
-differentiated: what is stored must be detached from autograd's tape, or memory grows with every batch.
+The averages live in two dictionaries of the caller, layer name -> NDArray (D,). They are no part of the function that
+is differentiated: what is stored must be detached from autograd's tape, or memory grows with every batch.
 
 Read first: tutorial 02, LeNet with batch norm on MNIST.
 Check with: python -m gluon_bn.exercises check 03_train_test_mode
 """
-import gluon_bn  # noqa: F401  (before mxnet: it loads MXNet so that it works with today's NumPy)
+import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd
 
 

@@ -1,7 +1,7 @@
 """The backward pass in stages.
 
-Go back through the graph of batch norm one step at a time. ``dv`` is the gradient of the loss with respect to ``v``; where
-a value was used for all m rows, the gradients of all rows add up. ``forward`` is given; it returns what you need.
+Go back through the graph of batch norm one step at a time. ``dv`` is the gradient of the loss with respect to ``v``;
+where a value was used for all m rows, the gradients of all rows add up. ``forward`` is given; it returns what you need.
 
 Read first: the tutorial "Backward by hand".
 Check with: python -m gluon_bn.exercises check 05_staged_backward
@@ -21,11 +21,11 @@ def forward(X, gamma, beta, eps=1e-5):
 def backward(dout, cache):
     """``dout`` (m, D) -> a dictionary with dbeta, dgamma (D,), dX_hat (m, D), dvar, dmean (D,) and dX (m, D).
 
-    ``dvar`` is the gradient with X and mean held fixed, ``dmean`` the whole one, the path through the variance included.
+    ``dvar`` is the gradient with X and mean held fixed, ``dmean`` the whole one, with the path through the variance.
     """
     X, mean, std, X_hat, gamma = (cache[name] for name in ('X', 'mean', 'std', 'X_hat', 'gamma'))
     # out = gamma * X_hat + beta:      dbeta, dgamma, dX_hat
     # X_hat = (X - mean) / sqrt(var + eps):   dvar, dmean, and the first part of dX
     # var and mean are means over X:   two more parts of dX
+    # return {'dbeta': dbeta, 'dgamma': dgamma, 'dX_hat': dX_hat, 'dvar': dvar, 'dmean': dmean, 'dX': dX}
     raise NotImplementedError("backward")
-    return {'dbeta': dbeta, 'dgamma': dgamma, 'dX_hat': dX_hat, 'dvar': dvar, 'dmean': dmean, 'dX': dX}

@@ -6,10 +6,10 @@ from gluon_bn.exercises.expect import expect, function
 
 HINTS = {
     'batch-only': "Each pixel has a mean of its own here; a channel has one for all images and pixels: axes (0, 2, 3).",
-    'instance': "Each image was normalised by itself (that is instance norm); average over the batch too: axes (0, 2, 3).",
+    'instance': "Each image was normalised by itself (that is instance norm); average over axes (0, 2, 3).",
     'layer': "Each image was normalised over all its channels (that is layer norm); average over axes (0, 2, 3).",
     'all-axes': "One mean was taken for all channels; the channel axis, 1, is the one that stays: axes (0, 2, 3).",
-    'last-axis': "gamma and beta run along the last axis, W; they belong to the channels: reshape them to (1, C, 1, 1).",
+    'last-axis': "gamma and beta run along the last axis, W; they belong to channels: reshape them to (1, C, 1, 1).",
     'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
     'beta-inside': "beta was added before the scaling: gamma * x_hat + beta, not gamma * (x_hat + beta).",
     'no-gamma-beta': "gamma and beta have no effect: return gamma * x_hat + beta.",

@@ -38,7 +38,8 @@ def check_first_batch(answer):
     run(answer, X, means, variances)
     mean, var = X.mean(axis=0), X.var(axis=0)
     expect(means.get('bn1'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean}, "means['bn1']")
-    expect(variances.get('bn1'), nd.array(var), {'from-zero': 0.2 * var, 'std-stored': np.sqrt(var)}, "variances['bn1']")
+    expect(variances.get('bn1'), nd.array(var), {'from-zero': 0.2 * var, 'std-stored': np.sqrt(var)},
+           "variances['bn1']")
 
 
 def check_second_batch(answer):

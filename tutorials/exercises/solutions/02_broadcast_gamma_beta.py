@@ -1,5 +1,5 @@
 """Solution of 02_broadcast_gamma_beta."""
-import gluon_bn  # noqa: F401  (before mxnet: it loads MXNet so that it works with today's NumPy)
+import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd
 
 

@@ -14,7 +14,7 @@ def forward(X, gamma, beta, eps=1e-5):
 def backward(dout, cache):
     """``dout`` (m, D) -> a dictionary with dbeta, dgamma (D,), dX_hat (m, D), dvar, dmean (D,) and dX (m, D).
 
-    ``dvar`` is the gradient with X and mean held fixed, ``dmean`` the whole one, the path through the variance included.
+    ``dvar`` is the gradient with X and mean held fixed, ``dmean`` the whole one, with the path through the variance.
     """
     X, mean, std, X_hat, gamma = (cache[name] for name in ('X', 'mean', 'std', 'X_hat', 'gamma'))
     m = X.shape[0]
