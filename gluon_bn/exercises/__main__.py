@@ -3,6 +3,7 @@
 Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
 """
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -20,10 +21,15 @@ def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
     except (BadArgument, UnknownExercise, grading.NoSubmissions) as error:
         print(f"exercises: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, head for example, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"exercises: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Why a bias before batch norm can be left out: the proof, step by step.
+"""Why a bias before batch norm can be left out.
 
 Let x_i = h_i + b go into batch norm, with a bias b. Each function below is a step of the proof that b has no effect.
 NumPy arrays; h and x are (m, D), everything for each feature is (D,).

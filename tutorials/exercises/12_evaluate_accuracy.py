@@ -1,8 +1,8 @@
 """Accuracy over a data set.
 
 The share of examples whose largest score is at their label, over all batches of an iterator. Two things go wrong
-in practice: the last batch is smaller, and the network is asked in training mode, so that
-the test set gets into its averages.
+in practice: the last batch is smaller, and the network is asked in training mode, so that the test set gets into its
+averages.
 
 Read first: tutorial 02, LeNet with batch norm on MNIST.
 Check with: python -m gluon_bn.exercises check 12_evaluate_accuracy
