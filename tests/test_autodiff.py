@@ -55,7 +55,7 @@ PAIRS = {'+': lambda x, y: x + y, '-': lambda x, y: x - y, '*': lambda x, y: x *
 
 
 @pytest.mark.parametrize('operation', PAIRS)
-@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3))
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3))
 def test_arithmetic_on_broadcast_shapes(operation, shapes, rng):
     check(PAIRS[operation], *(away_from_zero(rng, shape) for shape in shapes.input_shapes))
 
@@ -89,7 +89,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize('name', FUNCTIONS)
-@pytest.mark.parametrize('shape', [(), (1,), (5,), (2, 3), (2, 1, 3)])
+@pytest.mark.parametrize('shape', [(), (1,), (2, 1, 3)])
 def test_functions_of_each_value(name, shape, rng):
     f, numpy_f = FUNCTIONS[name]
     check(f, away_from_zero(rng, shape), numpy_f=numpy_f)

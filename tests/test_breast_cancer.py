@@ -1,5 +1,5 @@
 """Batch norm in Nodes and the breast cancer network: the layers against others, the training on the real data."""
-import subprocess
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -177,21 +177,34 @@ def test_mean_accuracy_over_20_splits_is_at_least_096(with_batch_norm):
     assert found.std() < 0.03
 
 
-def test_the_script_prints_the_table():
-    done = subprocess.run([sys.executable, str(SCRIPT), '--splits', '2', '--epochs', '1'], capture_output=True,
-                          text=True, timeout=300, check=True)
-    lines = done.stdout.splitlines()
+@pytest.fixture
+def script():
+    spec = importlib.util.spec_from_file_location('breast_cancer_script', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_prints_the_table(script, capsys):
+    assert script.main(['--splits', '2', '--epochs', '1']) == 0
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert all(line.count('|') == 6 for line in lines)
+    means = [float(line.split('|')[2]) for line in lines[2:]]
+    assert means == [round(breast_cancer.accuracies(2, norm, epochs=1).mean(), 4) for norm in (True, False)]
 
 
-def test_the_script_refuses_bad_numbers():
-    done = subprocess.run([sys.executable, str(SCRIPT), '--splits', '0'], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2
-    assert "'0' is not a whole number" in done.stderr
+@pytest.mark.parametrize('number', ['0', '-1', 'two'])
+def test_the_script_refuses_bad_numbers(number, script, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        script.main(['--splits', number])
+    assert exit_.value.code == 2
+    assert f"'{number}' is not a whole number" in capsys.readouterr().err
 
 
-def test_without_scikit_learn_the_extra_is_named(monkeypatch):
+def test_without_scikit_learn_the_extra_is_named(monkeypatch, script, capsys):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
     with pytest.raises(ImportError, match=r"gluon_bn\[scikit-learn\]"):
         breast_cancer.load_split(0)
+    assert script.main([]) == 2
+    assert 'gluon_bn[scikit-learn]' in capsys.readouterr().err

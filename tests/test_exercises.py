@@ -10,7 +10,7 @@ import pytest
 
 from gluon_bn._mxnet import nd
 from gluon_bn.autodiff import Node
-from gluon_bn.exercises import progress
+from gluon_bn.exercises import grading, progress
 from gluon_bn.exercises.__main__ import main
 from gluon_bn.exercises.catalog import UnknownExercise, all_exercises, default_folder, find
 from gluon_bn.exercises.expect import COMMON_HINTS, Wrong, expect, expect_unchanged, statements
@@ -128,7 +128,7 @@ def verdicts(tmp_path, text):
 
 
 @pytest.mark.parametrize(('text', 'hint', 'words'), [
-    ('raise ValueError("no, " * 10_000)', 'exception', ['ValueError: no, no', 'no ...']),
+    ('raise ValueError("no, " * 10_000)', 'exception', ['ValueError: no, no', '... (line 1 of']),
     ('x = 1\ny = x / 0', 'exception', ['ZeroDivisionError', 'line 2 of your file']),
     ('def normalize(X:\n', 'exception', ['SyntaxError', 'line 1']),
     (b'x = "\xff"', 'exception', ['utf-8']),
@@ -149,7 +149,8 @@ def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, w
 
 
 @pytest.mark.parametrize(('body', 'hint'), [
-    ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'), ('return 1 / 0', 'exception'),
+    ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
+    ('return 1 / 0', 'exception'),
     ('return normalize(X, eps)', 'exception'), ('return X[:1]', 'shape'), ('return X.asnumpy()', 'type'),
     ('return X * float("nan")', 'not-finite'), ('return X + 1', 'other'),
 ])
@@ -170,8 +171,9 @@ def test_a_file_without_the_function(tmp_path):
 def test_expect_takes_every_kind_of_array(kind):
     right = kind([1., 2.])
     expect(kind([1., 2.]), right)
-    for got, hint in ((kind([1., 3.]), 'mine'), (kind([1., 4.]), 'mine'), (kind([1., 5.]), 'other'), (kind([1.]), 'shape'),
-                      (None, 'none'), ([1., 2.], 'type'), (kind([1., float('inf')]), 'not-finite')):
+    for got, hint in ((kind([1., 3.]), 'mine'), (kind([1., 4.]), 'mine'), (kind([1., 5.]), 'other'),
+                      (kind([1.]), 'shape'), (None, 'none'), ([1., 2.], 'type'),
+                      (kind([1., float('inf')]), 'not-finite')):
         with pytest.raises(Wrong) as wrong:
             expect(got, right, {'mine': ([1., 3.], [1., 4.])})
         assert wrong.value.hint == hint
@@ -193,8 +195,8 @@ def test_expect_unchanged():
 def test_statements_leaves_the_docstring_out():
     def two():
         """Not a statement."""
-        x = 1
-        return x
+        x = [1]
+        return x + x
     assert statements(two) == 2
 
 
@@ -259,18 +261,20 @@ def test_the_list_shows_the_state(tmp_path, capsys, monkeypatch):
         assert state() == 'not checked'
 
 
-def test_check_from_the_command_line(tmp_path):
-    """As a learner calls it: from a folder of theirs, by number, first with a wrong answer."""
-    wrong = dict(known_mistakes(FIRST))['unbiased']
-    path = tmp_path / FIRST.skeleton.name
-    for text, status in ((wrong, 1), (FIRST.solution.read_text(encoding='utf-8'), 0)):
-        path.write_text(text, encoding='utf-8')
-        done = subprocess.run([sys.executable, '-m', 'gluon_bn.exercises', 'check', '1'], cwd=tmp_path, timeout=300,
-                              capture_output=True, text=True, check=False)
-        assert done.returncode == status, done.stderr
-        assert ('divided by m - 1' in done.stdout) == bool(status)
-        assert done.stdout.splitlines()[-1] == f"{1 if status else 4} of 4 requirements passed."
-        assert path.read_text(encoding='utf-8') == text
+def test_check_from_the_command_line(tmp_path, capsys):
+    """As a learner calls it: from a folder of theirs, by number, with a wrong answer; then with the right one."""
+    wrong, path = dict(known_mistakes(FIRST))['unbiased'], tmp_path / FIRST.skeleton.name
+    path.write_text(wrong, encoding='utf-8')
+    done = subprocess.run([sys.executable, '-m', 'gluon_bn.exercises', 'check', '1'], cwd=tmp_path, timeout=300,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ''
+    assert 'The variance is divided by m - 1' in done.stdout
+    assert done.stdout.splitlines()[-1] == '1 of 4 requirements passed.'
+    assert path.read_text(encoding='utf-8') == wrong
+    path.write_text(FIRST.solution.read_text(encoding='utf-8'), encoding='utf-8')
+    assert main(['check', 'normalize_matrix', str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == '4 of 4 requirements passed.'
     assert progress.state(FIRST, tmp_path) == 'passed'
 
 
@@ -287,20 +291,20 @@ def test_time_limits_are_checked(limit, capsys):
     assert 'number of seconds' in capsys.readouterr().err
 
 
-def test_grade(tmp_path, capsys):
+def test_grade(tmp_path, capsys, monkeypatch):
     mean = an_exercise(tmp_path)
     for learner, text in (('ada, countess', mean.solution.read_text()), ('emmy', dict(known_mistakes(mean))['sum'])):
         (tmp_path / 'in' / learner).mkdir(parents=True)
         (tmp_path / 'in' / learner / '14_mean.py').write_text(text)
     (tmp_path / 'in' / 'nobody').mkdir()
-    command = ['--tasks', str(tmp_path), 'grade', str(tmp_path / 'in')]
-    assert main([*command, '--csv']) == 1
-    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
-    assert rows == [['learner', '14_mean', 'complete'], ['ada, countess', '1.00', '1'], ['emmy', '0.00', '0'],
-                    ['nobody', '', '0']]
-    (tmp_path / 'in' / 'emmy' / '14_mean.py').unlink()
-    assert main(command) == 0
-    assert '14_mean: 1 of 1 requirements' in capsys.readouterr().out
+    graded = list(grading.grade(tmp_path / 'in', [mean]))
+    assert list(csv.reader(io.StringIO(grading.as_csv(graded, [mean])))) == [
+        ['learner', '14_mean', 'complete'], ['ada, countess', '1.00', '1'], ['emmy', '0.00', '0'], ['nobody', '', '0']]
+    assert '14_mean: 0 of 1 requirements; the mean is 9, and should be 3.\n' in grading.as_text(graded)
+    for of, status in ((graded, 1), (graded[::2], 0)):  # without emmy, all that was handed in passes
+        monkeypatch.setattr(grading, 'grade', lambda folder, exercises, time_limit, of=of: of)
+        assert main(['--tasks', str(tmp_path), 'grade', str(tmp_path / 'in'), '--csv']) == status
+        assert capsys.readouterr().out == grading.as_csv(of, [mean])
 
 
 def test_grade_without_submissions(tmp_path, capsys):

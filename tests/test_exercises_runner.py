@@ -45,6 +45,7 @@ def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys)
     assert 'Your file printed 12,000,001 bytes, of which these are the first 2000:' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_output_without_end_is_stopped(check):
     verdict = check("while True: print('x' * 100_000)", time_limit=1)
     assert verdict.lines[0].hint_key == 'time'
@@ -59,18 +60,27 @@ def test_leaving_the_process_passes_nothing(check):
     assert verdict.lines[0].hint_key == 'ended'
 
 
-def test_a_crash_of_the_interpreter_is_named(check):
+def test_a_signal_is_named(check):
+    verdict = check('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
+    assert 'signal 9 (SIGKILL)' in verdict.lines[0].message
+
+
+@pytest.mark.slow
+def test_a_crash_of_a_library_is_no_pass(check):
+    """MXNet handles this signal by itself, with a trace and a status."""
     verdict = check('import os, signal; os.kill(os.getpid(), signal.SIGSEGV)')
-    assert 'signal 11 (SIGSEGV)' in verdict.lines[0].message
+    assert verdict.passed == 0
+    assert verdict.lines[0].hint_key == 'ended'
 
 
-def test_exit_and_exceptions_on_import(check):
+@pytest.mark.slow
+def test_exit_on_import(check):
     verdict = check("print('before')\nexit()")
     assert [line.hint_key for line in verdict.lines] == ['exit'] * 4
     assert verdict.output == 'before\n'
 
 
-def test_memory_and_files_are_bounded_and_there_is_no_input(check, monkeypatch):
+def test_memory_and_files_are_bounded_and_there_is_no_input(check):
     """Three offences in one file, for each costs a process: what each leads to is printed."""
     verdict = check(SOLUTION + '''
 import os
@@ -95,18 +105,21 @@ except EOFError:
 
 
 def test_nothing_is_left_behind(check, tmp_path):
-    """A child that outlives the answer and holds its output open, a thread without end, files in its folder."""
+    """A child that outlives the answer and holds its output open, a thread that sleeps, and files."""
     start = time.monotonic()
-    verdict = check(SOLUTION + f'''
+    text = SOLUTION + f'''
 import os, subprocess, sys, threading, time
 child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
 open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))
 open({str(tmp_path / 'folder')!r}, 'w').write(os.getcwd())
 open('left over', 'w').write('x')
+open(__file__, 'w').write('gone')
 threading.Thread(target=lambda: time.sleep(600)).start()
 sys.stdout.close()
-''')
+'''
+    verdict = check(text)
     assert verdict.complete
+    assert (tmp_path / 'answer.py').read_text(encoding='utf-8') == text
     assert time.monotonic() - start < 300
     assert not os.path.exists((tmp_path / 'folder').read_text())
     child = int((tmp_path / 'child').read_text())
@@ -123,11 +136,6 @@ def alive(pid):
             return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
     except OSError:
         return False
-
-
-def test_the_learners_file_is_not_touched(check, tmp_path):
-    check("open(__file__, 'w').write('gone')")
-    assert (tmp_path / 'answer.py').read_text() == "open(__file__, 'w').write('gone')"
 
 
 def test_a_broken_harness_is_no_pass(check, monkeypatch):

@@ -60,7 +60,9 @@ def _guarded(action, answer_path):
     except (SystemExit, KeyboardInterrupt) as error:
         return None, Wrong('exit', f"your file ends the program ({type(error).__name__}){_where(error, answer_path)}.")
     except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
-        return None, Wrong('exception', f"{type(error).__name__}: {error}{_where(error, answer_path)}")
+        text = str(error)
+        text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
+        return None, Wrong('exception', f"{type(error).__name__}: {text}{_where(error, answer_path)}")
 
 
 def _where(error, answer_path):
@@ -74,10 +76,8 @@ def _where(error, answer_path):
 def _verdict(name, failure, hints):
     if failure is None:
         return {'check': name, 'passed': True}
-    message = str(failure)
-    if len(message) > LONGEST_MESSAGE:
-        message = message[:LONGEST_MESSAGE] + ' ...'
-    return {'check': name, 'passed': False, 'message': message, 'hint_key': failure.hint, 'hint': hints[failure.hint]}
+    return {'check': name, 'passed': False, 'message': str(failure), 'hint_key': failure.hint,
+            'hint': hints[failure.hint]}
 
 
 def _limit(what, value):
