@@ -10,6 +10,8 @@ The package reads in this order, each module about one idea:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``optimizers``       SGD, in place
+``autodiff``         ``Node``: reverse-mode differentiation of NumPy arrays, for batch norm without a backward pass
+``breast_cancer``    a network in Nodes, with batch norm or without
 ``training``         an epoch, and the accuracy
 ``data``             MNIST and its like as arrays, and batches of them
 ``context``          GPUs that work
@@ -17,6 +19,7 @@ The package reads in this order, each module about one idea:
 ``plots``            the curves of a run
 ``tensorboard``      the scalars of a run for TensorBoard
 ``run``              the main job in a folder, resumable
+``exercises``        assignments that mark themselves: ``python -m gluon_bn.exercises``
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``, ``extras``

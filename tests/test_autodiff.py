@@ -158,19 +158,19 @@ def test_a_node_used_twice_receives_both_gradients():
     assert (square + square * x).grad()['x'] == 6 + 27
 
 
-def test_a_chain_of_a_hundred_thousand_nodes_needs_no_recursion():
+def test_a_chain_of_twenty_thousand_nodes_needs_no_recursion():
     y = Node(1., 'x')
-    for _ in range(100_000):
+    for _ in range(20_000):
         y = y + 1e-5
     assert y.grad() == {'x': 1}
-    assert y.to_dot().count('->') == 200_000
+    assert y.to_dot().count('->') == 40_000
 
 
 def test_a_long_chain_is_freed_without_overflowing_the_stack():
     """In a process of its own: the failure would be a crash of the interpreter."""
     code = ("from gluon_bn.autodiff import Node\n"
             "y = Node(1., 'x')\n"
-            "for _ in range(500_000): y = -y\n"
+            "for _ in range(100_000): y = -y\n"
             "del y\n"
             "print('freed')")
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120, check=True)
