@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes, valid_tuple_axes
 
 from gluon_bn.autodiff import Node, concat
 
@@ -83,29 +84,51 @@ FUNCTIONS = {
     'power of a number': (lambda x: 2 ** x, None),
     'number - x': (lambda x: 3 - x, None),
     'number / x': (lambda x: 3 / x, None),
-    'array * x': (lambda x: np.array([[2.], [3.]]) * x, None),
+    'array * x': (lambda x: np.array([2., 3.]).reshape((2, 1, 1, 1)) * x, None),
     'twice': (lambda x: x * x + x, None),
 }
 
 
+SHAPES = array_shapes(min_dims=0, max_dims=3, max_side=3)
+
+
 @pytest.mark.parametrize('name', FUNCTIONS)
-@pytest.mark.parametrize('shape', [(), (1,), (2, 1, 3)])
+@given(shape=SHAPES)
 def test_functions_of_each_value(name, shape, rng):
     f, numpy_f = FUNCTIONS[name]
     check(f, away_from_zero(rng, shape), numpy_f=numpy_f)
 
 
 @pytest.mark.parametrize('name', ['log', 'sqrt'])
-@pytest.mark.parametrize('shape', [(), (4,), (2, 3)])
+@given(shape=SHAPES)
 def test_functions_of_positive_values(name, shape, rng):
     check(getattr(Node, name), rng.uniform(0.5, 3, shape), numpy_f=getattr(np, name))
 
 
 @pytest.mark.parametrize('name', ['sum', 'mean', 'var'])
-@pytest.mark.parametrize('keepdims', [False, True])
-@pytest.mark.parametrize('axis', [None, 0, 1, -1, (0, 2), (0, 1, 2), ()])
-def test_sums(name, axis, keepdims, rng):
-    check(lambda x: getattr(x, name)(axis=axis, keepdims=keepdims), rng.normal(2, 1, (3, 4, 2)))
+@given(data=st.data(), shape=array_shapes(min_dims=1, max_dims=4, max_side=3), keepdims=st.booleans())
+def test_sums(name, data, shape, keepdims, rng):
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1) | valid_tuple_axes(len(shape)))
+    check(lambda x: getattr(x, name)(axis=axis, keepdims=keepdims), rng.normal(2, 1, shape))
+
+
+@given(shapes=mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3))
+def test_matrix_products_of_random_shapes(shapes, rng):
+    check(lambda x, y: x @ y, *(rng.normal(size=shape) for shape in shapes.input_shapes))
+
+
+@given(data=st.data(), shape=array_shapes(min_dims=1, max_dims=3, max_side=3))
+def test_random_orders_indices_and_parts(data, shape, rng):
+    x, axis = rng.normal(size=shape), data.draw(st.integers(-len(shape), len(shape) - 1))
+    order, index = data.draw(st.permutations(range(len(shape)))), data.draw(basic_indices(shape, allow_newaxis=True))
+    check(lambda x: x.transpose(*order), x)
+    check(lambda x: x.reshape(-1), x)
+    check(lambda x: x.reshape(shape[::-1]), x)
+    check(lambda x: x[index], x)
+    longer = list(shape)
+    longer[axis] += 2
+    check(lambda x, y: concat([x, y], axis), x, rng.normal(size=longer),
+          numpy_f=lambda x, y: np.concatenate([x, y], axis))
 
 
 @pytest.mark.parametrize('shapes', [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)),

@@ -111,6 +111,7 @@ def test_an_exercise_of_ones_own(tmp_path, capsys):
     ({'mistakes': [('sum', 'max(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]},
      "mistakes: 'sum' gets ['max']"),
     ({'mistakes': [('sum', 'sum(x)'), ('max', '3.'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]}, 'it passes'),
+    ({'mistakes': [('nothing', 'sum(x)')]}, "'nothing' is no hint"),
     ({'mistakes': [('sum', 'sum(x)')] * 4}, 'at least 4'),
     ({'mistakes': [('sum', 'sum(x)')] * 4}, "'median' is never given"),
 ])
@@ -198,6 +199,7 @@ def test_statements_leaves_the_docstring_out():
         x = [1]
         return x + x
     assert statements(two) == 2
+    assert statements(lambda x: x) == 1
 
 
 # ---- the commands ----

@@ -95,7 +95,10 @@ def same(values, right, tolerance=1e-4):
 
 def statements(func):
     """The number of statements in the body of a learner's function, its docstring left out."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0].body
+    definition = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return 1  # a lambda
+    body = definition.body
     has_docstring = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], 'value', None), ast.Constant)
     return len(body) - has_docstring
 

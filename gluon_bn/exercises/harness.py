@@ -77,7 +77,7 @@ def _verdict(name, failure, hints):
     if failure is None:
         return {'check': name, 'passed': True}
     return {'check': name, 'passed': False, 'message': str(failure), 'hint_key': failure.hint,
-            'hint': hints[failure.hint]}
+            'hint': hints.get(failure.hint, '')}
 
 
 def _limit(what, value):

@@ -57,7 +57,8 @@ def _run(checks, answer, folder, time_limit):
     """``(verdicts, output, bytes printed, how it ended)`` of the harness; the ending is None if it came to its end."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     paths = [root, *filter(None, [os.environ.get('PYTHONPATH')])]
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'PYTHONDONTWRITEBYTECODE': '1'}
+    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths),
+                   'PYTHONDONTWRITEBYTECODE': '1'}
     with ExitStack() as stack:
         read_end, write_end = os.pipe()
         stack.callback(os.close, read_end)

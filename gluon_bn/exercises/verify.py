@@ -2,6 +2,7 @@
 import tempfile
 from pathlib import Path
 
+from .expect import COMMON_HINTS
 from .harness import load, run_checks
 
 FEWEST_MISTAKES = 4
@@ -23,7 +24,10 @@ def verify(exercise):
     hints = getattr(load('gluon_bn_exercise_checks', exercise.checks), 'HINTS', {})
     if len({hint for hint, _ in mistakes}) < FEWEST_MISTAKES:
         problems.append(f"mistakes: expected at least {FEWEST_MISTAKES} with a hint of their own")
-    problems += [f"mistakes: the hint {hint!r} is never given" for hint in set(hints) - {hint for hint, _ in mistakes}]
+    problems += [f"mistakes: the hint {hint!r} is never given"
+                 for hint in sorted(set(hints) - {hint for hint, _ in mistakes})]
+    problems += [f"mistakes: {hint!r} is no hint" for hint in sorted({hint for hint, _ in mistakes})
+                 if hint not in hints and hint not in COMMON_HINTS]
     for hint, text in mistakes:
         given = hints_for(exercise, text)
         if not given or given[0] != hint:

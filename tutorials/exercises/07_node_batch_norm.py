@@ -3,7 +3,7 @@
 With automatic differentiation the forward pass is all there is to write. What you compute with Nodes is differentiated;
 what you compute with their ``.value`` is a constant for the gradient.
 
-Read first: tutorial 07, differentiable programming.
+Read first: tutorial 07, differentiable programming (tutorials/07_differentiable_programming.py).
 Check with: python -m gluon_bn.exercises check 07_node_batch_norm
 """
 from gluon_bn.autodiff import Node
