@@ -2,8 +2,10 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from gluon_bn.exercises.harness import run_checks
 from gluon_bn.exercises.runner import Line, Verdict, check_file
 from gluon_bn.exercises.verify import hints_for, known_mistakes, verify
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 EXERCISES = all_exercises()
 FIRST = EXERCISES[0]
 REQUIRED = ['normalize_matrix', 'broadcast_gamma_beta', 'train_test_mode', 'bias_proof', 'staged_backward',
@@ -315,3 +318,18 @@ def test_grade_without_submissions(tmp_path, capsys):
     error = capsys.readouterr().err
     assert 'has no submissions' in error
     assert 'is no folder' in error
+
+
+def test_an_installed_package_brings_the_exercises_along(tmp_path):
+    """Built as pip builds it, and called where there is no repository."""
+    build = [sys.executable, 'setup.py', '-q', 'build', '--build-base', str(tmp_path / 'build'),
+             '--build-lib', str(tmp_path / 'lib')]
+    subprocess.run(build, cwd=REPOSITORY, check=True, timeout=300, capture_output=True)
+    done = subprocess.run([sys.executable, '-m', 'gluon_bn.exercises', 'solution', '1'], cwd=tmp_path, timeout=300,
+                          capture_output=True, text=True, check=True,
+                          env={**os.environ, 'PYTHONPATH': str(tmp_path / 'lib')})
+    assert done.stdout == FIRST.solution.read_text(encoding='utf-8')
+    tasks = tmp_path / 'lib' / 'gluon_bn' / 'exercises' / 'tasks'
+    here, there = ({str(path.relative_to(folder)) for path in folder.rglob('*') if path.suffix in ('.py', '.md')}
+                   for folder in (FIRST.folder, tasks))
+    assert here == there

@@ -171,8 +171,10 @@ def draw(result, title):
     figure, axes = plt.subplots(figsize=(14, 5), layout='constrained')
     for node in nodes:
         for parent in node.parents:
-            axes.annotate('', position[node], position[parent],
-                          arrowprops={'arrowstyle': '->', 'color': 'gray', 'shrinkA': 16, 'shrinkB': 16}, zorder=1)
+            bow = 0.4 if position[node][0] - position[parent][0] > 3 else 0   # around the nodes in between
+            axes.annotate('', position[node], position[parent], zorder=1,
+                          arrowprops={'arrowstyle': '->', 'color': 'gray', 'shrinkA': 16, 'shrinkB': 16,
+                                      'connectionstyle': f'arc3,rad={bow}'})
         label = node.name or node.operation or f"{node.value:.3g}"
         colour = 'tab:orange' if node.name else 'lightgray' if not node.parents else 'lightblue'
         axes.text(*position[node], f"{label}\n{node.shape}", ha='center', va='center', fontsize=9,
