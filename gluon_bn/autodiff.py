@@ -93,7 +93,7 @@ class Node:
                 by_name[node.name] = by_name.get(node.name, 0) + gradient
             for parent, take_back in node._edges:
                 if parent._varies:
-                    part = np.asarray(take_back(gradient), parent.value.dtype)
+                    part = take_back(gradient)
                     gradients[id(parent)] = gradients[id(parent)] + part if id(parent) in gradients else part
         return {name: np.array(gradient, leaves[name].value.dtype) for name, gradient in by_name.items()}
 
