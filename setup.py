@@ -33,10 +33,11 @@ def read(*path):
 
 EXTRAS = {
     "tensorboard": ["tensorboardX"],
+    "scikit-learn": ["scikit-learn"],
     "notebooks": ["jupytext", "nbclient", "nbformat", "ipykernel"],
 }
 EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", "tensorboard",
-                  *EXTRAS["tensorboard"], *EXTRAS["notebooks"]]
+                  *EXTRAS["tensorboard"], *EXTRAS["scikit-learn"], *EXTRAS["notebooks"]]
 
 setup(
     name="gluon_bn",
@@ -45,8 +46,11 @@ setup(
     long_description=read("README.md"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["gluon_bn", "gluon_bn.*"]),
-    package_data={"gluon_bn.data": ["mnist/*.gz", "mnist/README.md", "cifar10/*.gz", "cifar10/README.md"]},
+    packages=[*find_packages(include=["gluon_bn", "gluon_bn.*"]), "gluon_bn.exercises.tasks"],
+    # The exercises are files for people to read, so they live in tutorials/; an installed package brings them along.
+    package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises"},
+    package_data={"gluon_bn.data": ["mnist/*.gz", "mnist/README.md", "cifar10/*.gz", "cifar10/README.md"],
+                  "gluon_bn.exercises.tasks": ["*.md", "*/*.py"]},
     python_requires=">=3.8,<3.13",
     install_requires=[*mxnet_requirements(os.environ.get("GLUON_BN_MXNET", "cpu")),
                       "numpy>=1.20,<2",

@@ -1,6 +1,8 @@
 """Batch normalization from scratch on Apache MXNet.
 
-The package reads in this order, each module about one idea:
+The package reads in this order, each module about one idea.
+
+The layer and a network around it:
 
 ===================  ==================================================================================================
 ``batch_norm``       the layer: the paper's formula in ``nd``, and the dictionaries of exponentially weighted statistics
@@ -10,31 +12,48 @@ The package reads in this order, each module about one idea:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``optimizers``       SGD, in place
-``reference``        normalisation layers in NumPy, forward and backward by hand
-``numpy_layers``     the other layers in NumPy: affine, ReLU, dropout, softmax
-``gradient_check``   gradients by differences, with which the others are compared
-``fully_connected``  a network of any depth in NumPy
-``update_rules``     SGD, momentum, RMSprop, Adam for NumPy parameters
-``solver``           training of NumPy models
-``mlp``              a multilayer perceptron in NumPy with batch norm on every layer
-``mlp_run``          that perceptron on MNIST, in a folder
-``live``             a picture of training that grows while it runs
-``experiments``      what batch norm does to deep nets: four experiments, several seeds
-``parallel``         jobs in parallel processes
 ``training``         an epoch, and the accuracy
-``data``             MNIST and its like as arrays, and batches of them
+===================  ==================================================================================================
+
+Data, and the main job:
+
+===================  ==================================================================================================
+``data``             MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
 ``context``          GPUs that work
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
 ``tensorboard``      the scalars of a run for TensorBoard
 ``config``           what a run computes
 ``run``              the main job in a folder, resumable
+===================  ==================================================================================================
+
+Backward by hand, in NumPy alone:
+
+===================  ==================================================================================================
+``reference``        normalisation layers, forward and backward by hand: staged, and in closed form
+``numpy_layers``     the other layers: affine, ReLU, dropout, softmax
+``gradient_check``   gradients by differences, with which the others are compared
+``fully_connected``  a network of any depth
+``update_rules``     SGD, momentum, RMSprop, Adam
+``solver``           training of NumPy models
+``mlp``              a multilayer perceptron with batch norm on every layer
+``mlp_run``          that perceptron on MNIST, in a folder
+``live``             a picture of training that grows while it runs
+``experiments``      what batch norm does to deep nets: four experiments, several seeds
+===================  ==================================================================================================
+
+Differentiable programming, and exercises:
+
+===================  ==================================================================================================
+``autodiff``         ``Node``: reverse-mode differentiation of NumPy arrays, for batch norm without a backward pass
+``breast_cancer``    a network in Nodes, with batch norm or without
+``exercises``        assignments that mark themselves: ``python -m gluon_bn.exercises``
 ``notebooks``        the tutorials as Jupyter notebooks
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``python_version``,
-``running_statistics`` and ``gpu_probe`` are small helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``experiment_report``
+and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """

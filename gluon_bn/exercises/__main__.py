@@ -1,0 +1,170 @@
+"""``python -m gluon_bn.exercises``: list, start, check, solution, grade, verify.
+
+Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import grading, progress
+from .catalog import UnknownExercise, all_exercises, find
+from .runner import KEPT_OUTPUT, TIME_LIMIT, check_file
+from .verify import verify
+
+
+class BadArgument(ValueError):
+    """One sentence about what was given and what was expected."""
+
+
+def main(argv=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    options = parser().parse_args(argv)
+    try:
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except (BadArgument, UnknownExercise, grading.NoSubmissions) as error:
+        print(f"exercises: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, head for example, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"exercises: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser():
+    """The command line."""
+    p = argparse.ArgumentParser(prog='python -m gluon_bn.exercises', description="Exercises that mark themselves.")
+    p.add_argument('--tasks', metavar='DIR', help="take the exercises from DIR instead of the package's own")
+    p.set_defaults(run=run_list, folder='.')
+    commands = p.add_subparsers(metavar='COMMAND')
+
+    def command(name, run, text):
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + '.')
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command('list', run_list, "list the exercises with their state (also without COMMAND)")
+    sub.add_argument('folder', nargs='?', default='.', metavar='DIR', help="folder with your files (default: this one)")
+    sub = command('start', run_start, "copy a fresh skeleton to DIR; a file that is there stays as it is")
+    sub.add_argument('name', metavar='NAME')
+    sub.add_argument('folder', nargs='?', default='.', metavar='DIR', help="(default: this one)")
+    sub = command('check', run_check, "check your file, requirement by requirement")
+    sub.add_argument('name', metavar='NAME')
+    sub.add_argument('path', nargs='?', default='.', metavar='PATH', help="the file or its folder (default: this one)")
+    _add_time_limit(sub)
+    sub = command('solution', run_solution, "show the solution")
+    sub.add_argument('name', metavar='NAME')
+    sub = command('grade', run_grade, "mark DIR, which has a folder of files for each learner")
+    sub.add_argument('folder', metavar='DIR')
+    sub.add_argument('--csv', action='store_true', help="print comma-separated values")
+    _add_time_limit(sub)
+    sub = command('verify', run_verify, "for authors: solutions pass, known mistakes get their hints")
+    sub.add_argument('name', nargs='?', metavar='NAME', help="(default: all)")
+    return p
+
+
+def _add_time_limit(sub):
+    sub.add_argument('--time-limit', type=_seconds, default=TIME_LIMIT, metavar='S',
+                     help="seconds for the code of one file (default: %(default)s)")
+
+
+def _seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, at most 3600")
+    return value
+
+
+def run_list(options):
+    """Print every exercise with its state."""
+    exercises = all_exercises(options.tasks)
+    for exercise in exercises:
+        print(f"{exercise.name:26} {exercise.title:62} {progress.state(exercise, options.folder)}")
+    print("\nBegin with: python -m gluon_bn.exercises start NAME; then fill the gaps, and check NAME.")
+    return 0
+
+
+def run_start(options):
+    """Copy the skeleton, unless a file is there already."""
+    exercise = find(options.name, options.tasks)
+    path = Path(options.folder) / exercise.skeleton.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, 'xb') as file:  # x: never an existing file, also if it appears at this very moment
+            file.write(exercise.skeleton.read_bytes())
+    except FileExistsError:
+        raise BadArgument(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
+    print(f"{path}: fill the gaps, then: python -m gluon_bn.exercises check {exercise.name} {options.folder}")
+    return 0
+
+
+def run_check(options):
+    """Check one file and print the verdict."""
+    exercise = find(options.name, options.tasks)
+    path = Path(options.path)
+    if path.is_dir():
+        path = path / exercise.skeleton.name
+    if not path.is_file():
+        raise BadArgument(f"there is no file {path}; get it with start {exercise.name}, or say where it is: "
+                          f"check {exercise.name} PATH.")
+    verdict = check_file(exercise, path, options.time_limit)
+    progress.note(exercise, path, verdict)
+    print_verdict(exercise, verdict)
+    return 0 if verdict.complete else 1
+
+
+def print_verdict(exercise, verdict):
+    """Each requirement with passed, or with what is wrong and a hint; a remark that repeats is made once."""
+    print(f"{exercise.name}: {exercise.title}")
+    said = set()
+    for line in verdict.lines:
+        print(f"  {'passed' if line.passed else 'WRONG '}  {line.requirement}")
+        for prefix, text in (('', line.message), ('Hint: ', line.hint)):
+            if text and text not in said:
+                print(f"          {prefix}{text}")
+                said.add(text)
+    if verdict.printed:
+        cut = f", of which these are the first {KEPT_OUTPUT}" if verdict.printed > KEPT_OUTPUT else ''
+        print(f"Your file printed {verdict.printed:,} bytes{cut}:")
+        print('\n'.join(f"  | {line}" for line in verdict.output.splitlines()))
+    print(f"{verdict.passed} of {len(verdict.lines)} requirements passed.")
+
+
+def run_solution(options):
+    """Print the solution."""
+    print(find(options.name, options.tasks).solution.read_text(encoding='utf-8'), end='')
+    return 0
+
+
+def run_grade(options):
+    """Mark a folder of submissions."""
+    exercises = all_exercises(options.tasks)
+    graded = []
+    for learner, verdicts in grading.grade(options.folder, exercises, options.time_limit):
+        print(f"{learner} ...", file=sys.stderr)
+        graded.append((learner, verdicts))
+    print(grading.as_csv(graded, exercises) if options.csv else grading.as_text(graded), end='')
+    return 0 if all(v is None or v.complete for _, verdicts in graded for v in verdicts.values()) else 1
+
+
+def run_verify(options):
+    """Print what is wrong with one exercise, or with any."""
+    status = 0
+    for exercise in [find(options.name, options.tasks)] if options.name else all_exercises(options.tasks):
+        problems = verify(exercise)
+        print(f"{exercise.name}: {'; '.join(problems) or 'all is well'}")
+        status = 1 if problems else status
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What a check can say of an answer: nothing, if it is right, or :class:`Wrong`, with the hint that fits the mistake.
+
+A check knows the right result, and the results that known mistakes lead to. An answer that equals one of those gets
+that mistake's hint; any other wrong answer is shown the first value that differs.
+"""
+import ast
+import inspect
+import textwrap
+
+import numpy as np
+
+from .._mxnet import nd
+from ..autodiff import Node
+
+COMMON_HINTS = {
+    'not-written': "The gap is not filled yet: put your code in place of raise NotImplementedError.",
+    'missing': "Start from the skeleton again (start NAME DIR), and keep the names of its functions and arguments.",
+    'none': "A function without return returns None: does yours end with return?",
+    'type': "Keep to the kind of array that came in: nd for nd, NumPy for NumPy, Node for Node.",
+    'shape': "Print the shapes of the intermediate results. A sum over an axis takes that axis away, unless keepdims.",
+    'not-finite': "NaN and infinity come from dividing by 0, from 0 times infinity, or from an exponential too large.",
+    'exception': "Read the last line first: it says what Python could not do, and the line of your file where.",
+    'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
+    'changed': "Work on a copy, or make a new array: X -= mean changes the caller's array, X = X - mean does not.",
+    'other': "None of the usual mistakes leads to this value. Compare line by line with the formula in the task.",
+}
+
+
+class Wrong(Exception):
+    """An answer is wrong: ``hint`` is the key of the hint that fits, and the message says what came."""
+
+    def __init__(self, hint, message):
+        super().__init__(message)
+        self.hint = hint
+
+
+def function(answer, name):
+    """The function ``name`` of the learner's module ``answer``; ``Wrong`` if there is none."""
+    found = getattr(answer, name, None)
+    if not callable(found):
+        raise Wrong('missing', f"your file has no function {name}.")
+    return found
+
+
+def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
+    """Raise ``Wrong`` unless ``got`` equals ``right``.
+
+    Parameters
+    ----------
+    got : what the learner's function returned: a number, a NumPy array, an NDArray or a Node
+    right : the right result, of the kind that ``got`` must be of
+    mistakes : dict, key of a hint -> what that mistake leads to, a number or array; a tuple of these means any of them
+    what : str, what ``got`` is, for the message
+    tolerance : float, difference allowed, relative to 1 and to the right value
+
+    >>> expect(np.array([1., 2.]), np.array([1., 2.]))
+    >>> expect(np.array([1., 3.]), np.array([1., 2.]), {'one-off': [1, 3]})
+    Traceback (most recent call last):
+    gluon_bn.exercises.expect.Wrong: the result[1] is 3, and should be 2.
+    """
+    if got is None:
+        raise Wrong('none', f"{what} is None.")
+    _check_kind(got, right, what)
+    values, right = as_numpy(got), as_numpy(right)
+    if same(values, right, tolerance):
+        return
+    difference = _difference(values, right, tolerance, what)
+    for hint, wrong in (mistakes or {}).items():
+        if any(same(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
+            raise Wrong(hint, difference)
+    if values.shape != right.shape:
+        raise Wrong('shape', difference)
+    raise Wrong('other' if np.isfinite(values).all() else 'not-finite', difference)
+
+
+def expect_unchanged(array, before, what):
+    """Raise ``Wrong`` if the learner's function has changed its argument ``array``; ``before`` is what it was."""
+    if not np.array_equal(as_numpy(array), as_numpy(before)):
+        raise Wrong('changed', f"the function changed its argument {what}.")
+
+
+def as_numpy(value):
+    """The value of a number, a NumPy array, an NDArray or a Node as a NumPy array of float64."""
+    if isinstance(value, Node):
+        value = value.value
+    if isinstance(value, nd.NDArray):
+        value = value.asnumpy()
+    return np.asarray(value, dtype=np.float64)
+
+
+def same(values, right, tolerance=1e-4):
+    """Whether two arrays have the same shape and, up to ``tolerance``, the same finite values."""
+    return values.shape == right.shape and bool(np.all(np.abs(values - right) <= tolerance * (1 + np.abs(right))))
+
+
+def statements(func):
+    """The number of statements in the body of a learner's function, its docstring left out."""
+    definition = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return 1  # a lambda
+    body = definition.body
+    has_docstring = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], 'value', None), ast.Constant)
+    return len(body) - has_docstring
+
+
+def _check_kind(got, right, what):
+    for kind, name in ((nd.NDArray, 'an NDArray'), (Node, 'a Node'), (np.ndarray, 'a NumPy array')):
+        if isinstance(right, kind) and not isinstance(got, kind):
+            if kind is np.ndarray and right.ndim == 0 and isinstance(got, (int, float, np.number)):
+                return
+            raise Wrong('type', f"{what} is a {type(got).__name__}, and should be {name}.")
+    if isinstance(right, (int, float)) and not isinstance(got, (int, float, np.number)):
+        raise Wrong('type', f"{what} is a {type(got).__name__}, and should be a number.")
+
+
+def _difference(values, right, tolerance, what):
+    if values.shape != right.shape:
+        return f"{what} has shape {values.shape}, and should have {right.shape}."
+    differs = ~(np.abs(values - right) <= tolerance * (1 + np.abs(right)))
+    index = tuple(int(i) for i in np.argwhere(differs)[0])
+    place = f"[{', '.join(map(str, index))}]" if index else ''
+    return f"{what}{place} is {values[index]:.6g}, and should be {right[index]:.6g}."

@@ -1,0 +1,108 @@
+"""Run the checks of one exercise on one answer, in this process: :func:`run_checks`.
+
+As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FD``: it writes one
+JSON object a line to the file descriptor ``FD``, and what the answer prints goes where it goes.
+"""
+import importlib.util
+import json
+import os
+import resource
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from .expect import COMMON_HINTS, Wrong
+
+MEMORY_LIMIT = 4 * 2**30
+FILE_LIMIT = 10 * 2**20
+LONGEST_MESSAGE = 1000
+
+
+def run_checks(checks_path, answer_path):
+    """Yield a dictionary for each requirement: ``check``, ``passed``, and for a failed one ``message`` and ``hint``.
+
+    ``hint_key`` names the hint. When the answer cannot even be imported there is one dictionary, with ``check`` None.
+    """
+    checks = load('gluon_bn_exercise_checks', checks_path)
+    hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
+    answer, failure = _guarded(lambda: load('answer', answer_path), answer_path)
+    if failure:
+        yield _verdict(None, failure, hints)
+        return
+    for name, check in list(vars(checks).items()):
+        if name.startswith('check_'):
+            _, failure = _guarded(lambda check=check: check(answer), answer_path)
+            yield _verdict(name, failure, hints)
+
+
+def load(name, path):
+    """Import the file ``path`` as a module called ``name``."""
+    spec = importlib.util.spec_from_file_location(name, str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # inspect.getsource looks here
+    spec.loader.exec_module(module)
+    return module
+
+
+def _guarded(action, answer_path):
+    """The result of ``action()`` and None, or None and what went wrong in it as a ``Wrong``. Nothing gets out."""
+    try:
+        with np.errstate(all='ignore'), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return action(), None
+    except Wrong as wrong:
+        return None, wrong
+    except NotImplementedError as error:
+        return None, Wrong('not-written', f"still to do: {error}" if str(error) else "still to do.")
+    except (SystemExit, KeyboardInterrupt) as error:
+        return None, Wrong('exit', f"your file ends the program ({type(error).__name__}){_where(error, answer_path)}.")
+    except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
+        text = str(error)
+        text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
+        return None, Wrong('exception', f"{type(error).__name__}: {text}{_where(error, answer_path)}")
+
+
+def _where(error, answer_path):
+    """The last line of the answer that the exception came through."""
+    if isinstance(error, SyntaxError) and error.filename == str(answer_path):
+        return ''  # its text names the line
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(answer_path)]
+    return f" (line {lines[-1]} of your file)" if lines else ''
+
+
+def _verdict(name, failure, hints):
+    if failure is None:
+        return {'check': name, 'passed': True}
+    return {'check': name, 'passed': False, 'message': str(failure), 'hint_key': failure.hint,
+            'hint': hints.get(failure.hint, '')}
+
+
+def _limit(what, value):
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def main(checks_path, answer_path, descriptor):
+    """The program: limits, then one line for each requirement, then out, whatever threads the answer has started."""
+    def tell(message):
+        os.write(int(descriptor), json.dumps(message).encode() + b'\n')
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, FILE_LIMIT)
+    _limit(resource.RLIMIT_DATA, MEMORY_LIMIT)
+    tell({'ready': True})  # from here on the time is the learner's
+    for verdict in run_checks(Path(checks_path), Path(answer_path)):
+        tell(verdict)
+    tell({'done': True})
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # the answer may have closed or replaced it
+            pass
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

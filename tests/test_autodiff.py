@@ -1,0 +1,359 @@
+"""Node: every gradient against central differences, and what a graph must and must not do."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes, valid_tuple_axes
+
+from gluon_bn.autodiff import Node, concat
+
+TOLERANCE = 1e-7
+
+
+def numerical_gradient(f, arrays, upstream, h=1e-5):
+    """Central differences of ``sum(upstream * f(*arrays))`` with respect to each of ``arrays``, value by value."""
+    gradients = [np.zeros_like(a) for a in arrays]
+    for a, gradient in zip(arrays, gradients):
+        for i in np.ndindex(a.shape):
+            kept = a[i]
+            a[i] = kept + h
+            above = np.array(f(*arrays))  # a copy: f may return a view of a
+            a[i] = kept - h
+            gradient[i] = np.sum(upstream * (above - f(*arrays))) / (2 * h)
+            a[i] = kept
+    return gradients
+
+
+def relative_error(x, y):
+    """cs231n's: the largest of |x - y| / max(1e-8, |x| + |y|), here with 1e-2 for the rounding of the differences."""
+    return np.max(np.abs(x - y) / np.maximum(1e-2, np.abs(x) + np.abs(y)), initial=0)
+
+
+def check(f, *arrays, numpy_f=None):
+    """The value of ``f`` on Nodes against NumPy's (``numpy_f``), and its gradient against central differences."""
+    arrays = [np.array(a, float) for a in arrays]
+    names = [f'x{i}' for i in range(len(arrays))]
+    y = f(*(Node(a, name) for a, name in zip(arrays, names)))
+    numpy_f = numpy_f or f
+    np.testing.assert_allclose(y.value, numpy_f(*arrays), rtol=1e-12, atol=1e-14)
+    upstream = np.random.normal(size=y.shape)
+    gradients = y.grad(upstream)
+    assert sorted(gradients) == names
+    for name, a, expected in zip(names, arrays, numerical_gradient(numpy_f, arrays, upstream)):
+        assert gradients[name].shape == a.shape
+        assert relative_error(gradients[name], expected) < TOLERANCE
+
+
+def away_from_zero(rng, shape):
+    """Values of either sign, between 0.5 and 2."""
+    return rng.uniform(0.5, 2, shape) * rng.choice([-1., 1.], shape)
+
+
+PAIRS = {'+': lambda x, y: x + y, '-': lambda x, y: x - y, '*': lambda x, y: x * y, '/': lambda x, y: x / y}
+
+
+@pytest.mark.parametrize('operation', PAIRS)
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3))
+def test_arithmetic_on_broadcast_shapes(operation, shapes, rng):
+    check(PAIRS[operation], *(away_from_zero(rng, shape) for shape in shapes.input_shapes))
+
+
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3))
+def test_power_on_broadcast_shapes(shapes, rng):
+    x, y = (rng.uniform(0.5, 2, shape) for shape in shapes.input_shapes)
+    check(lambda x, y: x ** y, x, y)
+
+
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3))
+def test_maximum_on_broadcast_shapes(shapes, rng):
+    x, y = (rng.choice(1000, shape) / 100 for shape in shapes.input_shapes)
+    check(lambda x, y: x.maximum(y), x, y + 0.005, numpy_f=np.maximum)  # never equal: a kink has no derivative
+
+
+FUNCTIONS = {
+    'neg': (lambda x: -x, None),
+    'exp': (Node.exp, np.exp),
+    'tanh': (Node.tanh, np.tanh),
+    'sigmoid': (Node.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
+    'relu': (Node.relu, lambda x: x * (x > 0)),
+    'square': (lambda x: x ** 2, None),
+    'cube of a negative': (lambda x: x ** 3, None),
+    'power of a number': (lambda x: 2 ** x, None),
+    'number - x': (lambda x: 3 - x, None),
+    'number / x': (lambda x: 3 / x, None),
+    'array * x': (lambda x: np.array([2., 3.]).reshape((2, 1, 1, 1)) * x, None),
+    'twice': (lambda x: x * x + x, None),
+}
+
+
+SHAPES = array_shapes(min_dims=0, max_dims=3, max_side=3)
+
+
+@pytest.mark.parametrize('name', FUNCTIONS)
+@given(shape=SHAPES)
+def test_functions_of_each_value(name, shape, rng):
+    f, numpy_f = FUNCTIONS[name]
+    check(f, away_from_zero(rng, shape), numpy_f=numpy_f)
+
+
+@pytest.mark.parametrize('name', ['log', 'sqrt'])
+@given(shape=SHAPES)
+def test_functions_of_positive_values(name, shape, rng):
+    check(getattr(Node, name), rng.uniform(0.5, 3, shape), numpy_f=getattr(np, name))
+
+
+@pytest.mark.parametrize('name', ['sum', 'mean', 'var'])
+@given(data=st.data(), shape=array_shapes(min_dims=1, max_dims=4, max_side=3), keepdims=st.booleans())
+def test_sums(name, data, shape, keepdims, rng):
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1) | valid_tuple_axes(len(shape)))
+    check(lambda x: getattr(x, name)(axis=axis, keepdims=keepdims), rng.normal(2, 1, shape))
+
+
+@given(shapes=mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3))
+def test_matrix_products_of_random_shapes(shapes, rng):
+    check(lambda x, y: x @ y, *(rng.normal(size=shape) for shape in shapes.input_shapes))
+
+
+@given(data=st.data(), shape=array_shapes(min_dims=1, max_dims=3, max_side=3))
+def test_random_orders_indices_and_parts(data, shape, rng):
+    x, axis = rng.normal(size=shape), data.draw(st.integers(-len(shape), len(shape) - 1))
+    order, index = data.draw(st.permutations(range(len(shape)))), data.draw(basic_indices(shape, allow_newaxis=True))
+    check(lambda x: x.transpose(*order), x)
+    check(lambda x: x.reshape(-1), x)
+    check(lambda x: x.reshape(shape[::-1]), x)
+    check(lambda x: x[index], x)
+    longer = list(shape)
+    longer[axis] += 2
+    check(lambda x, y: concat([x, y], axis), x, rng.normal(size=longer),
+          numpy_f=lambda x, y: np.concatenate([x, y], axis))
+
+
+@pytest.mark.parametrize('shapes', [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)),
+                                    ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 2, 3), (3,)),
+                                    ((3,), (5, 3, 4)), ((1, 5, 2, 3), (6, 1, 3, 4))])
+def test_matrix_products(shapes, rng):
+    x, y = (rng.normal(size=shape) for shape in shapes)
+    check(lambda x, y: x @ y, x, y)
+    check(lambda x, y: x.dot(y), x, y, numpy_f=np.matmul)
+    np.testing.assert_array_equal((x @ Node(y)).value, x @ y)
+
+
+def test_shapes_and_indexing(rng):
+    x = rng.normal(size=(2, 3, 4))
+    rows = np.array([0, 2, 2])
+    for f in (lambda x: x.reshape(6, 4), lambda x: x.reshape((4, -1)), lambda x: x.transpose(), lambda x: x.T,
+              lambda x: x.transpose(2, 0, 1), lambda x: x.transpose((-1, 0, 1)), lambda x: x[1], lambda x: x[..., 2],
+              lambda x: x[:, ::-1, 1:3], lambda x: x[:, None], lambda x: x[:, rows], lambda x: x[rows % 2, rows],
+              lambda x: x[:, np.array([True, False, True])]):
+        check(f, x)
+    check(lambda x: x.T * 2, np.array(3.))
+    check(lambda x: x.reshape(()), np.array([3.]))
+
+
+@pytest.mark.parametrize('axis', [0, 1, -1])
+def test_concat(axis, rng):
+    x, y = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    check(lambda x, y: concat([x, y, x], axis), x, y, numpy_f=lambda x, y: np.concatenate([x, y, x], axis))
+    x, y = rng.normal(size=(2, 3)), rng.normal(size=(1, 3))
+    check(lambda x, y: Node.concat([x, y]), x, y, numpy_f=lambda x, y: np.concatenate([x, y]))
+
+
+def test_the_checker_notices_wrong_gradients(rng):
+    """A gradient that is a millionth off in one place must fail."""
+    def wrong_exp(x):
+        y = x.exp()
+        y._edges = [(parent, lambda g, take_back=take_back: take_back(g) * (1 + 1e-6))
+                    for parent, take_back in y._edges]
+        return y
+    with pytest.raises(AssertionError):
+        check(wrong_exp, rng.normal(size=3), numpy_f=np.exp)
+
+
+# ---- the graph ----
+
+
+def test_a_node_used_twice_receives_both_gradients():
+    x = Node(3., 'x')
+    square = x * x
+    assert (square + square * x).grad()['x'] == 6 + 27
+
+
+def test_a_chain_of_twenty_thousand_nodes_needs_no_recursion():
+    y = Node(1., 'x')
+    for _ in range(20_000):
+        y = y + 1e-5
+    assert y.grad() == {'x': 1}
+    assert y.to_dot().count('->') == 40_000
+
+
+def test_a_long_chain_is_freed_without_overflowing_the_stack():
+    """In a process of its own: the failure would be a crash of the interpreter."""
+    code = ("from gluon_bn.autodiff import Node\n"
+            "y = Node(1., 'x')\n"
+            "for _ in range(100_000): y = -y\n"
+            "del y\n"
+            "print('freed')")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == 'freed\n'
+
+
+def test_paths_that_double_do_not_double_the_work():
+    """Sixty nodes, each used twice: 2 ** 60 paths."""
+    y = Node(1., 'x')
+    for _ in range(60):
+        y = (y + y) / 2
+    assert y.grad() == {'x': 1}
+
+
+def test_grad_again_gives_the_same_and_changes_nothing(rng):
+    value, upstream = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    kept, kept_upstream = value.copy(), upstream.copy()
+    x = Node(value, 'x')
+    y = (x - x.mean(axis=0)) / (x.var(axis=0) + 1).sqrt()
+    before = y.value.copy()
+    first, second = y.grad(upstream), y.grad(upstream)
+    np.testing.assert_array_equal(first['x'], second['x'])
+    first['x'][:] = 0
+    np.testing.assert_array_equal(y.grad(upstream)['x'], second['x'])
+    np.testing.assert_array_equal(y.value, before)
+    np.testing.assert_array_equal(value, kept)
+    np.testing.assert_array_equal(upstream, kept_upstream)
+
+
+def test_gradients_share_no_memory():
+    x, y = Node([1., 2.], 'x'), Node([3., 4.], 'y')
+    upstream = np.ones(2)
+    gradients = (x + y).grad(upstream)
+    gradients['x'][:] = 7
+    assert gradients['y'].tolist() == upstream.tolist() == [1, 1]
+
+
+def test_values_are_copied_and_read_only():
+    value = np.array([1., 2.])
+    x = Node(value, 'x')
+    y = x * x
+    value[:] = 100
+    assert y.grad(np.ones(2))['x'].tolist() == [2, 4]
+    for node in (x, y, x.reshape(2, 1), x[0], x.sum()):
+        with pytest.raises(ValueError, match='read-only'):
+            node.value[...] = 0
+
+
+def test_only_named_leaves_are_in_the_gradient():
+    x, constant = Node([1., 2.], 'x'), Node([3., 4.])
+    assert list((x * constant).sum().grad()) == ['x']
+    assert (constant * 2).sum().grad() == {}
+    assert Node(5., 'alone').grad() == {'alone': 1}
+
+
+def test_leaves_of_one_name_are_one_variable():
+    assert (Node(2., 'w') * 3 + Node(2., 'w') * 4).grad() == {'w': 7}
+    with pytest.raises(ValueError, match=r"two leaves named 'w'.*\(2,\).*\(\)"):
+        (Node([1., 2.], 'w').sum() + Node(1., 'w')).grad()
+
+
+def test_constants_need_no_derivative():
+    """(-2) ** y with a constant y asks for no logarithm of -2, which would be a warning, and here an error."""
+    assert (Node(-2., 'x') ** 2).grad() == {'x': -4}
+    assert (Node(-2., 'x') ** Node(3.)).grad() == {'x': 12}
+
+
+def test_powers_of_zero():
+    x, y = Node([0., 0., 0.], 'x'), Node([0., 1., 2.], 'y')
+    gradients = (x ** y).grad(np.ones(3))
+    assert gradients['x'].tolist() == [0, 1, 0]
+    assert gradients['y'].tolist() == [0, 0, 0]
+
+
+def test_ties_share_the_gradient():
+    x, y = Node([1., 2.], 'x'), Node([1., 1.], 'y')
+    assert {k: v.tolist() for k, v in x.maximum(y).grad(np.ones(2)).items()} == {'x': [0.5, 1], 'y': [0.5, 0]}
+    assert Node(0., 'x').relu().grad() == {'x': 0}
+
+
+def test_sigmoid_saturates_without_a_warning():
+    x = Node([-1e4, -800., 0., 800., 1e4], 'x')
+    y = x.sigmoid()
+    assert y.value.tolist() == [0, 0, 0.5, 1, 1]
+    assert y.grad(np.ones(5))['x'].tolist() == [0, 0, 0.25, 0, 0]
+
+
+@pytest.mark.parametrize('shape', [(), (3,), (2, 3)])
+def test_float32_stays_float32(shape):
+    x, y = (Node(np.full(shape, v, np.float32), name) for name, v in (('x', 0.7), ('y', 1.3)))
+    results = {'+': x + 1, '-': 1 - x, '*': 2. * x, '/': 1 / x, '**': x ** 2, 'base': 2 ** x, 'power': x ** y,
+               'neg': -x, 'max': x.maximum(0.5), 'sum': x.sum(), 'mean': x.mean(), 'var': x.var(),
+               'reshape': x.reshape(-1), 'T': x.T, 'index': x[...], 'concat': concat([x.reshape(-1), y.reshape(-1)]),
+               'array': x * np.ones(shape, np.float32), 'np.float64': x * np.float64(2),
+               **{name: getattr(x, name)() for name in ('exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'relu')}}
+    if shape == (2, 3):
+        results['@'] = x @ y.T
+    for name, result in results.items():
+        assert result.value.dtype == np.float32, name
+        for gradient in result.grad(np.ones(result.shape)).values():
+            assert gradient.dtype == np.float32, name
+
+
+def test_a_float32_leaf_beside_float64_has_a_float32_gradient():
+    x, y = Node(np.float32(2), 'x'), Node(np.float64(3), 'y')
+    gradients = (x * y).grad()
+    assert (gradients['x'].dtype, gradients['y'].dtype) == (np.float32, np.float64)
+
+
+def test_integers_become_float64():
+    assert Node([1, 2]).value.dtype == np.float64
+
+
+@pytest.mark.parametrize(('f', 'kind', 'words'), [
+    (lambda x: x + np.ones(4), ValueError, ['+', '(2, 3)', '(4,)']),
+    (lambda x: np.ones(4) - x, ValueError, ['-', '(4,)', '(2, 3)']),
+    (lambda x: x * np.ones((3, 2)), ValueError, ['*', '(2, 3)', '(3, 2)']),
+    (lambda x: x / np.ones(2), ValueError, ['/', '(2, 3)', '(2,)']),
+    (lambda x: x ** np.ones(2), ValueError, ['**', '(2, 3)', '(2,)']),
+    (lambda x: x.maximum(np.ones(2)), ValueError, ['maximum', '(2, 3)', '(2,)']),
+    (lambda x: x @ x, ValueError, ['@', '(2, 3)']),
+    (lambda x: x @ 2, ValueError, ['@', '(2, 3)', '()']),
+    (lambda x: x.dot(np.ones(2)), ValueError, ['dot', '(2, 3)', '(2,)']),
+    (lambda x: x.sum(axis=2), ValueError, ['sum', '(2, 3)', '2']),
+    (lambda x: x.mean(axis=5), ValueError, ['sum', '(2, 3)', '5']),
+    (lambda x: x.reshape(7), ValueError, ['reshape', '(2, 3)', '7']),
+    (lambda x: x.transpose(0, 0), ValueError, ['transpose', '(2, 3)', '(0, 0)']),
+    (lambda x: x[2], IndexError, ['indexing', '(2, 3)', '2']),
+    (lambda x: concat([x, Node(np.ones((2, 4)))]), ValueError, ['concat', '(2, 3)', '(2, 4)']),
+    (lambda x: concat([x, x], axis=2), ValueError, ['concat', '(2, 3)', '2']),
+    (lambda x: x.grad(np.ones(3)), ValueError, ['grad', '(3,)', '(2, 3)']),
+    (lambda x: x.grad(), ValueError, ['grad', '(2, 3)']),
+    (lambda x: Node(np.ones((0, 3))).mean(), ValueError, ['mean', '(0, 3)']),
+    (lambda x: Node('text'), TypeError, ['Node', 'real numbers']),
+    (lambda x: Node(1j), TypeError, ['Node', 'complex128']),
+    (lambda x: Node(1., 7), TypeError, ['Node', '7']),
+    (lambda x: x + 'text', TypeError, ['Node', 'real numbers']),
+])
+def test_errors_name_the_operation_and_both_shapes(f, kind, words):
+    with pytest.raises(kind) as error:
+        f(Node(np.ones((2, 3)), 'x'))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_numpy_functions_are_refused_rather_than_guessed():
+    with pytest.raises(TypeError, match='Node'):
+        np.exp(Node(1.))
+
+
+def test_the_graph_lists_parents_first_and_draws_itself():
+    x, w = Node([1., 2.], 'x'), Node(3., 'a "quoted" name')
+    y = (w * x).sum()
+    nodes = y.graph()
+    places = {id(node): i for i, node in enumerate(nodes)}
+    assert all(places[id(parent)] < places[id(node)] for node in nodes for parent in node.parents)
+    assert [node.operation for node in nodes] == ['', '', '*', 'sum']
+    dot = y.to_dot()
+    assert dot.count('shape=box') == dot.count('shape=ellipse') == 2
+    assert dot.count('->') == 3
+    assert r'label="a \"quoted\" name\n()"' in dot
+    assert 'x' in repr(x)
+    assert 'sum' in repr(y)

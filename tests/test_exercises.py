@@ -1,0 +1,335 @@
+"""The exercises: solutions pass, known mistakes get their own hints, and the commands do what they say."""
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_bn._mxnet import nd
+from gluon_bn.autodiff import Node
+from gluon_bn.exercises import grading, progress
+from gluon_bn.exercises.__main__ import main
+from gluon_bn.exercises.catalog import UnknownExercise, all_exercises, default_folder, find
+from gluon_bn.exercises.expect import COMMON_HINTS, Wrong, expect, expect_unchanged, statements
+from gluon_bn.exercises.harness import run_checks
+from gluon_bn.exercises.runner import Line, Verdict, check_file
+from gluon_bn.exercises.verify import hints_for, known_mistakes, verify
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+EXERCISES = all_exercises()
+FIRST = EXERCISES[0]
+REQUIRED = ['normalize_matrix', 'broadcast_gamma_beta', 'train_test_mode', 'bias_proof', 'staged_backward',
+            'closed_form_backward', 'node_batch_norm', 'node_moving_averages', 'adam_bias_correction', 'lenet_forward',
+            'evaluate_accuracy', 'fold_batch_norm']
+
+
+@pytest.fixture(params=EXERCISES, ids=lambda exercise: exercise.name)
+def exercise(request):
+    return request.param
+
+
+# ---- every exercise ----
+
+
+def test_the_exercises_are_there():
+    assert set(REQUIRED) <= {exercise.name.partition('_')[2] for exercise in EXERCISES}
+
+
+def test_skeleton_solution_and_mistakes(exercise):
+    assert verify(exercise) == []
+
+
+def test_there_are_at_least_four_mistakes_with_hints_of_their_own(exercise):
+    """Counted here again, apart from verify: and no hint says the same as another."""
+    mistakes = known_mistakes(exercise)
+    given = {}
+    for _, text in mistakes:
+        given.setdefault(hints_for(exercise, text)[0], []).append(text)
+    assert len(given) >= 4
+    assert set(given) == {hint for hint, _ in mistakes}
+
+
+def test_skeletons_say_what_to_do(exercise):
+    text = exercise.skeleton.read_text(encoding='utf-8')
+    assert 'Read first: ' in text
+    assert f'Check with: python -m gluon_bn.exercises check {exercise.name}\n' in text
+    assert 'NotImplementedError' in text
+    assert any(shape in text for shape in ('(m, D)', '(D,)', '(m, C, H, W)', '(m, K)', '(m, 10)', 'of one shape',
+                                           '(inputs, outputs)'))
+    assert 0 < len(exercise.title) < 62
+    assert all(exercise.requirements().values())
+
+
+def test_the_page_names_every_exercise(exercise):
+    assert f'| `{exercise.name}` |' in (default_folder() / 'README.md').read_text(encoding='utf-8')
+
+
+@pytest.mark.slow
+def test_solutions_pass_in_a_process_of_their_own(exercise):
+    verdict = check_file(exercise, exercise.solution)
+    assert verdict.complete, verdict
+    assert verdict.printed == 0
+
+
+# ---- verify is itself checked ----
+
+
+def an_exercise(folder, skeleton="def mean(x):\n    raise NotImplementedError('mean')\n",
+                solution="def mean(x):\n    return sum(x) / len(x)\n", mistakes=None):
+    """The exercise of the teachers' page, in a folder of its own."""
+    for name in ('solutions', 'checks', 'mistakes'):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / '14_mean.py').write_text('"""The mean."""\n' + skeleton)
+    (folder / 'solutions' / '14_mean.py').write_text(solution)
+    (folder / 'checks' / '14_mean.py').write_text('''
+from gluon_bn.exercises.expect import expect, function
+
+HINTS = {'sum': "That is the sum; divide it by the number of values.", 'max': "That is the largest.",
+         'min': "That is the smallest.", 'median': "That is the median."}
+
+def check_mean(answer):
+    """The mean of [1, 2, 6] is 3."""
+    expect(function(answer, 'mean')([1., 2., 6.]), 3., {'sum': 9., 'max': 6., 'min': 1., 'median': 2.}, 'the mean')
+''')
+    mistakes = mistakes or [('sum', 'sum(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]
+    (folder / 'mistakes' / '14_mean.py').write_text(
+        f'MISTAKES = {[(hint, [("sum(x) / len(x)", new)]) for hint, new in mistakes]!r}\n')
+    return find('mean', folder)
+
+
+def test_an_exercise_of_ones_own(tmp_path, capsys):
+    an_exercise(tmp_path)
+    assert main(['--tasks', str(tmp_path), 'verify', '14_mean']) == 0
+    assert capsys.readouterr().out == '14_mean: all is well\n'
+
+
+@pytest.mark.parametrize(('options', 'problem'), [
+    ({'skeleton': "def mean(x):\n    return 3.\n"}, 'skeleton'),
+    ({'solution': "def mean(x):\n    return 4 + 0 * (sum(x) / len(x))\n"}, 'solution'),
+    ({'mistakes': [('sum', 'max(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]},
+     "mistakes: 'sum' gets ['max']"),
+    ({'mistakes': [('sum', 'sum(x)'), ('max', '3.'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]}, 'it passes'),
+    ({'mistakes': [('nothing', 'sum(x)')]}, "'nothing' is no hint"),
+    ({'mistakes': [('sum', 'sum(x)')] * 4}, 'at least 4'),
+    ({'mistakes': [('sum', 'sum(x)')] * 4}, "'median' is never given"),
+])
+def test_verify_notices_a_bad_exercise(tmp_path, options, problem):
+    assert problem in '; '.join(verify(an_exercise(tmp_path, **options)))
+
+
+# ---- what an answer in this process can do ----
+
+
+def verdicts(tmp_path, text):
+    path = tmp_path / 'answer.py'
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(run_checks(FIRST.checks, path))
+
+
+@pytest.mark.parametrize(('text', 'hint', 'words'), [
+    ('raise ValueError("no, " * 10_000)', 'exception', ['ValueError: no, no', '... (line 1 of']),
+    ('x = 1\ny = x / 0', 'exception', ['ZeroDivisionError', 'line 2 of your file']),
+    ('def normalize(X:\n', 'exception', ['SyntaxError', 'line 1']),
+    (b'x = "\xff"', 'exception', ['utf-8']),
+    (b'x = 1\0', 'exception', ['null bytes']),
+    ('import nowhere_to_be_found', 'exception', ['ModuleNotFoundError', 'nowhere_to_be_found']),
+    ('exit()', 'exit', ['SystemExit', 'line 1 of your file']),
+    ('import sys; sys.exit("bye")', 'exit', ['SystemExit']),
+    ('raise KeyboardInterrupt', 'exit', ['KeyboardInterrupt']),
+    ('class E(BaseException): pass\nraise E("odd")', 'exception', ['E: odd']),
+])
+def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, words):
+    (verdict,) = verdicts(tmp_path, text)
+    assert verdict['check'] is None
+    assert verdict['hint_key'] == hint
+    assert verdict['hint'] == COMMON_HINTS[hint]
+    assert all(word in verdict['message'] for word in words)
+    assert len(verdict['message']) < 1100
+
+
+@pytest.mark.parametrize(('body', 'hint'), [
+    ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
+    ('return 1 / 0', 'exception'),
+    ('return normalize(X, eps)', 'exception'), ('return X[:1]', 'shape'), ('return X.asnumpy()', 'type'),
+    ('return X * float("nan")', 'not-finite'), ('return X + 1', 'other'),
+])
+def test_a_function_that_fails_fails_each_requirement_by_itself(tmp_path, body, hint):
+    found = verdicts(tmp_path, f'def normalize(X, eps=1e-5):\n    {body}\n')
+    assert [verdict['check'] for verdict in found] == list(FIRST.requirements())
+    assert found[0]['hint_key'] == hint
+
+
+def test_a_file_without_the_function(tmp_path):
+    assert {verdict['hint_key'] for verdict in verdicts(tmp_path, 'normalise = 1')} == {'missing'}
+
+
+# ---- expect ----
+
+
+@pytest.mark.parametrize('kind', [np.array, nd.array, Node])
+def test_expect_takes_every_kind_of_array(kind):
+    right = kind([1., 2.])
+    expect(kind([1., 2.]), right)
+    for got, hint in ((kind([1., 3.]), 'mine'), (kind([1., 4.]), 'mine'), (kind([1., 5.]), 'other'),
+                      (kind([1.]), 'shape'), (None, 'none'), ([1., 2.], 'type'),
+                      (kind([1., float('inf')]), 'not-finite')):
+        with pytest.raises(Wrong) as wrong:
+            expect(got, right, {'mine': ([1., 3.], [1., 4.])})
+        assert wrong.value.hint == hint
+
+
+def test_expect_shows_the_first_difference():
+    with pytest.raises(Wrong, match=r'^dX\[0, 1\] is 2, and should be 3\.$'):
+        expect(np.array([[1., 2.], [5., 5.]]), np.array([[1., 3.], [4., 4.]]), what='dX')
+    with pytest.raises(Wrong, match=r'^dX has shape \(2,\), and should have \(1, 2\)\.$'):
+        expect(np.ones(2), np.ones((1, 2)), what='dX')
+
+
+def test_expect_unchanged():
+    expect_unchanged(np.ones(2), np.ones(2), 'X')
+    with pytest.raises(Wrong, match='argument X'):
+        expect_unchanged(np.ones(2), np.zeros(2), 'X')
+
+
+def test_statements_leaves_the_docstring_out():
+    def two():
+        """Not a statement."""
+        x = [1]
+        return x + x
+    assert statements(two) == 2
+    assert statements(lambda x: x) == 1
+
+
+# ---- the commands ----
+
+
+def test_exercises_are_found_by_name_and_number():
+    assert find('01_normalize_matrix') == find('normalize_matrix') == find('1') == find('01') == FIRST
+    with pytest.raises(UnknownExercise, match='01_normalize_matrix'):
+        find('nothing')
+
+
+def test_an_unknown_name_and_folder(tmp_path, capsys):
+    assert main(['check', 'nothing']) == 2
+    assert main(['--tasks', str(tmp_path), 'list']) == 2
+    error = capsys.readouterr().err
+    assert "there is no exercise 'nothing'" in error
+    assert 'holds no exercises' in error
+    assert len(error.splitlines()) == 2
+
+
+def test_start_never_overwrites(tmp_path, capsys):
+    folder = tmp_path / 'new folder'
+    assert main(['start', '1', str(folder)]) == 0
+    path = folder / '01_normalize_matrix.py'
+    assert path.read_bytes() == FIRST.skeleton.read_bytes()
+    path.write_text('my work')
+    assert main(['start', '1', str(folder)]) == 2
+    assert path.read_text() == 'my work'
+    assert 'stays as it is' in capsys.readouterr().err
+
+
+def test_solution_is_shown(capsys):
+    assert main(['solution', '1']) == 0
+    assert capsys.readouterr().out == FIRST.solution.read_text(encoding='utf-8')
+
+
+def test_the_list_shows_the_state(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def state():
+        assert main(['list', str(tmp_path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines[:len(EXERCISES)]] == [exercise.name for exercise in EXERCISES]
+        return lines[0][89:].strip()
+    path = tmp_path / FIRST.skeleton.name
+    assert state() == 'not started'
+    main(['start', '1'])
+    capsys.readouterr()
+    assert state() == 'started'
+    path.write_text('x = 1')
+    assert state() == 'not checked'
+    passed, failed = (Line('requirement', ok, '', '', '') for ok in (True, False))
+    progress.note(FIRST, path, Verdict([passed, failed, failed], '', 0))
+    assert state() == '1 of 3 passed'
+    progress.note(FIRST, path, Verdict([passed], '', 0))
+    assert state() == 'passed'
+    path.write_text('x = 2')
+    assert state() == 'changed since the last check'
+    for spoilt in ('not JSON', '[]', json.dumps({FIRST.name: 3})):
+        (tmp_path / progress.FILE_NAME).write_text(spoilt)
+        assert state() == 'not checked'
+
+
+def test_check_from_the_command_line(tmp_path, capsys):
+    """As a learner calls it: from a folder of theirs, by number, with a wrong answer; then with the right one."""
+    wrong, path = dict(known_mistakes(FIRST))['unbiased'], tmp_path / FIRST.skeleton.name
+    path.write_text(wrong, encoding='utf-8')
+    done = subprocess.run([sys.executable, '-m', 'gluon_bn.exercises', 'check', '1'], cwd=tmp_path, timeout=300,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ''
+    assert 'The variance is divided by m - 1' in done.stdout
+    assert done.stdout.splitlines()[-1] == '1 of 4 requirements passed.'
+    assert path.read_text(encoding='utf-8') == wrong
+    path.write_text(FIRST.solution.read_text(encoding='utf-8'), encoding='utf-8')
+    assert main(['check', 'normalize_matrix', str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == '4 of 4 requirements passed.'
+    assert progress.state(FIRST, tmp_path) == 'passed'
+
+
+def test_check_without_a_file(tmp_path, capsys):
+    assert main(['check', '1', str(tmp_path)]) == 2
+    assert 'there is no file' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('limit', ['0', '-1', 'nan', 'soon'])
+def test_time_limits_are_checked(limit, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(['check', '1', '--time-limit', limit])
+    assert exit_.value.code == 2
+    assert 'number of seconds' in capsys.readouterr().err
+
+
+def test_grade(tmp_path, capsys, monkeypatch):
+    mean = an_exercise(tmp_path)
+    for learner, text in (('ada, countess', mean.solution.read_text()), ('emmy', dict(known_mistakes(mean))['sum'])):
+        (tmp_path / 'in' / learner).mkdir(parents=True)
+        (tmp_path / 'in' / learner / '14_mean.py').write_text(text)
+    (tmp_path / 'in' / 'nobody').mkdir()
+    graded = list(grading.grade(tmp_path / 'in', [mean]))
+    assert list(csv.reader(io.StringIO(grading.as_csv(graded, [mean])))) == [
+        ['learner', '14_mean', 'complete'], ['ada, countess', '1.00', '1'], ['emmy', '0.00', '0'], ['nobody', '', '0']]
+    assert '14_mean: 0 of 1 requirements; the mean is 9, and should be 3.\n' in grading.as_text(graded)
+    for of, status in ((graded, 1), (graded[::2], 0)):  # without emmy, all that was handed in passes
+        monkeypatch.setattr(grading, 'grade', lambda folder, exercises, time_limit, of=of: of)
+        assert main(['--tasks', str(tmp_path), 'grade', str(tmp_path / 'in'), '--csv']) == status
+        assert capsys.readouterr().out == grading.as_csv(of, [mean])
+
+
+def test_grade_without_submissions(tmp_path, capsys):
+    assert main(['grade', str(tmp_path)]) == 2
+    assert main(['grade', str(tmp_path / 'nowhere')]) == 2
+    error = capsys.readouterr().err
+    assert 'has no submissions' in error
+    assert 'is no folder' in error
+
+
+def test_an_installed_package_brings_the_exercises_along(tmp_path):
+    """Built as pip builds it, and called where there is no repository."""
+    build = [sys.executable, 'setup.py', '-q', 'build', '--build-base', str(tmp_path / 'build'),
+             '--build-lib', str(tmp_path / 'lib')]
+    subprocess.run(build, cwd=REPOSITORY, check=True, timeout=300, capture_output=True)
+    done = subprocess.run([sys.executable, '-m', 'gluon_bn.exercises', 'solution', '1'], cwd=tmp_path, timeout=300,
+                          capture_output=True, text=True, check=True,
+                          env={**os.environ, 'PYTHONPATH': str(tmp_path / 'lib')})
+    assert done.stdout == FIRST.solution.read_text(encoding='utf-8')
+    tasks = tmp_path / 'lib' / 'gluon_bn' / 'exercises' / 'tasks'
+    here, there = ({str(path.relative_to(folder)) for path in folder.rglob('*') if path.suffix in ('.py', '.md')}
+                   for folder in (FIRST.folder, tasks))
+    assert here == there

@@ -1,0 +1,146 @@
+"""Answers that do harm: each gets a clear verdict within bounded time, and harms nothing."""
+import os
+import time
+
+import pytest
+
+from gluon_bn.exercises import harness, runner
+from gluon_bn.exercises.__main__ import print_verdict
+from gluon_bn.exercises.catalog import find
+from gluon_bn.exercises.runner import KEPT_OUTPUT, check_file
+
+EXERCISE = find('normalize_matrix')
+SOLUTION = EXERCISE.solution.read_text(encoding='utf-8')
+
+
+@pytest.fixture
+def check(tmp_path):
+    def check(text, time_limit=120):
+        path = tmp_path / 'answer.py'
+        path.write_text(text, encoding='utf-8')
+        return check_file(EXERCISE, path, time_limit)
+    return check
+
+
+def test_an_endless_loop_is_stopped(check):
+    verdict = check('while True: pass', time_limit=1)
+    assert verdict.passed == 0
+    assert 'still running after 1 seconds' in verdict.lines[0].message
+    assert verdict.lines[0].hint_key == 'time'
+    assert [line.hint_key for line in verdict.lines[1:]] == ['not-checked'] * 3
+
+
+def test_what_was_checked_before_a_loop_stays(check):
+    verdict = check(SOLUTION.replace('    mean =', '    while eps == 0.5: pass\n    mean ='), time_limit=2)
+    assert [line.passed for line in verdict.lines] == [True, True, False, False]
+    assert [line.hint_key for line in verdict.lines[2:]] == ['time', 'not-checked']
+
+
+def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys):
+    verdict = check(SOLUTION + "\nprint('flood ' * 2_000_000)\n")
+    assert verdict.complete
+    assert verdict.printed == 12_000_001
+    assert len(verdict.output) == KEPT_OUTPUT
+    print_verdict(EXERCISE, verdict)
+    assert 'Your file printed 12,000,001 bytes, of which these are the first 2000:' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_output_without_end_is_stopped(check):
+    verdict = check("while True: print('x' * 100_000)", time_limit=1)
+    assert verdict.lines[0].hint_key == 'time'
+    assert len(verdict.output) == KEPT_OUTPUT
+
+
+def test_leaving_the_process_passes_nothing(check):
+    """Status 0 and no verdict: that is not a pass."""
+    verdict = check('import os; os._exit(0)')
+    assert verdict.passed == 0
+    assert 'ended the program with status 0' in verdict.lines[0].message
+    assert verdict.lines[0].hint_key == 'ended'
+
+
+def test_a_signal_is_named(check):
+    verdict = check('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
+    assert 'signal 9 (SIGKILL)' in verdict.lines[0].message
+
+
+@pytest.mark.slow
+def test_a_crash_of_a_library_is_no_pass(check):
+    """MXNet handles this signal by itself, with a trace and a status."""
+    verdict = check('import os, signal; os.kill(os.getpid(), signal.SIGSEGV)')
+    assert verdict.passed == 0
+    assert verdict.lines[0].hint_key == 'ended'
+
+
+@pytest.mark.slow
+def test_exit_on_import(check):
+    verdict = check("print('before')\nexit()")
+    assert [line.hint_key for line in verdict.lines] == ['exit'] * 4
+    assert verdict.output == 'before\n'
+
+
+def test_memory_and_files_are_bounded_and_there_is_no_input(check):
+    """Three offences in one file, for each costs a process: what each leads to is printed."""
+    verdict = check(SOLUTION + '''
+import os
+import numpy as np
+for gibibytes in (1, 5):  # asked for and never touched, so that the test itself needs no memory
+    try:
+        np.empty(gibibytes * 2**30, np.uint8)
+    except MemoryError:
+        print('no memory for', gibibytes)
+try:
+    with open('big', 'wb') as file:
+        for _ in range(64):
+            file.write(bytes(2**20))
+except OSError:
+    print('no space', os.path.getsize('big'))
+try:
+    input()
+except EOFError:
+    print('no input')
+''')
+    assert verdict.output.splitlines() == ['no memory for 5', f'no space {harness.FILE_LIMIT}', 'no input']
+    assert verdict.complete
+
+
+def test_nothing_is_left_behind(check, tmp_path):
+    """A child that outlives the answer and holds its output open, a thread that sleeps, and files."""
+    start = time.monotonic()
+    text = SOLUTION + f'''
+import os, subprocess, sys, threading, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))
+open({str(tmp_path / 'folder')!r}, 'w').write(os.getcwd())
+open('left over', 'w').write('x')
+open(__file__, 'w').write('gone')
+threading.Thread(target=lambda: time.sleep(600)).start()
+sys.stdout.close()
+'''
+    verdict = check(text)
+    assert verdict.complete
+    assert (tmp_path / 'answer.py').read_text(encoding='utf-8') == text
+    assert time.monotonic() - start < 300
+    assert not os.path.exists((tmp_path / 'folder').read_text())
+    child = int((tmp_path / 'child').read_text())
+    for _ in range(100):
+        if not alive(child):
+            break
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def test_a_broken_harness_is_no_pass(check, monkeypatch):
+    monkeypatch.setattr(runner.sys, 'executable', '/bin/false')
+    verdict = check(SOLUTION)
+    assert verdict.passed == 0
+    assert 'status 1' in verdict.lines[0].message

@@ -1,0 +1,55 @@
+"""Checks for 01_normalize_matrix."""
+import numpy as np
+
+from gluon_bn._mxnet import nd
+from gluon_bn.exercises.expect import expect, expect_unchanged, function
+
+HINTS = {
+    'unbiased': "The variance is divided by m - 1; batch norm divides by m (the biased variance, Algorithm 1, line 2).",
+    'eps-outside': "eps stands outside the root; it is added to the variance: sqrt(var + eps).",
+    'eps-ignored': "eps has no effect; add it to the variance under the root.",
+    'rows': "Each row was normalised; a feature is a column, so average over the batch: axis 0.",
+    'global': "One mean and variance were taken for the whole matrix; each column has its own: axis 0.",
+    'no-root': "The differences are divided by the variance; divide by its square root.",
+    'not-centred': "The mean is still there; subtract it before you divide.",
+}
+
+
+def normalized(X, eps, axis=0, ddof=0):
+    return (X - X.mean(axis=axis, keepdims=True)) / np.sqrt(X.var(axis=axis, keepdims=True, ddof=ddof) + eps)
+
+
+def mistakes(X, eps):
+    centred, var = X - X.mean(axis=0), X.var(axis=0)
+    return {'unbiased': normalized(X, eps, ddof=1), 'eps-ignored': normalized(X, 0),
+            'eps-outside': centred / (np.sqrt(var) + eps), 'rows': normalized(X, eps, axis=1),
+            'global': (X - X.mean()) / np.sqrt(X.var() + eps), 'no-root': centred / (var + eps),
+            'not-centred': X / np.sqrt(var + eps)}
+
+
+def compare(answer, X, eps):
+    normalize = function(answer, 'normalize')
+    expect(normalize(nd.array(X), eps), nd.array(normalized(X, eps)), mistakes(X, eps), 'normalize(X)')
+
+
+def check_the_matrix_of_the_tutorial(answer):
+    """[[1, 7], [5, 4], [6, 10]] becomes [[-1.3887, 0], [0.4629, -1.2247], [0.9258, 1.2247]]."""
+    compare(answer, np.array([[1., 7.], [5., 4.], [6., 10.]]), 1e-5)
+
+
+def check_another_matrix(answer):
+    """Every column of a matrix of 8 rows and 3 columns has mean 0 and standard deviation 1."""
+    compare(answer, np.random.default_rng(0).normal(3, [1., 4., 9.], (8, 3)), 1e-5)
+
+
+def check_eps(answer):
+    """eps is added to the variance, under the root (tried with eps = 0.5)."""
+    compare(answer, np.random.default_rng(1).normal(1, 2, (5, 3)), 0.5)
+
+
+def check_nothing_else_is_changed(answer):
+    """The array that is passed stays as it is."""
+    X = nd.array([[1., 7.], [5., 4.], [6., 10.]])
+    before = X.asnumpy()
+    function(answer, 'normalize')(X)
+    expect_unchanged(X, before, 'X')

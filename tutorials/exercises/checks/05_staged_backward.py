@@ -1,0 +1,90 @@
+"""Checks for 05_staged_backward."""
+import numpy as np
+
+from gluon_bn.autodiff import Node
+from gluon_bn.exercises.expect import Wrong, expect, function
+
+HINTS = {
+    'not-summed': "One gradient a row; the same value served all m rows, so sum over the batch: axis 0.",
+    'batch-mean': "The gradients of the rows were averaged; paths add up: sum over the batch.",
+    'x-for-x-hat': "gamma multiplies X_hat, so its gradient is the sum of dout * X_hat, not of dout * X.",
+    'gamma-forgotten': "gamma is missing: out = gamma * X_hat + beta, so dX_hat = dout * gamma.",
+    'dvar-sign': "The sign is wrong: the derivative of v ** (-1/2) is -1/2 * v ** (-3/2).",
+    'dvar-half': "The factor 1/2 is missing: the derivative of v ** (-1/2) is -1/2 * v ** (-3/2).",
+    'dvar-power': "Check the power: the derivative of v ** (-1/2) has v ** (-3/2), and std is v ** (1/2): std ** 3.",
+    'dmean-sign': "The sign is wrong: the mean is subtracted.",
+    'no-variance-term': "The variance was treated as a constant; X is in it too: + dvar * 2 * (X - mean) / m.",
+    'no-mean-term': "The mean was treated as a constant; X is in it too: + dmean / m.",
+    'constants': "Mean and variance were both treated as constants; X goes into them too: two terms are missing.",
+    'no-two': "The factor 2 is missing: the derivative of (X - mean) ** 2 is 2 * (X - mean).",
+}
+
+
+def problem():
+    rng = np.random.default_rng(0)
+    return rng.normal(2, 3, (6, 3)), rng.normal(1, 0.5, 3), rng.normal(size=3), rng.normal(size=(6, 3))
+
+
+def right():
+    """Every gradient by automatic differentiation, each stage cut free in turn."""
+    X, gamma, beta, dout = problem()
+    mean, var = X.mean(axis=0), X.var(axis=0)
+    X_hat = (X - mean) / np.sqrt(var + 1e-5)
+    found = (Node(gamma, 'dgamma') * Node(X_hat, 'dX_hat') + Node(beta, 'dbeta')).grad(dout)
+    found.update((gamma * (X - mean) / (Node(var, 'dvar') + 1e-5).sqrt()).grad(dout))
+    centred = X - Node(mean, 'dmean')
+    found.update((gamma * centred / ((centred * centred).mean(axis=0) + 1e-5).sqrt()).grad(dout))
+    whole = Node(X, 'dX')
+    found.update((gamma * (whole - whole.mean(axis=0)) / (whole.var(axis=0) + 1e-5).sqrt()).grad(dout))
+    return found
+
+
+def compare(answer, name, mistakes):
+    X, gamma, beta, dout = problem()
+    mean, std = X.mean(axis=0), np.sqrt(X.var(axis=0) + 1e-5)
+    cache = {'X': X, 'mean': mean, 'std': std, 'X_hat': (X - mean) / std, 'gamma': gamma}
+    result = function(answer, 'backward')(dout, cache)
+    if not isinstance(result, dict) or name not in result:
+        raise Wrong('missing', f"backward returns no dictionary with {name}.")
+    expect(result[name], right()[name], mistakes(X - mean, std, dout, gamma), name, 1e-7)
+
+
+def check_dbeta(answer):
+    """dbeta"""
+    compare(answer, 'dbeta', lambda centred, std, dout, gamma: {'not-summed': dout, 'batch-mean': dout.mean(axis=0)})
+
+
+def check_dgamma(answer):
+    """dgamma"""
+    compare(answer, 'dgamma', lambda centred, std, dout, gamma: {
+        'not-summed': dout * centred / std, 'batch-mean': (dout * centred / std).mean(axis=0),
+        'x-for-x-hat': (dout * problem()[0]).sum(axis=0)})
+
+
+def check_dX_hat(answer):
+    """dX_hat"""
+    compare(answer, 'dX_hat', lambda centred, std, dout, gamma: {'gamma-forgotten': dout})
+
+
+def check_dvar(answer):
+    """dvar"""
+    def mistakes(centred, std, dout, gamma):
+        total = (dout * gamma * centred).sum(axis=0)
+        return {'dvar-sign': 0.5 * total / std**3, 'dvar-half': -total / std**3, 'dvar-power': -0.5 * total / std}
+    compare(answer, 'dvar', mistakes)
+
+
+def check_dmean(answer):
+    """dmean"""
+    compare(answer, 'dmean', lambda centred, std, dout, gamma: {'dmean-sign': (dout * gamma).sum(axis=0) / std})
+
+
+def check_dX(answer):
+    """dX"""
+    def mistakes(centred, std, dout, gamma):
+        direct, m = dout * gamma / std, len(dout)
+        by_mean = -direct.sum(axis=0) / m
+        by_var = -(direct * centred).sum(axis=0) * centred / std**2 / m
+        return {'no-variance-term': direct + by_mean, 'no-mean-term': direct + by_var, 'constants': direct,
+                'no-two': direct + by_mean + by_var / 2}
+    compare(answer, 'dX', mistakes)

@@ -1,0 +1,63 @@
+"""Checks for 07_node_batch_norm."""
+import numpy as np
+
+from gluon_bn.autodiff import Node
+from gluon_bn.exercises.expect import Wrong, expect, function
+
+HINTS = {
+    'unbiased': "The variance is divided by m - 1; batch norm divides by m.",
+    'eps-outside': "eps stands outside the root; it is added to the variance: (var + eps).sqrt().",
+    'global': "One mean and variance were taken for the whole matrix; each column has its own: axis=0.",
+    'no-root': "The differences are divided by the variance; divide by its square root.",
+    'constants': "Mean and variance are constants in your graph; compute them from X, not from X.value.",
+    'mean-constant': "The mean is a constant in your graph; compute it from X, not from X.value.",
+    'variance-constant': "The variance is a constant in your graph; compute it from X, not from X.value.",
+    'gamma-constant': "gamma or beta is a constant in your graph; use the Node, not its .value.",
+}
+EPS = 0.5
+
+
+def problem():
+    rng = np.random.default_rng(0)
+    return rng.normal(2, 3, (6, 3)), rng.normal(1, 0.5, 3), rng.normal(size=3), rng.normal(size=(6, 3))
+
+
+def run(answer):
+    X, gamma, beta, _ = problem()
+    return function(answer, 'batch_norm')(Node(X, 'X'), Node(gamma, 'gamma'), Node(beta, 'beta'), EPS)
+
+
+def check_value(answer):
+    """The value is that of batch norm (tried with eps = 0.5)."""
+    X, gamma, beta, _ = problem()
+    c, var = X - X.mean(axis=0), X.var(axis=0)
+    right = gamma * c / np.sqrt(var + EPS) + beta
+    expect(run(answer), Node(right), {
+        'unbiased': gamma * c / np.sqrt(X.var(axis=0, ddof=1) + EPS) + beta,
+        'eps-outside': gamma * c / (np.sqrt(var) + EPS) + beta, 'no-root': gamma * c / (var + EPS) + beta,
+        'global': gamma * (X - X.mean()) / np.sqrt(X.var() + EPS) + beta}, 'the value', 1e-7)
+
+
+def check_gradient_of_X(answer):
+    """The gradient of X is that of the closed form, with the terms of the mean and of the variance."""
+    X, gamma, _, dout = problem()
+    m, std = len(X), np.sqrt(X.var(axis=0) + EPS)
+    X_hat, direct = (X - X.mean(axis=0)) / std, gamma * dout / std
+    by_mean, by_var = -gamma / std * dout.mean(axis=0), -gamma / std * X_hat * (dout * X_hat).sum(axis=0) / m
+    got = run(answer).grad(dout).get('X')
+    if got is None:
+        raise Wrong('constants', "the result does not depend on the Node X.")
+    expect(got, direct + by_mean + by_var,
+           {'constants': direct, 'mean-constant': direct + by_var, 'variance-constant': direct + by_mean},
+           'the gradient of X', 1e-7)
+
+
+def check_gradients_of_gamma_and_beta(answer):
+    """The gradients of gamma and beta are right."""
+    X, gamma, beta, dout = problem()
+    X_hat = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + EPS)
+    gradients = run(answer).grad(dout)
+    for name, right in (('gamma', (dout * X_hat).sum(axis=0)), ('beta', dout.sum(axis=0))):
+        if name not in gradients:
+            raise Wrong('gamma-constant', f"the result does not depend on the Node {name}.")
+        expect(gradients[name], right, {}, f'the gradient of {name}', 1e-7)

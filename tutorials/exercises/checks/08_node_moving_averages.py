@@ -1,0 +1,81 @@
+"""Checks for 08_node_moving_averages."""
+import numpy as np
+
+from gluon_bn.autodiff import Node
+from gluon_bn.exercises.expect import Wrong, expect, function, same
+
+HINTS = {
+    'reversed': "momentum is the weight of the old value: momentum * old + (1 - momentum) * new.",
+    'overwritten': "Only the last batch is kept; fold it in: momentum * old + (1 - momentum) * new.",
+    'std-stored': "What is stored is the standard deviation; store the variance.",
+    'unbiased': "The variance that is stored is divided by m - 1; use the biased one of the batch.",
+    'nodes-stored': "A Node was stored, and with it the graphs of all batches so far; store its .value.",
+    'never-updated': "The averages are never updated: write the new ones into params.",
+    'averages-in-training': "In training the output was normalised by the averages; use the batch's own statistics.",
+    'batch-in-test': "In test mode the output was normalised by the test batch itself; use the averages.",
+    'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
+    'constants': "In training mean and variance must be Nodes made from X: the gradient goes through them.",
+}
+
+
+def parameters():
+    return {'gamma_bn1': np.array([1.5, -0.5]), 'beta_bn1': np.array([0.3, 1.]),
+            'avg_mean_bn1': np.array([0.5, -1.]), 'avg_variance_bn1': np.array([2., 0.7])}
+
+
+def batch(seed):
+    return np.random.default_rng(seed).normal([1., -3.], [2., 0.5], (6, 2))
+
+
+def run(answer, X, params, **options):
+    return function(answer, 'forward')(Node(X, 'X'), params, momentum=0.8, **options)
+
+
+def out(X, mean, var):
+    params = parameters()
+    return params['gamma_bn1'] * (X - mean) / np.sqrt(var + 1e-5) + params['beta_bn1']
+
+
+def check_averages(answer):
+    """Training stores momentum * old + (1 - momentum) * new, as arrays."""
+    X, params, before = batch(0), parameters(), parameters()
+    run(answer, X, params)
+    for name, new, more in (('avg_mean_bn1', X.mean(axis=0), {}),
+                            ('avg_variance_bn1', X.var(axis=0),
+                             {'std-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * X.std(axis=0),
+                              'unbiased': 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0, ddof=1)})):
+        if isinstance(params[name], Node):
+            raise Wrong('nodes-stored', f"{name} is a Node.")
+        old = before[name]
+        expect(params[name], 0.8 * old + 0.2 * new,
+               {'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new, **more}, name, 1e-7)
+
+
+def check_training_output(answer):
+    """Training normalises by the batch, and its gradient goes through the statistics."""
+    X, params, before = batch(1), parameters(), parameters()
+    result = run(answer, X, params)
+    mean = 0.8 * before['avg_mean_bn1'] + 0.2 * X.mean(axis=0)
+    var = 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0)
+    expect(result, Node(out(X, X.mean(axis=0), X.var(axis=0))),
+           {'averages-in-training': (out(X, mean, var), out(X, before['avg_mean_bn1'], before['avg_variance_bn1']))},
+           'the output', 1e-7)
+    dX = result.grad(np.random.default_rng(2).normal(size=(6, 2)))['X']
+    if not same(dX.sum(axis=0), np.zeros(2), 1e-9):
+        raise Wrong('constants', "the gradients of the rows of X should add up to 0.")
+
+
+def check_test_output(answer):
+    """Test mode normalises by the averages."""
+    X, before = batch(3), parameters()
+    expect(run(answer, X, parameters(), train=False), Node(out(X, before['avg_mean_bn1'], before['avg_variance_bn1'])),
+           {'batch-in-test': out(X, X.mean(axis=0), X.var(axis=0))}, 'the output', 1e-7)
+
+
+def check_test_changes_nothing(answer):
+    """Test mode leaves the averages as they are."""
+    params = parameters()
+    run(answer, batch(4), params, train=False)
+    for name, before in parameters().items():
+        if not np.array_equal(params[name], before):
+            raise Wrong('updated-in-test', f"{name} is another one after a call in test mode.")

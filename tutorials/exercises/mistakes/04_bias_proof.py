@@ -1,0 +1,17 @@
+"""Wrong answers to 04_bias_proof: (hint, pieces of the solution and what stands in their place)."""
+STATISTICS = "return mean + b, var "
+EFFECT = "np.abs(layer(h + b) - layer(h)).max()"
+GRADIENT = "dx.sum(axis=0)"
+MOVING = "return moving_mean - b"
+
+MISTAKES = [
+    ('mean-kept', [(STATISTICS, "return mean, var ")]),
+    ('variance-shifted', [(STATISTICS, "return mean + b, var + b ")]),
+    ('variance-squared', [(STATISTICS, "return mean + b, var + b ** 2 ")]),
+    ('signed', [(EFFECT, "(layer(h + b) - layer(h)).max()")]),
+    ('mean-difference', [(EFFECT, "(layer(h + b) - layer(h)).mean()")]),
+    ('gradient-mean', [(GRADIENT, "dx.mean(axis=0)")]),
+    ('gradient-features', [(GRADIENT, "dx.sum(axis=1)")]),
+    ('moving-added', [(MOVING, "return moving_mean + b")]),
+    ('moving-kept', [(MOVING, "return moving_mean")]),
+]
