@@ -1,9 +1,13 @@
 # %% [markdown]
 # # Backward by hand
 #
-# **Question.** What is the gradient of batch normalization, and how does one get it without a framework?
+# ## The question
 #
-# **Expectation.** The mean and the variance are functions of the whole batch. So every input moves every output of its
+# What is the gradient of batch normalization, and how does one get it without a framework?
+#
+# ## What to expect
+#
+# The mean and the variance are functions of the whole batch. So every input moves every output of its
 # feature, and the gradient is not just `gamma / std`. Going back through the graph node by node must give the same as
 # one formula, and both the same as numerical differences.
 #
@@ -23,7 +27,7 @@ from gluon_bn.reference import batchnorm_backward, batchnorm_backward_alt, batch
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
 # %% [markdown]
-# ## The graph
+# ## The mathematics: a graph
 #
 # Algorithm 1 of Ioffe and Szegedy (2015), for a batch of $N$ examples and for each feature by itself:
 #
@@ -235,4 +239,6 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 # 2. Derive `dx` when the variance is divided by $N - 1$.
 # 3. Write the backward pass of layer normalization from the closed form by exchanging the axes; compare with
 #
-# **Next:** `04_check_your_gradients.py`, on how far numerical checks can be trusted.
+# ## Next
+#
+# `04_check_your_gradients.py`: how far numerical checks can be trusted.

@@ -1,9 +1,13 @@
 # %% [markdown]
 # # Check your gradients
 #
-# **Question.** When does a numerical check prove a backward pass right, and when does it only seem to?
+# ## The question
 #
-# **Expectation.** A difference quotient has two errors, one that grows with the step and one that shrinks with it. In
+# When does a numerical check prove a backward pass right, and when does it only seem to?
+#
+# ## What to expect
+#
+# A difference quotient has two errors, one that grows with the step and one that shrinks with it. In
 # between it agrees with a right gradient in many digits. But a check looks at one point and one upstream gradient, and
 # there are points and upstream gradients at which wrong code gives right numbers.
 
@@ -23,7 +27,7 @@ from gluon_bn.reference import batchnorm_backward_alt, batchnorm_forward, relu_b
 np.random.seed(0)
 
 # %% [markdown]
-# ## Two errors
+# ## The mathematics: two errors
 #
 # By Taylor's formula
 #
@@ -70,8 +74,8 @@ except TypeError as error:
 # %% [markdown]
 # ## The upstream gradient that hides a term
 #
-# Here is a backward pass of batch norm without its variance term. It is what one gets by taking the variance for a
-# constant.
+# Here is a backward pass of batch norm (Algorithm 1 of Ioffe and Szegedy, 2015) without its variance term. It is what one
+# gets by taking the variance for a constant.
 
 
 # %%
@@ -200,4 +204,6 @@ check_gradients(lambda: forward(x + bias), {'b': bias}, {'b': np.zeros(4)}, rand
 # 2. Replace central by one-sided differences and draw the first figure again.
 # 3. The complex step, `imag(f(x + ih)) / h`, has no rounding error from a difference. Which layers can use it?
 #
-# **Next:** `05_deep_nets.py`, on what the gradients do in training.
+# ## Next
+#
+# `05_deep_nets.py`: what the gradients do in training.

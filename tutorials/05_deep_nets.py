@@ -1,9 +1,13 @@
 # %% [markdown]
 # # Deep nets
 #
-# **Question.** What does batch norm do to the training of a deep fully connected net, and when does it harm?
+# ## The question
 #
-# **Expectation.** (1) A deep net trains faster with it. (2) The scale of the initial weights matters less, because
+# What does batch norm do to the training of a deep fully connected net, and when does it harm?
+#
+# ## What to expect
+#
+# (1) A deep net trains faster with it. (2) The scale of the initial weights matters less, because
 # batch norm divides it out. (3) It needs batches: a mean over 5 images is a poor estimate of a mean over all. (4)
 # Layer norm uses no batch, so it should win where batches are very small.
 #
@@ -194,4 +198,6 @@ for kind in kinds:
 # 2. Repeat experiment 2 with weights of He's scale, $\sqrt{2 / n}$ in each layer. Is there anything left to gain?
 # 3. Run `python scripts/deep_nets.py --data-dir PATH` on the whole of CIFAR-10. Which claims change?
 #
-# **Next:** `06_an_mlp_that_ended_in_nan.py`, where most of this went wrong.
+# ## Next
+#
+# `06_an_mlp_that_ended_in_nan.py`, where most of this went wrong.

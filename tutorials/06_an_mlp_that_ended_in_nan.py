@@ -1,10 +1,14 @@
 # %% [markdown]
 # # An MLP that ended in NaN
 #
-# **Question.** A multilayer perceptron in NumPy, with batch norm on every layer, trained with Adam on MNIST: its last
+# ## The question
+#
+# A multilayer perceptron in NumPy, with batch norm on every layer, trained with Adam on MNIST: its last
 # printed line was `nan`. What was wrong?
 #
-# **Expectation.** Not one thing. A mistake that training survives stays in the code, until one comes that it does not
+# ## What to expect
+#
+# Not one thing. A mistake that training survives stays in the code, until one comes that it does not
 # survive. So take the mistakes one by one, show each by a check, mend it, and train.
 #
 # The notebook this part grew from had six: statistics treated as constants in the gradient, weight gradients not
@@ -38,6 +42,12 @@ def fails(check):
 
 
 # %% [markdown]
+# ## The mathematics
+#
+# Each layer is affine, then batch norm (Algorithm 1 of Ioffe and Szegedy, 2015), then ReLU; the loss is the cross entropy
+# of the softmax; the weights are moved by Adam (Algorithm 1 of Kingma and Ba, 2015). Every mistake is a departure from one
+# of these formulas, written beside it.
+#
 # ## 1. Statistics treated as constants
 #
 # `dx = gamma * dout / std` is right if the mean and the variance are constants. In training they are functions of the
@@ -319,3 +329,7 @@ assert cumulative['dev_loss'][-1] > history['dev_loss'][-1]
 # 1. Mend the mistakes in `original` one at a time, in every order. Which one is the first after which it trains?
 # 2. Replace Adam by SGD in `original`. Which mistake shows now?
 # 3. Why does batch norm on the output layer bound the confidence of the network? What does gamma of that layer do?
+#
+# ## Next
+#
+# `07_differentiable_programming.py`: the same gradients without deriving any of them.

@@ -1,10 +1,14 @@
 # %% [markdown]
 # # Differentiable programming
 #
-# **Question.** Batch normalization's backward pass takes a page to derive by hand. Can a program find it from the
+# ## The question
+#
+# Batch normalization's backward pass takes a page to derive by hand. Can a program find it from the
 # forward pass alone, and can it train a network?
 #
-# **Expectation.** Yes: a computation is a graph of small operations, each with a derivative known from school, and
+# ## What to expect
+#
+# Yes: a computation is a graph of small operations, each with a derivative known from school, and
 # the chain rule joins them. One module, `gluon_bn.autodiff`, is enough, and what it gives must equal the formulas
 # that were derived by hand to the last digits. We also expect a bias in front of batch norm to be useless, and can
 # now prove it twice: on paper and with numbers.
@@ -82,7 +86,7 @@ assert gradients['row'].tolist() == [5, 7, 9]
 assert gradients['X'].tolist() == upstream.tolist()
 
 # %% [markdown]
-# ## Batch norm without a backward pass
+# ## The mathematics: batch norm without a backward pass
 #
 # Algorithm 1 of Ioffe and Szegedy (2015), for a batch $x_1, \dots, x_m$ of one feature:
 #
