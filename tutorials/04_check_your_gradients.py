@@ -74,8 +74,8 @@ except TypeError as error:
 # %% [markdown]
 # ## The upstream gradient that hides a term
 #
-# Here is a backward pass of batch norm (Algorithm 1 of Ioffe and Szegedy, 2015) without its variance term. It is what one
-# gets by taking the variance for a constant.
+# Here is a backward pass of batch norm (Algorithm 1 of Ioffe and Szegedy, 2015) without its variance term. It is what
+# one gets by taking the variance for a constant.
 
 
 # %%

@@ -44,9 +44,9 @@ def fails(check):
 # %% [markdown]
 # ## The mathematics
 #
-# Each layer is affine, then batch norm (Algorithm 1 of Ioffe and Szegedy, 2015), then ReLU; the loss is the cross entropy
-# of the softmax; the weights are moved by Adam (Algorithm 1 of Kingma and Ba, 2015). Every mistake is a departure from one
-# of these formulas, written beside it.
+# Each layer is affine, then batch norm (Algorithm 1 of Ioffe and Szegedy, 2015), then ReLU; the loss is the cross
+# entropy of the softmax; the weights are moved by Adam (Algorithm 1 of Kingma and Ba, 2015). Every mistake is a
+# departure from one of these formulas, written beside it.
 #
 # ## 1. Statistics treated as constants
 #
