@@ -6,9 +6,11 @@ The package reads in this order, each module about one idea:
 ``batch_norm``       the layer: the paper's formula in ``nd``, and the dictionaries of exponentially weighted statistics
 ``checks``           what the layer refuses, and in which words
 ``fast``             the same mathematics in operators that are quick on a CPU
+``native``           these operators in C++, built on first use
 ``activations``      ReLU and softmax
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
+``fast_lenet``       the same network's forward pass from native operators
 ``optimizers``       SGD, in place
 ``training``         an epoch, and the accuracy
 ``data``             MNIST and its like as arrays, and batches of them
@@ -31,11 +33,13 @@ from .batch_norm import batch_norm, pure_batch_norm, which_impl
 from .context import try_all_gpus, try_gpu
 from .lenet import LeNet
 from .losses import softmax_cross_entropy
+from .native import native_status
 from .optimizers import sgd
 from .run import load_network
 from .training import evaluate_accuracy, train_epoch, train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['LeNet', 'batch_norm', 'data', 'evaluate_accuracy', 'load_network', 'pure_batch_norm', 'relu', 'sgd',
-           'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
+__all__ = ['LeNet', 'batch_norm', 'data', 'evaluate_accuracy', 'load_network', 'native_status', 'pure_batch_norm',
+           'relu', 'sgd', 'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu',
+           'which_impl']

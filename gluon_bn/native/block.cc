@@ -2,6 +2,7 @@
 //
 // inputs   X, weight (K, C, R, R), affine (3, K) = bias, gamma and beta, old mean (K), old variance (K),
 //          convolved (blocks, K, OH, OW, 32) and statistics (5, K), both written: what backward needs, and
+//          (with keep=0 convolved stays as it is, and backward convolves again: quicker than memory for few channels)
 //          statistics = batch mean, batch variance, new stored mean, new stored variance, rest of the batch mean
 // output   (blocks, K, OH/2, OW/2, 32), or with flat=1 (m, K * OH/2 * OW/2)
 // X        (m, C, H, W), or the (blocks, C, H, W, 32) of a block before; examples beyond m are zero
@@ -17,10 +18,11 @@ enum { X_, WEIGHT, AFFINE, OLD_MEAN, OLD_VAR, CONVOLVED, STATISTICS, NUM_INPUTS 
 struct Sizes {
   int m, blocks, C, H, W, K, R, OH, OW, PH, PW;
   size_t in, conv, out;  // values of one block of 32 examples
-  bool plain_input, flat;
+  bool plain_input, flat, keep;
   Sizes(const Attributes& attributes, const std::vector<int64_t>& x, const std::vector<int64_t>& w) {
     plain_input = x.size() == 4;
     flat = number(attributes, "flat") != 0;
+    keep = number(attributes, "keep") != 0;
     m = plain_input ? x[0] : static_cast<int>(number(attributes, "m"));
     blocks = (m + EXAMPLES - 1) / EXAMPLES;
     C = x[1]; H = x[2]; W = x[3]; K = w[0]; R = w[2];
@@ -154,14 +156,16 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
   const int group = channels_together(s.K, GROUP), taps = s.C * R * R;
   const size_t packed_size = static_cast<size_t>(s.K) * taps;
   const size_t blocked_size = s.plain_input ? s.blocks * s.in : 0, pooled_size = s.flat ? s.blocks * s.out : 0;
-  float* packed = static_cast<float*>(resource.alloc_cpu((packed_size + blocked_size + pooled_size) * sizeof(float)));
+  const size_t conv_size = training && !s.keep ? s.blocks * s.conv : 0;
+  float* packed = static_cast<float*>(resource.alloc_cpu((packed_size + blocked_size + pooled_size + conv_size) * sizeof(float)));
   float *scratch = packed + packed_size, *pooled = scratch + blocked_size;
+  float* convolved = s.keep ? in[CONVOLVED].data<float>() : pooled + pooled_size;
   if (!s.flat) pooled = out[0].data<float>();
   const float* X = blocked_input(in[X_].data<float>(), scratch, s);
   pack_by_output(in[WEIGHT].data<float>(), packed, s.K, taps, group);
   const float *bias = in[AFFINE].data<float>(), *gamma = bias + s.K, *beta = gamma + s.K;
   const float *old_mean = in[OLD_MEAN].data<float>(), *old_var = in[OLD_VAR].data<float>();
-  float *convolved = in[CONVOLVED].data<float>(), *statistics = in[STATISTICS].data<float>();
+  float* statistics = in[STATISTICS].data<float>();
   const int groups = s.K / group, channel = s.pixels() * EXAMPLES;
   std::vector<Moments> parts(training ? static_cast<size_t>(s.blocks) * s.K : 0);
   std::vector<Affine<float> > affine(s.K, Affine<float>(0, 1, 0, 0, 0));
@@ -221,15 +225,19 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   const size_t weights = static_cast<size_t>(s.K) * taps, blocks = s.blocks;
   const size_t blocked_size = s.plain_input ? blocks * s.in : 0, dout_size = s.flat ? blocks * s.out : 0;
   float* packed = static_cast<float*>(resource.alloc_cpu(
-      (weights + 2 * blocked_size + dout_size + blocks * s.conv + blocks * weights) * sizeof(float)));
+      (2 * weights + 2 * blocked_size + dout_size + (s.keep ? 1 : 2) * blocks * s.conv + blocks * weights)
+      * sizeof(float)));
   float *scratch = packed + weights, *dX = scratch + blocked_size, *dpooled = dX + blocked_size;
-  float *dconv = dpooled + dout_size, *dw = dconv + blocks * s.conv;
+  float *dconv = dpooled + dout_size, *dw = dconv + blocks * s.conv, *packed_again = dw + blocks * weights;
+  float* convolved = s.keep ? in[CONVOLVED].data<float>() : packed_again + weights;
   if (!s.plain_input) dX = gradients[X_].data<float>();
   const float* X = blocked_input(in[X_].data<float>(), scratch, s);
   const float* dout = s.flat ? dpooled : all[0].data<float>();
   pack_by_input(in[WEIGHT].data<float>(), packed, s.K, s.C, R * R, group);
   const float *gamma = in[AFFINE].data<float>() + s.K, *beta = gamma + s.K;
-  const float *convolved = in[CONVOLVED].data<float>(), *statistics = in[STATISTICS].data<float>();
+  const float* statistics = in[STATISTICS].data<float>();
+  const int ogroup = channels_together(s.K, GROUP);
+  if (!s.keep) pack_by_output(in[WEIGHT].data<float>(), packed_again, s.K, taps, ogroup);
   std::vector<Affine<float> > affine;
   for (int k = 0; k < s.K; ++k) affine.push_back(Affine<float>(static_cast<double>(statistics[k]) + statistics[4 * s.K + k], statistics[s.K + k], gamma[k], beta[k], eps));
   std::vector<double> sums(blocks * s.K * 2), total(s.K * 2);
@@ -241,6 +249,13 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
 #pragma omp for schedule(static)
       for (int b = 0; b < s.blocks; ++b)
         to_lanes(all[0].data<float>() + b * EXAMPLES * features, dpooled + b * s.out, features, s.examples(b));
+    }
+    if (!s.keep) {
+#pragma omp for collapse(2) schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        for (int g = 0; g < s.K / ogroup; ++g)
+          convolve<R>(X + b * s.in, packed_again + static_cast<size_t>(g) * ogroup * taps,
+                      convolved + b * s.conv + static_cast<size_t>(g) * ogroup * channel, ogroup, s);
     }
 #pragma omp for collapse(2) schedule(static)
     for (int b = 0; b < s.blocks; ++b)

@@ -7,9 +7,17 @@ operators first, ``nd.stack`` or ``nd.identity``, whose backward adds where it s
 Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
 would fill an array of zeros for its gradient.
 """
+import numpy as np
+
 from .._mxnet import autograd, nd
+from . import available
 
 EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
+
+
+def apply_to(X):
+    """Whether :func:`layer` can compute ``X``'s layer: its type and context."""
+    return X.dtype in (np.float32, np.float64) and X.ctx.device_type.startswith('cpu') and available()
 
 
 def layer(X, gamma, beta, old, momentum, eps):
@@ -41,13 +49,14 @@ def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
     """
     K, R = W.shape[0], W.shape[2]
     blocks = -(-m // EXAMPLES_TOGETHER)
-    kept = (blocks, K, X.shape[2] - R + 1, X.shape[3] - R + 1, EXAMPLES_TOGETHER) if is_training else (1,)
+    keep = is_training and X.shape[1] > 1  # the convolution of a single channel is done twice rather than stored
+    kept = (blocks, K, X.shape[2] - R + 1, X.shape[3] - R + 1, EXAMPLES_TOGETHER) if keep else (1,)
     convolved = nd.empty(kept, ctx=X.ctx)
     statistics, rows = _statistics(K, X)
     old_mean, old_var = old or rows[:2]
     out = nd._internal._gluon_bn_block(
         off_the_leaf(X), off_the_leaf(W), nd.stack(b, gamma, beta), old_mean, old_var, convolved, statistics, m=m,
-        flat=int(flat), training=int(is_training), first=int(old is None), momentum=momentum, eps=eps)
+        flat=int(flat), keep=int(keep), training=int(is_training), first=int(old is None), momentum=momentum, eps=eps)
     return out, rows[2:]
 
 
