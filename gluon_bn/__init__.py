@@ -8,9 +8,12 @@ The layer and a network around it:
 ``batch_norm``       the layer: the paper's formula in ``nd``, and the dictionaries of exponentially weighted statistics
 ``checks``           what the layer refuses, and in which words
 ``fast``             the same mathematics in operators that are quick on a CPU
+``native``           the operators in C++, built by the user's compiler on first use
+``native``           these operators in C++, built on first use
 ``activations``      ReLU and softmax
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
+``fast_lenet``       the same network's forward pass from native operators
 ``optimizers``       SGD, in place
 ``training``         an epoch, and the accuracy
 ===================  ==================================================================================================
@@ -69,6 +72,7 @@ from .fully_connected import FullyConnectedNet
 from .lenet import LeNet
 from .losses import softmax_cross_entropy
 from .mlp import MLP
+from .native import native_status
 from .optimizers import sgd
 from .run import load_network
 from .solver import Solver
@@ -77,5 +81,5 @@ from .training import evaluate_accuracy, train_epoch, train_step
 __version__ = "0.1.0"
 
 __all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
-           'load_network', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax', 'softmax_cross_entropy',
+           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax', 'softmax_cross_entropy',
            'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']

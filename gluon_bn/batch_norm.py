@@ -107,14 +107,13 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     """
     check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training)
-    normalize_by_batch, normalize_by_stored = _FORMULATIONS[which_impl(X, impl)]
+    train, normalize_by_stored = _FORMULATIONS[which_impl(X, impl)]
     X_, gamma_, beta_ = _at_least_float32(X, gamma, beta)
     if is_training:
         check_more_than_one_value(X)
-        out, mean, var = normalize_by_batch(X_, gamma_, beta_, eps)
-        with autograd.pause():  # the averages are not part of the function that is differentiated
-            _update(bn_ewv_means, layer_name, mean, momentum)
-            _update(bn_ewv_vars, layer_name, var, momentum)
+        old = (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) if layer_name in bn_ewv_means else None
+        out, mean, var, new = train(X_, gamma_, beta_, old, momentum, eps)
+        bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(old, (mean, var), momentum)
     else:
         mean, var = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
         out = normalize_by_stored(X_, mean, var, gamma_, beta_, eps)
@@ -131,19 +130,23 @@ def which_impl(X, impl='auto'):
     """The formulation that computes the layer for ``X``: ``'plain'`` or ``'fast'``.
 
     ``'plain'`` is this module's formula as it stands, ``'fast'`` the same mathematics in the quicker operators of
-    ``fast.py``; ``'auto'`` is ``'fast'`` wherever that is right and quicker, else ``'plain'``. Asking for ``'fast'``
-    where it does not apply is a ``ValueError``.
+    ``fast.py``, native ones where :func:`gluon_bn.native_status` says so; ``'auto'`` is ``'fast'`` wherever that is
+    right and quicker, else ``'plain'``. Asking for ``'fast'`` where it does not apply is a ``ValueError``.
     """
     if impl not in ('auto', *_FORMULATIONS):
         raise ValueError(f"impl is {impl!r}; expected 'auto', 'plain' or 'fast'.")
     if impl == 'fast' and not fast.applies_to(X):
-        raise ValueError(f"impl='fast' is for {fast.APPLIES_TO}, and X is {X.dtype.__name__} {X.shape} on {X.ctx}; "
-                         "use impl='auto' or 'plain'.")
+        raise ValueError(f"impl='fast' is {fast.why_not(X)}; use impl='auto' or 'plain'.")
     return ('fast' if fast.applies_to(X) else 'plain') if impl == 'auto' else impl
 
 
-_FORMULATIONS = {'plain': (normalize_batch, normalize_with),
-                 'fast': (fast.normalize_batch, fast.normalize_with)}
+def _train(X, gamma, beta, old, momentum, eps):
+    """The plain formula's training batch: ``(out, mean, var, None)``; the averages are computed from mean and var."""
+    return (*normalize_batch(X, gamma, beta, eps), None)
+
+
+_FORMULATIONS = {'plain': (_train, normalize_with),
+                 'fast': (fast.train, fast.normalize_with)}
 
 
 def _all_but_features(X):
@@ -161,7 +164,7 @@ def _at_least_float32(*arrays):
     return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)
 
 
-def _update(statistics, layer_name, new, momentum):
-    """Fold the batch's statistic ``new`` into the exponentially weighted average of this layer."""
-    old = statistics.get(layer_name)
-    statistics[layer_name] = new.detach() if old is None else momentum * old + (1 - momentum) * new
+def _averages(old, new, momentum):
+    """The exponentially weighted averages after a batch's statistics ``new``, not on the tape; ``old`` may be None."""
+    with autograd.pause():  # the averages are not part of the function that is differentiated
+        return [b.detach() if old is None else momentum * a + (1 - momentum) * b for a, b in zip(old or new, new)]

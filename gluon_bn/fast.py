@@ -1,7 +1,9 @@
-"""The layer's mathematics in operators that MXNet computes quickly on a CPU.
+"""The layer's mathematics, quick on a CPU: native operators where they can be built, else MXNet's quickest.
 
 ``nd.mean`` over several axes and the backward pass of broadcasting are slow there: 30 and 120 ms for a layer that moves
-3.5 MB. The same sums and products stand here as operators with quick kernels, forward and backward:
+3.5 MB. ``native/layer.cc`` reads X once for both statistics (a piece in the cache gives its mean, then its squared
+deviations; pieces join in double precision) and uses the closed form of the backward pass. Without a compiler the same
+sums and products stand here as operators with quick kernels, for ``(m, C, H, W)`` in float32:
 
 - a sum over the pixels is a matrix product with a vector of ones, so is the sum over the batch after it;
 - a scale and a shift of each channel is a 1×1 convolution with one group a channel.
@@ -12,18 +14,40 @@ remaining mean is subtracted exactly. No result depends on the shift (the mean a
 """
 import numpy as np
 
+from . import native
 from ._mxnet import autograd, nd
-
-APPLIES_TO = "(m, C, H, W) in float32 on a CPU"
+from .native import operators
 
 
 def applies_to(X):
     """Whether these operators compute ``X``'s layer, and quicker than the plain formula does."""
+    return operators.apply_to(X) or _plain_operators_apply_to(X)
+
+
+def why_not(X):
+    """The end of a sentence: what ``impl='fast'`` is for, and what ``X`` is."""
+    what = "float32 and float64 on a CPU" if native.available() else (
+        f"(m, C, H, W) in float32 on a CPU ({native.native_status()[:-1]})")
+    return f"for {what}, and X is {np.dtype(X.dtype).name} {X.shape} on {X.ctx}"
+
+
+def train(X, gamma, beta, old, momentum, eps):
+    """A training batch: ``(out, mean, var, new)``, ``new`` the pair of stored statistics after ``old``, or None.
+
+    None means that they are to be computed from ``mean`` and ``var``.
+    """
+    if operators.apply_to(X):
+        out, mean, var, *new = operators.layer(X, gamma, beta, old, momentum, eps)
+        return out, mean, var, new
+    return (*normalize_batch(X, gamma, beta, eps), None)
+
+
+def _plain_operators_apply_to(X):
     return X.ndim == 4 and X.dtype == np.float32 and X.ctx.device_type.startswith('cpu')
 
 
 def normalize_batch(X, gamma, beta, eps):
-    """As :func:`gluon_bn.batch_norm.normalize_batch`: ``(out, mean, var)`` of a batch."""
+    """As :func:`gluon_bn.batch_norm.normalize_batch`, in MXNet's operators: ``(out, mean, var)`` of a batch."""
     with autograd.pause():
         shift = _channel_mean(X)                                                   # (C,)
     X_c = nd.broadcast_sub(X, shift.reshape((1, -1, 1, 1)))                        # (m, C, H, W), mean almost 0
@@ -35,6 +59,8 @@ def normalize_batch(X, gamma, beta, eps):
 
 def normalize_with(X, mean, var, gamma, beta, eps):
     """As :func:`gluon_bn.batch_norm.normalize_with`: one multiplication and one addition for each value."""
+    if operators.apply_to(X):
+        return operators.layer_with(X, gamma, beta, mean, var, eps)
     scale = gamma / nd.sqrt(var + eps)                                             # (C,)
     return _scale_and_shift(X, scale, beta - scale * mean)
 

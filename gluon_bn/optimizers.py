@@ -1,6 +1,8 @@
 """Optimisers that update parameters in place: :func:`sgd`."""
 from collections.abc import Mapping
 
+from ._mxnet import nd
+
 
 def sgd(params, lr):
     """One step of stochastic gradient descent: ``param -= lr * param.grad``, in place, for every parameter.
@@ -30,4 +32,4 @@ def sgd(params, lr):
         if param.grad is None:
             raise ValueError(f"parameter {name!r} has no gradient; call attach_grad() on it before autograd.record().")
     for _, param in named:
-        param -= lr * param.grad
+        nd.sgd_update(param, param.grad, lr=lr, out=param)  # one operator where param -= lr * param.grad is two

@@ -1,0 +1,342 @@
+// The operator _gluon_bn_block: convolution without bias, batch norm, ReLU and the mean of 2x2, forward and backward.
+//
+// inputs   X, weight (K, C, R, R), affine (3, K) = bias, gamma and beta, old mean (K), old variance (K),
+//          convolved (blocks, K, OH, OW, 32) and statistics (5, K), both written: what backward needs, and
+//          (with keep=0 convolved stays as it is, and backward convolves again: quicker than memory for few channels)
+//          statistics = batch mean, batch variance, new stored mean, new stored variance, rest of the batch mean
+// output   (blocks, K, OH/2, OW/2, 32), or with flat=1 (m, K * OH/2 * OW/2)
+// X        (m, C, H, W), or the (blocks, C, H, W, 32) of a block before; examples beyond m are zero
+//
+// The bias shifts the batch's mean and nothing else: batch norm takes it away again, and its gradient is exactly 0.
+// Every sum is over the same parts in the same order whatever the number of threads: results are bit-for-bit the same.
+#include "convolution.h"
+
+namespace {
+
+enum { X_, WEIGHT, AFFINE, OLD_MEAN, OLD_VAR, CONVOLVED, STATISTICS, NUM_INPUTS };
+
+struct Sizes {
+  int m, blocks, C, H, W, K, R, OH, OW, PH, PW;
+  size_t in, conv, out;  // values of one block of 32 examples
+  bool plain_input, flat, keep;
+  Sizes(const Attributes& attributes, const std::vector<int64_t>& x, const std::vector<int64_t>& w) {
+    plain_input = x.size() == 4;
+    flat = number(attributes, "flat") != 0;
+    keep = number(attributes, "keep") != 0;
+    m = plain_input ? x[0] : static_cast<int>(number(attributes, "m"));
+    blocks = (m + EXAMPLES - 1) / EXAMPLES;
+    C = x[1]; H = x[2]; W = x[3]; K = w[0]; R = w[2];
+    OH = H - R + 1; OW = W - R + 1; PH = OH / 2; PW = OW / 2;
+    in = static_cast<size_t>(C) * H * W * EXAMPLES;
+    conv = static_cast<size_t>(K) * OH * OW * EXAMPLES;
+    out = static_cast<size_t>(K) * PH * PW * EXAMPLES;
+  }
+  int examples(int block) const { return std::min<int>(EXAMPLES, m - block * EXAMPLES); }
+  int pixels() const { return OH * OW; }
+};
+
+// Ones for the examples of a block, zeros for the places beyond m.
+struct Mask {
+  float value[EXAMPLES];
+  Mask(const Sizes& s, int block) { for (int n = 0; n < EXAMPLES; ++n) value[n] = n < s.examples(block); }
+};
+
+// (examples, features) <-> (features, 32), with zeros for the examples that are not there.
+void to_lanes(const float* rows, float* lanes, size_t features, int examples) {
+  for (size_t f0 = 0; f0 < features; f0 += 16)
+    for (size_t f = f0; f < std::min(features, f0 + 16); ++f)
+      for (int n = 0; n < EXAMPLES; ++n) lanes[f * EXAMPLES + n] = n < examples ? rows[n * features + f] : 0;
+}
+void from_lanes(const float* lanes, float* rows, size_t features, int examples) {
+  for (int n = 0; n < examples; ++n)
+    for (size_t f = 0; f < features; ++f) rows[n * features + f] = lanes[f * EXAMPLES + n];
+}
+
+Moments moments_of_channel(const float* x, int pixels, int examples, const Mask& mask) {
+  Floats total{};
+  for (int p = 0; p < pixels * EXAMPLES; p += LANES) total += load(x + p);
+  const double n = static_cast<double>(pixels) * examples;
+  const float pivot = sum_of_lanes<float>(total) / n;
+  Floats sum{}, squares{};
+  for (int p = 0; p < pixels; ++p)
+    for (int v = 0; v < EXAMPLES; v += LANES) {
+      const Floats d = (load(x + p * EXAMPLES + v) - pivot) * load(mask.value + v);
+      sum += d;
+      squares += d * d;
+    }
+  const double rest = sum_of_lanes<float>(sum) / n;
+  Moments moments = {n, pivot + rest, std::max(0.0, sum_of_lanes<float>(squares) - n * rest * rest)};
+  return moments;
+}
+
+void normalize_relu_pool(const float* x, float* out, const Sizes& s, const Affine<float>& a, const Mask& mask) {
+  for (int py = 0; py < s.PH; ++py)
+    for (int px = 0; px < s.PW; ++px)
+      for (int v = 0; v < EXAMPLES; v += LANES) {
+        Floats sum{};
+        for (int q = 0; q < 4; ++q) {
+          const Floats y = (load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v) - a.mean) * a.scale
+                           + a.shift;
+          sum += y > 0 ? y : Floats{};
+        }
+        store(out + (py * s.PW + px) * EXAMPLES + v, 0.25f * sum * load(mask.value + v));
+      }
+}
+
+// The gradient of pooling and ReLU at one pixel: that of the pooled value, a quarter, where y was not negative.
+inline Floats pixel_gradient(Floats x, Floats dpooled, const Affine<float>& a) {
+  const Floats y = (x - a.mean) * a.scale + a.shift;
+  return y >= 0 ? 0.25f * dpooled : Floats{};
+}
+
+void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, double* dbeta, double* dgamma) {
+  Floats sum{}, product{};
+  for (int py = 0; py < s.PH; ++py)
+    for (int px = 0; px < s.PW; ++px)
+      for (int v = 0; v < EXAMPLES; v += LANES) {
+        const Floats d = load(dout + (py * s.PW + px) * EXAMPLES + v);
+        for (int q = 0; q < 4; ++q) {
+          const Floats c = load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v);
+          const Floats g = pixel_gradient(c, d, a);
+          sum += g;
+          product += g * ((c - a.mean) * a.rstd + a.rest);
+        }
+      }
+  *dbeta = sum_of_lanes<float>(sum);
+  *dgamma = sum_of_lanes<float>(product);
+}
+
+// dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat)), the closed form of batch norm's backward
+void conv_gradient(const float* x, const float* dout, float* dx, const Sizes& s, const Affine<float>& a, float mean_g,
+                   float mean_gx, const Mask& mask) {
+  for (int y = 0; y < s.OH; ++y)
+    for (int col = 0; col < s.OW; ++col) {
+      const int p = (y * s.OW + col) * EXAMPLES;
+      const bool pooled = y / 2 < s.PH && col / 2 < s.PW;
+      const float* d = dout + ((y / 2) * s.PW + col / 2) * EXAMPLES;
+      for (int v = 0; v < EXAMPLES; v += LANES) {
+        const Floats c = load(x + p + v), x_hat = (c - a.mean) * a.rstd + a.rest;
+        const Floats g = pooled ? pixel_gradient(c, load(d + v), a) : Floats{};
+        store(dx + p + v, (g - mean_g - x_hat * mean_gx) * a.scale * load(mask.value + v));
+      }
+    }
+}
+
+template <int R>
+void convolve(const float* X, const float* w, float* Y, int together, const Sizes& s) {
+  if (together == GROUP) convolve_group<R, GROUP>(X, w, Y, s.C, s.H, s.W);
+  else convolve_group<R, 1>(X, w, Y, s.C, s.H, s.W);
+}
+template <int R>
+void input_gradient(const float* dY, const float* w, float* dX, int together, const Sizes& s) {
+  if (together == GROUP) input_gradient_group<R, GROUP>(dY, w, dX, s.K, s.H, s.W);
+  else input_gradient_group<R, 1>(dY, w, dX, s.K, s.H, s.W);
+}
+template <int R>
+void weight_gradient(const float* X, const float* dY, float* dw, int together, const Sizes& s) {
+  if (together == WEIGHT_GROUP) weight_gradient_group<R, WEIGHT_GROUP>(X, dY, dw, s.C, s.H, s.W);
+  else weight_gradient_group<R, 1>(X, dY, dw, s.C, s.H, s.W);
+}
+
+// The input as blocks of 32 examples: as it is, or brought into that order in `scratch`.
+const float* blocked_input(const float* X, float* scratch, const Sizes& s) {
+  if (!s.plain_input) return X;
+  const size_t features = s.in / EXAMPLES;
+#pragma omp parallel for schedule(static)
+  for (int b = 0; b < s.blocks; ++b)
+    to_lanes(X + static_cast<size_t>(b) * EXAMPLES * features, scratch + b * s.in, features, s.examples(b));
+  return scratch;
+}
+
+template <int R>
+MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, const OpResource& resource) {
+  const Sizes s(attributes, in[X_].shape, in[WEIGHT].shape);
+  const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
+  const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
+  const int group = channels_together(s.K, GROUP), taps = s.C * R * R;
+  const size_t packed_size = static_cast<size_t>(s.K) * taps;
+  const size_t blocked_size = s.plain_input ? s.blocks * s.in : 0, pooled_size = s.flat ? s.blocks * s.out : 0;
+  const size_t conv_size = training && !s.keep ? s.blocks * s.conv : 0;
+  float* packed = static_cast<float*>(resource.alloc_cpu((packed_size + blocked_size + pooled_size + conv_size) * sizeof(float)));
+  float *scratch = packed + packed_size, *pooled = scratch + blocked_size;
+  float* convolved = s.keep ? in[CONVOLVED].data<float>() : pooled + pooled_size;
+  if (!s.flat) pooled = out[0].data<float>();
+  const float* X = blocked_input(in[X_].data<float>(), scratch, s);
+  pack_by_output(in[WEIGHT].data<float>(), packed, s.K, taps, group);
+  const float *bias = in[AFFINE].data<float>(), *gamma = bias + s.K, *beta = gamma + s.K;
+  const float *old_mean = in[OLD_MEAN].data<float>(), *old_var = in[OLD_VAR].data<float>();
+  float* statistics = in[STATISTICS].data<float>();
+  const int groups = s.K / group, channel = s.pixels() * EXAMPLES;
+  std::vector<Moments> parts(training ? static_cast<size_t>(s.blocks) * s.K : 0);
+  std::vector<Affine<float> > affine(s.K, Affine<float>(0, 1, 0, 0, 0));
+  if (!training)
+    for (int k = 0; k < s.K; ++k) affine[k] = Affine<float>(static_cast<double>(old_mean[k]) - bias[k], old_var[k], gamma[k], beta[k], eps);
+
+#pragma omp parallel
+  {
+    std::vector<float> own(training ? 0 : static_cast<size_t>(group) * channel);
+#pragma omp for collapse(2) schedule(static)
+    for (int b = 0; b < s.blocks; ++b)
+      for (int g = 0; g < groups; ++g) {
+        const Mask mask(s, b);
+        float* Y = training ? convolved + b * s.conv + static_cast<size_t>(g) * group * channel : own.data();
+        convolve<R>(X + b * s.in, packed + static_cast<size_t>(g) * group * taps, Y, group, s);
+        for (int k = g * group; k < (g + 1) * group; ++k, Y += channel) {
+          if (training) parts[static_cast<size_t>(b) * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b), mask);
+          else normalize_relu_pool(Y, pooled + b * s.out + static_cast<size_t>(k) * s.PH * s.PW * EXAMPLES, s, affine[k], mask);
+        }
+      }
+    if (training) {
+#pragma omp for schedule(static)
+      for (int k = 0; k < s.K; ++k) {
+        Moments all = parts[k];
+        for (int b = 1; b < s.blocks; ++b) all.join(parts[static_cast<size_t>(b) * s.K + k]);
+        const double var = all.m2 / all.n, mean = all.mean + bias[k];
+        affine[k] = Affine<float>(all.mean, var, gamma[k], beta[k], eps);
+        statistics[k] = all.mean;
+        statistics[4 * s.K + k] = all.mean - statistics[k];
+        statistics[s.K + k] = var;
+        statistics[2 * s.K + k] = first ? mean : momentum * old_mean[k] + (1 - momentum) * mean;
+        statistics[3 * s.K + k] = first ? var : momentum * old_var[k] + (1 - momentum) * var;
+      }
+#pragma omp for collapse(2) schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        for (int k = 0; k < s.K; ++k)
+          normalize_relu_pool(convolved + b * s.conv + static_cast<size_t>(k) * channel,
+                              pooled + b * s.out + static_cast<size_t>(k) * s.PH * s.PW * EXAMPLES, s, affine[k], Mask(s, b));
+    }
+    if (s.flat) {
+      const size_t features = s.out / EXAMPLES;
+#pragma omp for schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        from_lanes(pooled + b * s.out, out[0].data<float>() + b * EXAMPLES * features, features, s.examples(b));
+    }
+  }
+  return MX_SUCCESS;
+}
+
+template <int R>
+MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& gradients, const OpResource& resource) {
+  MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
+  const Sizes s(attributes, in[X_].shape, in[WEIGHT].shape);
+  const double eps = number(attributes, "eps");
+  const int group = channels_together(s.C, GROUP), wgroup = channels_together(s.K, WEIGHT_GROUP), taps = s.C * R * R;
+  const int channel = s.pixels() * EXAMPLES;
+  const size_t weights = static_cast<size_t>(s.K) * taps, blocks = s.blocks;
+  const size_t blocked_size = s.plain_input ? blocks * s.in : 0, dout_size = s.flat ? blocks * s.out : 0;
+  float* packed = static_cast<float*>(resource.alloc_cpu(
+      (2 * weights + 2 * blocked_size + dout_size + (s.keep ? 1 : 2) * blocks * s.conv + blocks * weights)
+      * sizeof(float)));
+  float *scratch = packed + weights, *dX = scratch + blocked_size, *dpooled = dX + blocked_size;
+  float *dconv = dpooled + dout_size, *dw = dconv + blocks * s.conv, *packed_again = dw + blocks * weights;
+  float* convolved = s.keep ? in[CONVOLVED].data<float>() : packed_again + weights;
+  if (!s.plain_input) dX = gradients[X_].data<float>();
+  const float* X = blocked_input(in[X_].data<float>(), scratch, s);
+  const float* dout = s.flat ? dpooled : all[0].data<float>();
+  pack_by_input(in[WEIGHT].data<float>(), packed, s.K, s.C, R * R, group);
+  const float *gamma = in[AFFINE].data<float>() + s.K, *beta = gamma + s.K;
+  const float* statistics = in[STATISTICS].data<float>();
+  const int ogroup = channels_together(s.K, GROUP);
+  if (!s.keep) pack_by_output(in[WEIGHT].data<float>(), packed_again, s.K, taps, ogroup);
+  std::vector<Affine<float> > affine;
+  for (int k = 0; k < s.K; ++k) affine.push_back(Affine<float>(static_cast<double>(statistics[k]) + statistics[4 * s.K + k], statistics[s.K + k], gamma[k], beta[k], eps));
+  std::vector<double> sums(blocks * s.K * 2), total(s.K * 2);
+  const size_t pooled_pixels = static_cast<size_t>(s.PH) * s.PW * EXAMPLES, features = s.out / EXAMPLES;
+
+#pragma omp parallel
+  {
+    if (s.flat) {
+#pragma omp for schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        to_lanes(all[0].data<float>() + b * EXAMPLES * features, dpooled + b * s.out, features, s.examples(b));
+    }
+    if (!s.keep) {
+#pragma omp for collapse(2) schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        for (int g = 0; g < s.K / ogroup; ++g)
+          convolve<R>(X + b * s.in, packed_again + static_cast<size_t>(g) * ogroup * taps,
+                      convolved + b * s.conv + static_cast<size_t>(g) * ogroup * channel, ogroup, s);
+    }
+#pragma omp for collapse(2) schedule(static)
+    for (int b = 0; b < s.blocks; ++b)
+      for (int k = 0; k < s.K; ++k) {
+        double* part = &sums[(static_cast<size_t>(b) * s.K + k) * 2];
+        gradient_sums(convolved + b * s.conv + static_cast<size_t>(k) * channel, dout + b * s.out + k * pooled_pixels, s,
+                      affine[k], part, part + 1);
+      }
+#pragma omp for schedule(static)
+    for (int k = 0; k < 2 * s.K; ++k)
+      for (int b = 0; b < s.blocks; ++b) total[k] += sums[static_cast<size_t>(b) * s.K * 2 + k];
+    const double n = static_cast<double>(s.m) * s.pixels();
+#pragma omp for collapse(2) schedule(static)
+    for (int b = 0; b < s.blocks; ++b)
+      for (int g = 0; g < s.K / wgroup; ++g) {
+        for (int k = g * wgroup; k < (g + 1) * wgroup; ++k)
+          conv_gradient(convolved + b * s.conv + static_cast<size_t>(k) * channel, dout + b * s.out + k * pooled_pixels,
+                        dconv + b * s.conv + static_cast<size_t>(k) * channel, s, affine[k], total[2 * k] / n,
+                        total[2 * k + 1] / n, Mask(s, b));
+        weight_gradient<R>(X + b * s.in, dconv + b * s.conv + static_cast<size_t>(g) * wgroup * channel,
+                           dw + b * weights + static_cast<size_t>(g) * wgroup * taps, wgroup, s);
+      }
+#pragma omp for collapse(2) schedule(static)
+    for (int b = 0; b < s.blocks; ++b)
+      for (int g = 0; g < s.C / group; ++g)
+        input_gradient<R>(dconv + b * s.conv, packed + static_cast<size_t>(g) * group * s.K * R * R,
+                          dX + b * s.in + static_cast<size_t>(g) * group * s.H * s.W * EXAMPLES, group, s);
+#pragma omp for schedule(static) nowait
+    for (size_t t = 0; t < weights; ++t) {
+      double sum = 0;
+      for (size_t b = 0; b < blocks; ++b) sum += dw[b * weights + t];
+      gradients[WEIGHT].data<float>()[t] = sum;
+    }
+    if (s.plain_input) {
+#pragma omp for schedule(static)
+      for (int b = 0; b < s.blocks; ++b)
+        from_lanes(dX + b * s.in, gradients[X_].data<float>() + b * (s.in), s.in / EXAMPLES, s.examples(b));
+    }
+  }
+  for (int k = 0; k < s.K; ++k) {
+    float* affine_gradient = gradients[AFFINE].data<float>();
+    affine_gradient[k] = gradients[OLD_MEAN].data<float>()[k] = gradients[OLD_VAR].data<float>()[k] = 0;
+    affine_gradient[s.K + k] = total[2 * k + 1];
+    affine_gradient[2 * s.K + k] = total[2 * k];
+  }
+  return MX_SUCCESS;
+}
+
+MXReturnValue forward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource& r) {
+  return in->at(WEIGHT).shape[2] == 3 ? forward<3>(a, *in, *out, r) : forward<5>(a, *in, *out, r);
+}
+MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource& r) {
+  return in->at(1 + WEIGHT).shape[2] == 3 ? backward<3>(a, *in, *out, r) : backward<5>(a, *in, *out, r);
+}
+MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
+  *inputs = NUM_INPUTS;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+MXReturnValue infer_shape(const Attributes& attributes, Shapes* in, Shapes* out) {
+  const std::vector<unsigned>&x = in->at(X_), &w = in->at(WEIGHT);
+  if (w.size() != 4 || w[2] != w[3] || (w[2] != 3 && w[2] != 5)) {
+    MX_ERROR_MSG << "the weight must be (K, C, 3, 3) or (K, C, 5, 5)";
+    return MX_FAIL;
+  }
+  const Sizes s(attributes, std::vector<int64_t>(x.begin(), x.end()), std::vector<int64_t>(w.begin(), w.end()));
+  if (s.flat) out->at(0) = {unsigned(s.m), unsigned(s.K * s.PH * s.PW)};
+  else out->at(0) = {unsigned(s.blocks), unsigned(s.K), unsigned(s.PH), unsigned(s.PW), unsigned(EXAMPLES)};
+  return MX_SUCCESS;
+}
+MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
+  *indices = {CONVOLVED, STATISTICS};
+  return MX_SUCCESS;
+}
+
+}  // namespace
+
+REGISTER_OP(_gluon_bn_block)
+.setForward(forward_any, "cpu")
+.setBackward(backward_any, "cpu")
+.setParseAttrs(parse)
+.setInferType(same_types)
+.setInferShape(infer_shape)
+.setMutateInputs(mutated);

@@ -1,0 +1,288 @@
+// The operator _gluon_bn_layer: batch norm of (m, C, H, W) or (m, C), float32 or float64, forward and backward.
+//
+// inputs   X, affine (2, C) = gamma and beta, old mean (C), old variance (C), and statistics (5, C), which is written:
+//          batch mean, batch variance, new stored mean, new stored variance, what the first one lost in rounding
+// output   of the shape of X; with training=0 it uses the old mean and variance and writes nothing else
+//
+// Statistics take one read of memory: a piece that fits the cache gives its mean, then its squared deviations, and the
+// pieces are joined in double precision. Pieces depend on the shape alone, so that threads do not change a bit.
+#include "common.h"
+
+namespace {
+
+enum { X_, AFFINE, OLD_MEAN, OLD_VAR, STATISTICS, NUM_INPUTS };
+enum { PIECE = 1 << 15, ALONE = 1 << 14 };  // values of a piece; values below which one thread is quicker than two
+
+// X cut into pieces of `rows` examples by `columns` channels. S values of a channel lie together in an example.
+struct Pieces {
+  size_t m, C, S, rows, columns, across, number;
+  explicit Pieces(const std::vector<int64_t>& shape) {
+    m = shape[0];
+    C = shape[1];
+    S = shape.size() == 4 ? shape[2] * shape[3] : 1;
+    columns = std::min(C, std::max<size_t>(1, S == 1 ? 128 : PIECE / S));
+    rows = std::min(m, std::max<size_t>(1, PIECE / (columns * S)));
+    across = (C + columns - 1) / columns;
+    number = across * ((m + rows - 1) / rows);
+  }
+  size_t row0(size_t piece) const { return piece / across * rows; }
+  size_t row1(size_t piece) const { return std::min(m, row0(piece) + rows); }
+  size_t column0(size_t piece) const { return piece % across * columns; }
+  size_t column1(size_t piece) const { return std::min(C, column0(piece) + columns); }
+  bool alone() const { return m * C * S <= ALONE; }
+};
+
+// Two sums over the values of each channel of a piece: f(position, channel, sum, other), on vectors or single values.
+// The values of a channel lie together (S > 1).
+template <typename T, typename F>
+void sums_along(const Pieces& p, size_t piece, const F& f, double* sums) {
+  typedef typename Vector<T>::type V;
+  const size_t L = Vector<T>::LANES;
+  for (size_t c = p.column0(piece); c < p.column1(piece); ++c) {
+    V a[2] = {V{}, V{}}, b[2] = {V{}, V{}};
+    T a0 = 0, b0 = 0;
+    for (size_t n = p.row0(piece); n < p.row1(piece); ++n) {
+      const size_t begin = (n * p.C + c) * p.S;
+      size_t i = 0;
+      for (; i + 2 * L <= p.S; i += 2 * L) {
+        f.template add<V>(begin + i, c, &a[0], &b[0]);
+        f.template add<V>(begin + i + L, c, &a[1], &b[1]);
+      }
+      if (i + L <= p.S) { f.template add<V>(begin + i, c, &a[0], &b[0]); i += L; }
+      for (; i < p.S; ++i) f.template add<T>(begin + i, c, &a0, &b0);
+    }
+    sums[2 * (c - p.column0(piece))] = sum_of_lanes<T>(a[0]) + sum_of_lanes<T>(a[1]) + a0;
+    sums[2 * (c - p.column0(piece)) + 1] = sum_of_lanes<T>(b[0]) + sum_of_lanes<T>(b[1]) + b0;
+  }
+}
+
+// The same where channels lie beside each other (S == 1): a vector holds neighbouring channels.
+template <typename T, typename A, typename F>
+void sums_down(const Pieces& p, size_t piece, size_t c, size_t lanes, const F& f, double* sums) {
+  A a[2] = {A{}, A{}}, b[2] = {A{}, A{}};
+  for (size_t n = p.row0(piece); n < p.row1(piece); ++n) f.template add<A>(n * p.C + c, c, &a[n & 1], &b[n & 1]);
+  const A total_a = a[0] + a[1], total_b = b[0] + b[1];
+  T values_a[sizeof(A) / sizeof(T)], values_b[sizeof(A) / sizeof(T)];
+  std::memcpy(values_a, &total_a, sizeof(A));
+  std::memcpy(values_b, &total_b, sizeof(A));
+  for (size_t i = 0; i < lanes; ++i) {
+    sums[2 * (c - p.column0(piece) + i)] = values_a[i];
+    sums[2 * (c - p.column0(piece) + i) + 1] = values_b[i];
+  }
+}
+
+template <typename T, typename F>
+void sums_of_piece(const Pieces& p, size_t piece, const F& f, double* sums) {
+  if (p.S > 1) return sums_along<T>(p, piece, f, sums);
+  size_t c = p.column0(piece);
+  for (; c + Vector<T>::LANES <= p.column1(piece); c += Vector<T>::LANES)
+    sums_down<T, typename Vector<T>::type>(p, piece, c, Vector<T>::LANES, f, sums);
+  for (; c < p.column1(piece); ++c) sums_down<T, T>(p, piece, c, 1, f, sums);
+}
+
+// Every value of a piece, as vectors where there are enough: f(position, channel).
+template <typename T, typename F>
+void each_of_piece(const Pieces& p, size_t piece, const F& f) {
+  typedef typename Vector<T>::type V;
+  const size_t L = Vector<T>::LANES;
+  for (size_t n = p.row0(piece); n < p.row1(piece); ++n) {
+    if (p.S == 1) {
+      size_t c = p.column0(piece);
+      for (; c + L <= p.column1(piece); c += L) f.template set<V>(n * p.C + c, c);
+      for (; c < p.column1(piece); ++c) f.template set<T>(n * p.C + c, c);
+    } else {
+      for (size_t c = p.column0(piece); c < p.column1(piece); ++c) {
+        const size_t begin = (n * p.C + c) * p.S;
+        size_t i = 0;
+        for (; i + L <= p.S; i += L) f.template set<V>(begin + i, c);
+        for (; i < p.S; ++i) f.template set<T>(begin + i, c);
+      }
+    }
+  }
+}
+
+// A value or a vector of an array. `of_channel` is the same number for a whole vector, or neighbouring channels' numbers.
+template <typename A, typename T>
+inline A at(const T* array, size_t i) { A a; std::memcpy(&a, array + i, sizeof(A)); return a; }
+template <typename A, typename T>
+inline A of_channel(const T* array, size_t c, bool beside) { return beside ? at<A>(array, c) : A{} + array[c]; }
+
+template <typename T>
+struct Plain {  // sum of x
+  const T* x;
+  template <typename A> void add(size_t i, size_t, A* a, A*) const { *a += at<A>(x, i); }
+};
+template <typename T>
+struct Deviations {  // sums of (x - pivot) and its square
+  const T *x, *pivot;
+  bool beside;
+  template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
+    const A d = at<A>(x, i) - of_channel<A>(pivot, c, beside);
+    *a += d;
+    *b += d * d;
+  }
+};
+
+// The numbers of all channels, each in an array of its own, so that neighbouring channels make a vector.
+template <typename T>
+struct Channels {
+  std::vector<T> mean, scale, shift, rstd, rest, mean_g, mean_gx;
+  explicit Channels(size_t C) : mean(C), scale(C), shift(C), rstd(C), rest(C), mean_g(C), mean_gx(C) {}
+  void set(size_t c, const Affine<T>& a) {
+    mean[c] = a.mean; scale[c] = a.scale; shift[c] = a.shift; rstd[c] = a.rstd; rest[c] = a.rest;
+  }
+};
+template <typename T>
+struct Normalize {  // y = (x - mean) scale + shift
+  const T* x; T* y; const Channels<T>& k; bool beside;
+  template <typename A> void set(size_t i, size_t c) const {
+    const A out = (at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.scale[0], c, beside)
+                  + of_channel<A>(&k.shift[0], c, beside);
+    std::memcpy(y + i, &out, sizeof(A));
+  }
+};
+template <typename T>
+struct GradientSums {  // sums of g and g x_hat
+  const T *x, *g; const Channels<T>& k; bool beside;
+  template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
+    const A d = at<A>(g, i);
+    *a += d;
+    *b += d * ((at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.rstd[0], c, beside)
+               + of_channel<A>(&k.rest[0], c, beside));
+  }
+};
+template <typename T>
+struct InputGradient {  // dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat))
+  const T *x, *g; T* dx; const Channels<T>& k; bool beside;
+  template <typename A> void set(size_t i, size_t c) const {
+    const A x_hat = (at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.rstd[0], c, beside)
+                    + of_channel<A>(&k.rest[0], c, beside);
+    const A out = (at<A>(g, i) - of_channel<A>(&k.mean_g[0], c, beside)
+                   - x_hat * of_channel<A>(&k.mean_gx[0], c, beside)) * of_channel<A>(&k.scale[0], c, beside);
+    std::memcpy(dx + i, &out, sizeof(A));
+  }
+};
+
+template <typename T>
+void moments_of_piece(const T* x, const Pieces& p, size_t piece, Moments* moments) {
+  const size_t c0 = p.column0(piece), width = p.column1(piece) - c0;
+  const double n = static_cast<double>((p.row1(piece) - p.row0(piece)) * p.S);
+  std::vector<double> sums(2 * width);
+  std::vector<T> pivots(width);
+  sums_of_piece<T>(p, piece, Plain<T>{x}, &sums[0]);
+  for (size_t c = 0; c < width; ++c) pivots[c] = sums[2 * c] / n;
+  sums_of_piece<T>(p, piece, Deviations<T>{x, &pivots[0] - c0, p.S == 1}, &sums[0]);
+  for (size_t c = 0; c < width; ++c) {
+    const double rest = sums[2 * c] / n;
+    moments[c] = Moments{n, pivots[c] + rest, std::max(0.0, sums[2 * c + 1] - n * rest * rest)};
+  }
+}
+
+template <typename T>
+MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
+  const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
+  const T *x = in[X_].data<T>(), *gamma = in[AFFINE].data<T>(), *beta = gamma + p.C;
+  const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
+  T* statistics = in[STATISTICS].data<T>();
+  std::vector<Moments> parts(training ? p.number * p.columns : 0);
+  Channels<T> channels(p.C);
+#pragma omp parallel if (!p.alone())
+  {
+    if (training) {
+#pragma omp for schedule(static)
+      for (size_t piece = 0; piece < p.number; ++piece) moments_of_piece(x, p, piece, &parts[piece * p.columns]);
+    }
+#pragma omp for schedule(static)
+    for (size_t c = 0; c < p.C; ++c) {
+      if (!training) {
+        channels.set(c, Affine<T>(old_mean[c], old_var[c], gamma[c], beta[c], eps));
+        continue;
+      }
+      Moments all = {0, 0, 0};
+      for (size_t piece = c / p.columns; piece < p.number; piece += p.across)
+        all.join(parts[piece * p.columns + c % p.columns]);
+      const double var = all.m2 / all.n;
+      channels.set(c, Affine<T>(all.mean, var, gamma[c], beta[c], eps));
+      statistics[c] = all.mean;
+      statistics[p.C + c] = var;
+      statistics[2 * p.C + c] = first ? all.mean : momentum * old_mean[c] + (1 - momentum) * all.mean;
+      statistics[3 * p.C + c] = first ? var : momentum * old_var[c] + (1 - momentum) * var;
+      statistics[4 * p.C + c] = all.mean - statistics[c];
+    }
+#pragma omp for schedule(static)
+    for (size_t piece = 0; piece < p.number; ++piece)
+      each_of_piece<T>(p, piece, Normalize<T>{x, out[0].data<T>(), channels, p.S == 1});
+  }
+  return MX_SUCCESS;
+}
+
+template <typename T>
+MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& gradients) {
+  MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
+  const Pieces p(in[X_].shape);
+  const double eps = number(attributes, "eps");
+  const bool training = number(attributes, "training") != 0;
+  const T *x = in[X_].data<T>(), *g = all[0].data<T>(), *gamma = in[AFFINE].data<T>();
+  const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>(), *statistics = in[STATISTICS].data<T>();
+  std::vector<double> parts(p.number * p.columns * 2);
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c)
+    channels.set(c, training ? Affine<T>(static_cast<double>(statistics[c]) + statistics[4 * p.C + c],
+                                         statistics[p.C + c], gamma[c], 0, eps)
+                             : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
+#pragma omp parallel if (!p.alone())
+  {
+#pragma omp for schedule(static)
+    for (size_t piece = 0; piece < p.number; ++piece)
+      sums_of_piece<T>(p, piece, GradientSums<T>{x, g, channels, p.S == 1}, &parts[piece * p.columns * 2]);
+#pragma omp for schedule(static)
+    for (size_t c = 0; c < p.C; ++c) {
+      double sum = 0, product = 0;
+      for (size_t piece = c / p.columns; piece < p.number; piece += p.across) {
+        sum += parts[(piece * p.columns + c % p.columns) * 2];
+        product += parts[(piece * p.columns + c % p.columns) * 2 + 1];
+      }
+      gradients[AFFINE].data<T>()[c] = product;
+      gradients[AFFINE].data<T>()[p.C + c] = sum;
+      gradients[OLD_MEAN].data<T>()[c] = gradients[OLD_VAR].data<T>()[c] = 0;
+      channels.mean_g[c] = training ? sum / (static_cast<double>(p.m) * p.S) : 0;
+      channels.mean_gx[c] = training ? product / (static_cast<double>(p.m) * p.S) : 0;
+    }
+#pragma omp for schedule(static)
+    for (size_t piece = 0; piece < p.number; ++piece)
+      each_of_piece<T>(p, piece, InputGradient<T>{x, g, gradients[X_].data<T>(), channels, p.S == 1});
+  }
+  return MX_SUCCESS;
+}
+
+MXReturnValue forward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
+  return in->at(0).dtype == mxnet::ext::kFloat64 ? forward<double>(a, *in, *out) : forward<float>(a, *in, *out);
+}
+MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
+  return in->at(0).dtype == mxnet::ext::kFloat64 ? backward<double>(a, *in, *out) : backward<float>(a, *in, *out);
+}
+MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
+  *inputs = NUM_INPUTS;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
+  out->at(0) = in->at(X_);
+  return MX_SUCCESS;
+}
+MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
+  *indices = {STATISTICS};
+  return MX_SUCCESS;
+}
+
+}  // namespace
+
+REGISTER_OP(_gluon_bn_layer)
+.setForward(forward_any, "cpu")
+.setBackward(backward_any, "cpu")
+.setParseAttrs(parse)
+.setInferType(same_types)
+.setInferShape(infer_shape)
+.setMutateInputs(mutated);

@@ -1,0 +1,72 @@
+"""The native operators as functions of NDArrays: :func:`layer` and :func:`block`.
+
+MXNet's extension interface does not tell an operator that a gradient is to be *added* (``grad_req='add'``): it always
+writes. So no array with a gradient attached is given to an operator directly; each passes through one of MXNet's own
+operators first, ``nd.stack`` or ``nd.identity``, whose backward adds where it should.
+
+Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
+would fill an array of zeros for its gradient.
+"""
+import numpy as np
+
+from .._mxnet import autograd, nd
+from . import available
+
+EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
+
+
+def apply_to(X):
+    """Whether :func:`layer` can compute ``X``'s layer: its type and context."""
+    return X.dtype in (np.float32, np.float64) and X.ctx.device_type.startswith('cpu') and available()
+
+
+def layer(X, gamma, beta, old, momentum, eps):
+    """Batch norm of a batch, ``X`` of ``(m, C, H, W)`` or ``(m, C)``: ``(out, mean, var, new mean, new var)``.
+
+    ``old`` is the pair of stored statistics, None before the first batch; the last four of the result, all ``(C,)``,
+    are not on the tape.
+    """
+    statistics, rows = _statistics(gamma.shape[0], X)
+    old_mean, old_var = old or rows[:2]  # of the first batch they are not read
+    out = nd._internal._gluon_bn_layer(
+        off_the_leaf(X), nd.stack(gamma, beta), old_mean, old_var, statistics, training=1, first=int(old is None),
+        momentum=momentum, eps=eps)
+    return (out, *rows)
+
+
+def layer_with(X, gamma, beta, mean, var, eps):
+    """Batch norm with the given ``mean`` and ``var`` of ``(C,)``, which are constants to autograd."""
+    statistics = nd.empty((5, gamma.shape[0]), ctx=X.ctx, dtype=X.dtype)
+    return nd._internal._gluon_bn_layer(off_the_leaf(X), nd.stack(gamma, beta), mean, var, statistics, training=0,
+                                        eps=eps)
+
+
+def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
+    """Convolution, batch norm, ReLU and the mean of 2×2: ``(out, (mean, var))`` with the new stored statistics.
+
+    ``X`` is ``(m, C, H, W)``, or the output of a block before, ``(blocks, C, H, W, 32)``: the examples innermost. With
+    ``flat`` the output is ``(m, K*H'*W')``, else ``(blocks, K, H', W', 32)``.
+    """
+    K, R = W.shape[0], W.shape[2]
+    blocks = -(-m // EXAMPLES_TOGETHER)
+    keep = is_training and X.shape[1] > 1  # the convolution of a single channel is done twice rather than stored
+    kept = (blocks, K, X.shape[2] - R + 1, X.shape[3] - R + 1, EXAMPLES_TOGETHER) if keep else (1,)
+    convolved = nd.empty(kept, ctx=X.ctx)
+    statistics, rows = _statistics(K, X)
+    old_mean, old_var = old or rows[:2]
+    out = nd._internal._gluon_bn_block(
+        off_the_leaf(X), off_the_leaf(W), nd.stack(b, gamma, beta), old_mean, old_var, convolved, statistics, m=m,
+        flat=int(flat), keep=int(keep), training=int(is_training), first=int(old is None), momentum=momentum, eps=eps)
+    return out, rows[2:]
+
+
+def off_the_leaf(X):
+    """``X``, as a result of MXNet's own if it has a gradient attached."""
+    return X if X.grad is None else nd.identity(X)
+
+
+def _statistics(C, X):
+    """An array for an operator's statistics, and its first four rows: mean, variance, new stored mean and variance."""
+    statistics = nd.empty((5, C), ctx=X.ctx, dtype=X.dtype)
+    with autograd.pause():  # a row taken while recording would be on the tape
+        return statistics, tuple(statistics._at(row) for row in range(4))
