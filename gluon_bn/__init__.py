@@ -81,5 +81,5 @@ from .training import evaluate_accuracy, train_epoch, train_step
 __version__ = "0.1.0"
 
 __all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
-           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax', 'softmax_cross_entropy',
-           'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
+           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
+           'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
