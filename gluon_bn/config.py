@@ -13,6 +13,16 @@ from ._mxnet import mx
 from .data import MNIST_LIKE
 from .files import written_whole
 
+SCHEDULES = ('constant', 'one-cycle')
+
+# Chosen on the last 5,000 training images (--validation 5000), never on the test images.
+PRESETS = {
+    'fast': {'epochs': 1, 'batch_size': 64, 'lr': 0.004, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
+             'target': 0.99},
+    'best': {'epochs': 20, 'batch_size': 64, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle', 'max_shift': 2,
+             'target': 0.995},
+}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -30,6 +40,11 @@ class Config:
     impl: str = 'auto'
     seed: int = 0
     limit: Optional[int] = None
+    validation: int = 0            # so many training images, the last ones, are scored instead of the test images
+    sgd_momentum: float = 0.0
+    schedule: str = 'constant'
+    max_shift: int = 0
+    target: Optional[float] = None  # tell when this accuracy was first reached
     tensorboard: bool = False
     checkpoint_seconds: float = 10
 
@@ -43,6 +58,11 @@ class Config:
                 ('momentum', 'from 0 to 1', 0 <= self.momentum <= 1),
                 ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
                 ('limit', 'at least 1', self.limit is None or self.limit >= 1),
+                ('validation', 'at least 0', self.validation >= 0),
+                ('sgd_momentum', 'from 0 up to, not including, 1', 0 <= self.sgd_momentum < 1),
+                ('schedule', f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES),
+                ('max_shift', 'from 0 to 27 pixels', 0 <= self.max_shift < 28),
+                ('target', 'from 0 to 1', self.target is None or 0 <= self.target <= 1),
                 ('checkpoint_seconds', 'at least 0', self.checkpoint_seconds >= 0)):
             if not right:
                 raise RunError(f"{name} is {getattr(self, name)!r}; expected {expected}.")

@@ -14,7 +14,7 @@ def plot_run(path, losses, batches_per_epoch, history, title):
     ----------
     losses : the mean losses of all batches so far
     batches_per_epoch : int
-    history : one dictionary an epoch, with ``epoch``, ``train_acc`` and ``test_acc``
+    history : one dictionary an epoch, with ``epoch``, ``train_acc`` and ``test_acc`` (or ``valid_acc``)
     title : str
     """
     figure = Figure(figsize=(10, 4), layout='constrained')
@@ -40,7 +40,8 @@ def _draw_losses(axes, losses, batches_per_epoch):
 
 def _draw_accuracies(axes, history):
     after = [1 + record['epoch'] for record in history]
-    for name, label, marker in (('train_acc', 'training images', 'o'), ('test_acc', 'test images', 's')):
+    scored = ('valid_acc', 'held-out images') if history and 'valid_acc' in history[0] else ('test_acc', 'test images')
+    for name, label, marker in (('train_acc', 'training images', 'o'), (*scored, 's')):
         axes.plot(after, [100 * record[name] for record in history], marker=marker, label=label)
         if history:
             axes.annotate(f"{100 * history[-1][name]:.2f} %", (after[-1], 100 * history[-1][name]), xytext=(-8, 0),

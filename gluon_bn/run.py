@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from . import checkpoint, data
-from ._mxnet import mx
+from ._mxnet import mx, nd
 from .config import RunError, config_from, read_config, write_config
 from .context import context_from_name
 from .files import remove_leftovers, written_whole
 from .lenet import LeNet
+from .optimizers import momentum_sgd, one_cycle, sgd
 from .plots import plot_run
 from .progress import progress
 from .tensorboard import write_scalars
@@ -104,16 +105,24 @@ class _Job:
         ctx = context_from_name(config.ctx)
         images, labels = data.load(config.dataset, True, config.data_dir)
         images, labels = images[:config.limit], labels[:config.limit]
-        test = data.load(config.dataset, False, config.data_dir)
+        if config.validation >= len(images):
+            raise RunError(f"validation is {config.validation}; expected less than the {len(images)} training images.")
+        if config.validation:
+            self.scored, test = 'valid_acc', (images[-config.validation:], labels[-config.validation:])
+            images, labels = images[:-config.validation], labels[:-config.validation]
+        else:
+            self.scored, test = 'test_acc', data.load(config.dataset, False, config.data_dir)
         if config.batch_norm and len(images) % config.batch_size == 1:
             raise RunError(f"{len(images)} training images in batches of {config.batch_size} leave a last batch of "
                            "one, which batch norm cannot train on (every output would be beta); choose another batch "
                            "size or limit.")
-        self.training_batches = data.batches(images, labels, config.batch_size, shuffle=True, seed=config.seed, ctx=ctx)
+        self.training_batches = data.batches(images, labels, config.batch_size, shuffle=True, seed=config.seed, ctx=ctx,
+                                             max_shift=config.max_shift)
         self.evaluation = {'train_acc': data.batches(images, labels, EVALUATION_BATCH, ctx=ctx),
-                           'test_acc': data.batches(*test, EVALUATION_BATCH, ctx=ctx)}
+                           self.scored: data.batches(*test, EVALUATION_BATCH, ctx=ctx)}
         mx.random.seed(config.seed)
         self.net = _build(config, ctx)
+        self.velocities = {}
         self.state = State()
         self.interrupted = False
 
@@ -142,7 +151,7 @@ class _Job:
 
         with progress(f"Epoch {state.epoch}", state.batch, total) as show:
             for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
-                moving_loss.add(train_step(self.net, data_, label, self.config.lr))
+                moving_loss.add(train_step(self.net, data_, label, self.learning_rate(), self.update))
                 state.batch += 1
                 if moving_loss.losses and not math.isfinite(moving_loss.losses[-1]):
                     raise LossNotFinite(f"the loss is {moving_loss.losses[-1]} in epoch {state.epoch}, batch "
@@ -152,6 +161,20 @@ class _Job:
                     save()
                     self.stop_if_interrupted()
             save()
+
+    def learning_rate(self):
+        """That of the next step."""
+        if self.config.schedule == 'constant':
+            return self.config.lr
+        total = len(self.training_batches)
+        return self.config.lr * one_cycle(self.state.epoch * total + self.state.batch, self.config.epochs * total)
+
+    def update(self, params, lr):
+        """The optimiser of this run, as :func:`gluon_bn.training.train_step` calls it."""
+        if self.config.sgd_momentum:
+            momentum_sgd(params, self.velocities, lr, self.config.sgd_momentum)
+        else:
+            sgd(params, lr)
 
     def evaluate(self):
         """The accuracies in test mode, and the seconds they took."""
@@ -165,18 +188,28 @@ class _Job:
         state = self.state
         moving_loss = MovingLoss(state.losses[len(state.losses) - state.batch:])
         record = {'epoch': state.epoch, 'loss': moving_loss.value, 'train_acc': result['train_acc'],
-                  'test_acc': result['test_acc'], 'train_seconds': round(state.seconds, 3),
+                  self.scored: result[self.scored], 'train_seconds': round(state.seconds, 3),
                   'eval_seconds': round(result['eval_seconds'], 3)}
         state.history.append(record)
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
         self.save()
         self.write_reports()
         self.report(f"Epoch {record['epoch']}. Loss: {record['loss']:.4f}, Train_acc {record['train_acc']:.4f}, "
-                    f"Test_acc {record['test_acc']:.4f}")
+                    f"{self.scored.capitalize()} {record[self.scored]:.4f}")
+        self.report_target()
+
+    def report_target(self):
+        """Say when the target was reached, if that was in this epoch."""
+        reached = [self.config.target is not None and record[self.scored] >= self.config.target
+                   for record in self.state.history]
+        if reached and reached[-1] and not any(reached[:-1]):
+            seconds = sum(record['train_seconds'] for record in self.state.history)
+            self.report(f"{self.scored.capitalize()} {self.config.target} reached after {seconds:.1f} s of training.")
 
     def save(self):
         """Write the checkpoint, unless the network is no longer finite: then the last good one stays."""
         arrays = checkpoint.network_arrays(self.net)
+        arrays.update({f'velocity/{name}': velocity.asnumpy() for name, velocity in self.velocities.items()})
         state = self.state
         for name, array in [*arrays.items(), ('the loss', np.asarray(state.losses))]:
             if not np.isfinite(array).all():
@@ -184,7 +217,8 @@ class _Job:
         arrays['losses'] = np.asarray(state.losses, np.float64)
         checkpoint.save(self.folder / 'checkpoint' / 'latest.npz', arrays, {
             'config': asdict(self.config), 'epoch': state.epoch, 'batch': state.batch, 'seconds': state.seconds,
-            'history': state.history, 'optimizer': {'name': 'sgd', 'lr': self.config.lr},
+            'history': state.history,
+            'optimizer': {'name': 'sgd', 'lr': self.learning_rate(), 'momentum': self.config.sgd_momentum},
             'random_state': {'seed': self.config.seed, 'epoch': state.epoch}})
 
     def restore(self, path, config):
@@ -197,6 +231,8 @@ class _Job:
                 f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the "
                 "files that belong together.")
         checkpoint.restore_network(self.net, arrays)
+        self.velocities = {name[len('velocity/'):]: nd.array(array, ctx=self.net.ctx, dtype=array.dtype)
+                           for name, array in arrays.items() if name.startswith('velocity/')}
         self.state = State(description['epoch'], description['batch'], description['seconds'], description['history'],
                            arrays['losses'].tolist())
 

@@ -5,7 +5,7 @@ from .extras import import_extra
 
 
 def write_scalars(folder, losses, batches_per_epoch, history):
-    """Write a run's scalars to ``folder`` anew: ``loss`` of every batch, ``train_acc`` and ``test_acc`` of every epoch.
+    """Write a run's scalars to ``folder`` anew: ``loss`` of every batch, the accuracies of every epoch.
 
     Raises ``ImportError`` naming the extra when tensorboardX is not installed.
     """
@@ -15,5 +15,5 @@ def write_scalars(folder, losses, batches_per_epoch, history):
         for step, loss in enumerate(losses):
             writer.add_scalar('loss', loss, step)
         for record in history:
-            for name in ('train_acc', 'test_acc'):
+            for name in (key for key in record if key.endswith('_acc')):
                 writer.add_scalar(name, record[name], (1 + record['epoch']) * batches_per_epoch)

@@ -55,17 +55,17 @@ class MovingLoss:
         self.losses.append(loss)
 
 
-def train_step(net, data, label, lr):
-    """One step of SGD on one batch, in place; returns the batch's mean loss, ``(1,)``, without waiting for it.
+def train_step(net, data, label, lr, update=sgd):
+    """One step of training on one batch, in place; returns the batch's mean loss, ``(1,)``, without waiting for it.
 
-    ``data`` is ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers. The gradient is that of the *summed* loss, so
-    that a step is proportional to the size of the batch.
+    ``data`` is ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers; ``update(params, lr)`` is the
+    optimiser. The gradient is that of the *summed* loss, so that a step is proportional to the size of the batch.
     """
     with autograd.record():
         yhat_linear = net(data, is_training=True)                                         # (m, K)
         loss = softmax_cross_entropy(yhat_linear, nd.one_hot(label, yhat_linear.shape[1]))  # (m,)
     loss.backward()
-    sgd(net.params, lr)
+    update(net.params, lr)
     return nd.mean(loss)
 
 

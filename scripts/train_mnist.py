@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import run
-from gluon_bn.config import Config, RunError
+from gluon_bn.config import PRESETS, SCHEDULES, Config, RunError
 from gluon_bn.data import MNIST_LIKE
 from gluon_bn.extras import import_extra
 
@@ -31,7 +31,7 @@ def main(argv=None):
                                    f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
             run.resume(folder, ctx)
         else:
-            config = Config(**options)
+            config = Config(**{**PRESETS.get(options.pop('preset', None), {}), **options})
             folder = folder or f"runs/{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
             run.start(config, folder)
         print(f"Metrics, checkpoint and the picture curves.png are in {folder}")
@@ -50,6 +50,8 @@ def parser():
     default = Config()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                 argument_default=argparse.SUPPRESS)
+    p.add_argument('--preset', choices=tuple(PRESETS),
+                   help="fast: 0.99 in the least time; best: the most in 20 epochs; other options override it")
     p.add_argument('--ctx', metavar='auto|cpu|cpu:N|gpu|gpu:N', help=f"device (default: {default.ctx})")
     p.add_argument('--epochs', type=int, metavar='N',
                    help=f"passes over the training images (default: {default.epochs})")
@@ -57,6 +59,13 @@ def parser():
     p.add_argument('--lr', type=float, help=f"learning rate on a batch's summed loss (default: {default.lr})")
     p.add_argument('--weight-scale', type=float,
                    help=f"standard deviation of initial weights (default: {default.weight_scale})")
+    p.add_argument('--schedule', choices=SCHEDULES, help=f"of the learning rate (default: {default.schedule})")
+    p.add_argument('--sgd-momentum', type=float, help=f"of the optimiser (default: {default.sgd_momentum})")
+    p.add_argument('--max-shift', type=int, metavar='N',
+                   help=f"move training images by up to N pixels at random (default: {default.max_shift})")
+    p.add_argument('--validation', type=int, metavar='N',
+                   help="hold out the last N training images and score them instead of the test images")
+    p.add_argument('--target', type=float, help="tell after how much training this accuracy was reached")
     p.add_argument('--momentum', type=float,
                    help=f"weight of the old value in the stored statistics (default: {default.momentum})")
     p.add_argument('--no-batch-norm', dest='batch_norm', action='store_false', help="train without batch norm")

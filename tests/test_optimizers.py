@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import sgd
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.optimizers import momentum_sgd, one_cycle
 
 
 def param(values, ctx=None, dtype='float32', gradient=None):
@@ -82,3 +83,43 @@ def test_a_parameter_without_gradient_is_named_and_nothing_is_changed(params, na
         sgd(params(good, bad), 0.5)
     np.testing.assert_array_equal(good.asnumpy(), [1, 2])
     np.testing.assert_array_equal(bad.asnumpy(), [3])
+
+
+# ---- momentum and the schedule ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_momentum_sgd_agrees_with_mxnets_own_optimizer(ctx, rng, dtype):
+    values = {name: rng.normal(size=shape) for name, shape in (('W', (3, 4)), ('b', (4,)))}
+    ours = {name: nd.array(value, ctx=ctx, dtype=dtype) for name, value in values.items()}
+    theirs = {name: nd.array(value, ctx=ctx, dtype=dtype) for name, value in values.items()}
+    optimizer = mx.optimizer.SGD(learning_rate=0.1, momentum=0.9, wd=0)
+    updater, velocities = mx.optimizer.get_updater(optimizer), {}
+    for param in ours.values():
+        param.attach_grad()
+    for _ in range(5):
+        for number, (name, param) in enumerate(ours.items()):
+            param.grad[:] = rng.normal(size=param.shape)
+            updater(number, param.grad, theirs[name])
+        momentum_sgd(ours, velocities, 0.1, 0.9)
+    for name, param in ours.items():
+        np.testing.assert_allclose(param.asnumpy(), theirs[name].asnumpy(), rtol=1e-5)
+        assert velocities[name].shape == param.shape
+
+
+def test_momentum_sgd_changes_nothing_when_a_gradient_is_missing():
+    W, b, velocities = nd.ones(3), nd.ones(3), {}
+    W.attach_grad()
+    with pytest.raises(ValueError, match="'b' has no gradient"):
+        momentum_sgd({'W': W, 'b': b}, velocities, 0.1)
+    assert velocities == {}
+    assert W.asnumpy().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize('total', [1, 2, 7, 938])
+def test_one_cycle_rises_to_1_once_and_falls_towards_0(total):
+    rates = [one_cycle(step, total) for step in range(total)]
+    top = int(np.argmax(rates))
+    assert rates[top] == 1
+    assert all(np.diff(rates[:top + 1]) > 0)
+    assert all(np.diff(rates[top:]) < 0)
+    assert 0 < rates[-1] <= max(2 / total, 1 / total)

@@ -2,9 +2,10 @@
 import numpy as np
 
 from .._mxnet import mx, nd
+from .augmentation import shift_images
 
 
-def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None):
+def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_shift=0):
     """An iterable of batches ``(data, label)``; each pass over it gives all examples once.
 
     Parameters
@@ -15,6 +16,7 @@ def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None):
     shuffle : True for another order in each pass
     seed : int; the same seed gives the same orders, pass by pass. None draws one from NumPy's global generator.
     ctx : Context of the batches; None is ``mx.current_context()``
+    max_shift : int, each image is moved by up to so many pixels, anew in each pass; for training
 
     Returns
     -------
@@ -27,14 +29,14 @@ def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None):
     >>> [label.asnumpy().tolist() for data, label in batches(images, labels, 2)]
     [[0.0, 1.0], [2.0, 3.0], [4.0]]
     """
-    return Batches(images, labels, batch_size, shuffle, seed, ctx)
+    return Batches(images, labels, batch_size, shuffle, seed, ctx, max_shift)
 
 
 class Batches:
-    """What :func:`batches` returns. The order of pass ``e`` is a function of ``(seed, e)`` alone, so that any pass can
-    be gone on with from any batch: ``from_batch(e, k)``."""
+    """What :func:`batches` returns. The order of pass ``e`` is a function of ``(seed, e)`` alone, and a batch's shifts
+    of ``(seed, e)`` and where it begins, so that any pass can be gone on with from any batch: ``from_batch(e, k)``."""
 
-    def __init__(self, images, labels, batch_size, shuffle, seed, ctx):
+    def __init__(self, images, labels, batch_size, shuffle, seed, ctx, max_shift):
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images and {len(labels)} labels; expected one label an image.")
         if not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
@@ -43,6 +45,7 @@ class Batches:
             raise TypeError(f"images are {images.dtype}; expected uint8, 0 to 255, as gbn.data.load returns them.")
         self.images, self.labels, self.batch_size, self.shuffle = images, labels, int(batch_size), shuffle
         self.seed = int(np.random.randint(2**31)) if seed is None else seed
+        self.max_shift = max_shift
         self.ctx = mx.current_context() if ctx is None else ctx
         self._passes = 0
 
@@ -61,7 +64,10 @@ class Batches:
             chosen = slice(start, start + self.batch_size)
             if order is not None:
                 chosen = order[chosen]
-            yield self._on_device(self.images[chosen], self.labels[chosen])
+            images = self.images[chosen]
+            if self.max_shift:
+                images = shift_images(images, self.max_shift, np.random.default_rng([self.seed, epoch, start]))
+            yield self._on_device(images, self.labels[chosen])
 
     def _on_device(self, images, labels):
         # The bytes travel, and the device makes floats of them: a quarter of the memory traffic on the host.
