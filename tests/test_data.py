@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gluon_bn import data
 from gluon_bn._mxnet import mx
 from gluon_bn.data import datasets
+from gluon_bn.data.augmentation import shift_images
 
 EMBEDDED = Path(data.__file__).parent / 'mnist'
 TEST_IMAGES, TEST_LABELS = 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'
@@ -203,3 +204,31 @@ def test_the_default_context_is_the_current_one():
     with mx.cpu(1):
         (X, _), = data.batches(*numbered(3), 3)
     assert X.ctx == mx.cpu(1)
+
+
+# ---- shifted images --------------------------------------------------------------------------------------------------
+
+def test_shifted_images_are_the_same_images_elsewhere(rng):
+    images = np.zeros((200, 1, 9, 9), np.uint8)
+    images[:, 0, 4, 4] = np.arange(1, 201)
+    moved = shift_images(images, 2, rng)
+    assert moved.shape == images.shape
+    assert moved.dtype == np.uint8
+    numbers, _, rows, columns = np.nonzero(moved)
+    assert moved[numbers, 0, rows, columns].tolist() == list(range(1, 201))
+    assert set(rows) == set(columns) == {2, 3, 4, 5, 6}
+
+
+def test_what_is_moved_out_is_gone_and_zeros_come_in():
+    images = np.ones((100, 1, 3, 3), np.uint8)
+    sums = set(shift_images(images, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3)).tolist())
+    assert sums == {9, 6, 4}
+
+
+def test_shifts_are_the_same_again_in_a_pass_that_is_gone_on_with_and_others_in_the_next():
+    images, labels = data.load('mnist', False)
+    batches = data.batches(images[:50], labels[:50], 7, shuffle=True, seed=3, max_shift=2)
+    whole = [[X.asnumpy() for X, _ in batches] for _ in range(2)]
+    again = [X.asnumpy() for X, _ in batches.from_batch(1, 3)]
+    assert all((a == b).all() for a, b in zip(again, whole[1][3:]))
+    assert not (whole[0][0] == whole[1][0]).all()

@@ -129,6 +129,25 @@ def test_tensorboard_writes_the_scalars(small_data, tmp_path):
         [r['test_acc'] for r in metrics(tmp_path / 'run')], rel=1e-6)
 
 
+def test_a_preset_is_a_configuration_whose_options_can_be_overridden(small_data, tmp_path):
+    status, out, err = train('--preset', 'fast', '--ctx', 'cpu', '--limit', 640, '--epochs', 3, '--batch-size', 32,
+                             '--target', 0.5, '--data-dir', small_data, '--output', tmp_path / 'run')
+    assert status == 0, err
+    config = json.loads((tmp_path / 'run' / 'config.json').read_text())
+    assert (config['epochs'], config['sgd_momentum'], config['schedule']) == (3, 0.9, 'one-cycle')
+    assert out.count('Test_acc 0.5 reached after ') == 1
+
+
+def test_held_out_images_are_scored_in_place_of_the_test_images(small_data, tmp_path):
+    folder = tmp_path / 'run'
+    assert train(*SMALL, '--validation', 160, '--data-dir', small_data, '--output', folder)[0] == 0
+    record = metrics(folder)[-1]
+    assert 'test_acc' not in record
+    images, labels = gbn.data.load('mnist', True, small_data)
+    held_out = gbn.data.batches(images[480:], labels[480:], 50)
+    assert record['valid_acc'] == gbn.evaluate_accuracy(held_out, gbn.load_network(folder))
+
+
 # ---- interruptions ---------------------------------------------------------------------------------------------------
 
 def kill_at_random_moments(folder, arguments, kills, longest):
@@ -166,6 +185,16 @@ def test_twenty_kills_at_random_moments(tmp_path):
         hits += kill_at_random_moments(folder, (*arguments, '--output', folder), kills=10, longest=12)
         assert metrics(folder) == metrics(tmp_path / 'whole')
         assert state(folder) == state(tmp_path / 'whole')
+
+
+def test_momentum_shifts_and_the_schedule_are_gone_on_with_as_well(small_data, tmp_path):
+    options = ('--preset', 'best', '--ctx', 'cpu', '--limit', 640, '--batch-size', 32, '--epochs', 2, '--seed', 5,
+               '--data-dir', small_data, '--checkpoint-seconds', 0)
+    assert train(*options, '--output', tmp_path / 'whole')[0] == 0
+    kill_at_random_moments(tmp_path / 'run', (*options, '--output', tmp_path / 'run'), kills=2, longest=6)
+    assert metrics(tmp_path / 'run') == metrics(tmp_path / 'whole')
+    assert state(tmp_path / 'run') == state(tmp_path / 'whole')
+    assert any(name.startswith('velocity/') for name in state(tmp_path / 'run')[0])
 
 
 def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(uninterrupted, small_data, tmp_path):
