@@ -80,13 +80,14 @@ def test_without_a_compiler_mxnets_operators_compute(tmp_path):
 
 
 def test_they_can_be_switched_off(tmp_path):
-    assert use(tmp_path, GLUON_BN_NATIVE='0') == ('plain fast | native operators: not in use, GLUON_BN_NATIVE is 0.', '')
+    out, err = use(tmp_path, GLUON_BN_NATIVE='0')
+    assert (out, err) == ('plain fast | native operators: not in use, GLUON_BN_NATIVE is 0.', '')
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_build_is_not_tried_again(tmp_path):
     cxx = compiler(tmp_path / 'cxx', f'echo run >> {tmp_path}/runs; echo "error: no" >&2; exit 3')
-    for message in ('the compiler failed with status 3; what it said is in ', 'the compiler failed before; what it said'):
+    for message in ('the compiler failed with status 3; what it said is in ', 'the compiler failed before'):
         out, _ = use(tmp_path / 'cache', CXX=cxx)
         assert out.startswith(f'plain fast | native operators: not in use, {message}')
     assert (tmp_path / 'runs').read_text() == 'run\n'
