@@ -37,16 +37,17 @@ def main():
     print(f"{describe_machine()}\n{native_status()}\n", flush=True)
     repeats, levels, accuracy = options.repeats, {}, {}
     if 'layer' in options.levels:
-        levels.update(measure.layers(contestants, [(4, 3, 6, 6), (8, 5)] if options.quick else measure.SHAPES, repeats))
+        levels.update(measure.layers(contestants, [(4, 3, 6, 6), (8, 5)] if options.quick else measure.SHAPES, repeats,
+                                     0 if options.quick else 0.05))
     if 'iteration' in options.levels:
-        levels.update(measure.iterations(contestants, images, labels, 64, repeats))
+        levels.update(measure.iterations(contestants, images, labels, 64, repeats, 0 if options.quick else 0.2))
     if 'epoch' in options.levels:
         used = 256 if options.quick else len(images)
         times, accuracy = measure.epochs(contestants, (images[:used], labels[:used]),
                                          [a[:256] if options.quick else a for a in load('mnist', train=False)], 64,
                                          options.epoch_repeats)
         levels.update(times)
-    memory = {c.name: in_child('memory', c.name) for c in contestants}
+    memory = {c.name: in_child('memory', c.name, options.quick) for c in contestants}
     print(report.table(levels, OURS, accuracy, memory))
     if options.json:
         with written_whole(options.json, 'w') as file:
@@ -55,7 +56,7 @@ def main():
     if options.plot:
         report.bar_chart(levels, options.plot)
     if options.scaling:
-        threads = {n: in_child('iteration', OURS, n) for n in range(1, physical_cores() + 1)}
+        threads = {n: in_child('iteration', OURS, options.quick, n) for n in range(1, physical_cores() + 1)}
         ours, gluon = peers.GluonBN('fast'), peers.Gluon(False)
         report.growth_picture(measure.growth(ours, gluon, options.quick), threads, (ours.name, 'nd.BatchNorm'),
                               options.scaling)
@@ -80,15 +81,16 @@ def arguments():
 def child(options, contestant, images, labels):
     """The figure that a parent asked for."""
     if options.child == 'memory':
-        return measure.peak_memory(contestant, images, labels, 64)
-    times = measure.iterations([contestant], images, labels, 64, options.repeats)
+        return measure.peak_memory(contestant, images, labels, 64, 2 if options.quick else 20)
+    times = measure.iterations([contestant], images, labels, 64, options.repeats, 0 if options.quick else 0.2)
     return report.summary(times, contestant.name).popitem()[1][contestant.name]['median'] * 1e3
 
 
-def in_child(figure, name, threads=None):
+def in_child(figure, name, quick, threads=None):
     """A figure of one contestant from a process of its own, with so many threads."""
     environment = {**os.environ, **({'OMP_NUM_THREADS': str(threads)} if threads else {})}
-    done = subprocess.run([sys.executable, __file__, '--child', figure, '--peers', name, '--repeats', '5'], check=True,
+    done = subprocess.run([sys.executable, __file__, '--child', figure, '--peers', name, '--repeats', '5',
+                           *(['--quick'] if quick else [])], check=True,
                           env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
     return float(done.stdout)
 

@@ -86,10 +86,10 @@ def epochs(contestants, train, test, batch_size, repeats):
     return result, accuracy
 
 
-def peak_memory(contestant, images, labels, batch_size):
-    """The largest resident memory in MB after 20 iterations; a process of its own is to call this."""
+def peak_memory(contestant, images, labels, batch_size, steps=20):
+    """The largest resident memory in MB after some iterations; a process of its own is to call this."""
     net = contestant.network()
-    for _ in range(20):
+    for _ in range(steps):
         net.step(images[:batch_size], labels[:batch_size])
     contestant.wait()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
