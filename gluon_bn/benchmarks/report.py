@@ -1,0 +1,66 @@
+"""The table for people, the numbers for programs, the pictures."""
+from statistics import median
+
+import matplotlib.pyplot as plt
+
+
+def summary(levels, ours):
+    """``{level: {name: {median, spread, ratio}}}``: seconds, the half of all repeats lies within ``spread``; ``ratio``
+    is the time of ``ours`` over that of the contestant."""
+    result = {}
+    for level, times in levels.items():
+        mine = median(times[ours])
+        result[level] = {name: {'median': median(values), 'spread': _quartiles(values), 'ratio': mine / median(values)}
+                         for name, values in times.items()}
+    return result
+
+
+def _quartiles(values):
+    ordered = sorted(values)
+    return [ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]]
+
+
+def table(levels, ours, accuracy, memory):
+    """The summary as lines of Markdown."""
+    lines = []
+    for level, entries in summary(levels, ours).items():
+        lines += ['', f'{level}', '', f'| | median ms | half of the repeats | {ours} / it |', '|---|--:|--:|--:|']
+        for name, e in sorted(entries.items(), key=lambda item: item[1]['median']):
+            low, high = e['spread']
+            lines.append(f"| {name} | {e['median'] * 1e3:.3f} | {low * 1e3:.3f} to {high * 1e3:.3f} "
+                         f"| {e['ratio']:.2f} |")
+    for title, values, form in (('test accuracy', accuracy, '.4f'), ('peak memory, MB', memory, '.0f')):
+        if values:
+            lines += ['', title, '', *(f'- {name}: {value:{form}}' for name, value in values.items())]
+    return '\n'.join(lines[1:])
+
+
+def bar_chart(levels, path):
+    """A bar for each contestant at each level, logarithmic, to ``path``."""
+    figure, axes = plt.subplots(len(levels), 1, figsize=(8, 1.9 * len(levels) + 0.5), squeeze=False)
+    for axis, (level, times) in zip(axes[:, 0], levels.items()):
+        names = sorted(times, key=lambda name: -median(times[name]))
+        values = [median(times[name]) * 1e3 for name in names]
+        axis.barh(names, values, color=['tab:orange' if name.startswith('gluon_bn') else 'tab:blue' for name in names])
+        axis.set_xscale('log')
+        axis.set_xlabel('ms, median (logarithmic)')
+        axis.set_title(level, fontsize=10)
+        axis.tick_params(labelsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def growth_picture(growth, threads, names, path):
+    """Nanoseconds an element against batch size and channels, and an iteration's ms against threads, to ``path``."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8))
+    for axis, (what, rows) in zip(axes, growth.items()):
+        for place, name in enumerate(names, 1):
+            axis.plot([row[0] for row in rows], [row[place] for row in rows], marker='o', label=name)
+        axis.set(xscale='log', yscale='log', xlabel=what, ylabel='ns an element, forward+backward')
+        axis.legend()
+    axes[2].plot(list(threads), list(threads.values()), marker='o')
+    axes[2].set(xlabel='threads', ylabel='ms an iteration of LeNet, batch 64', ylim=(0, None), xticks=list(threads))
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

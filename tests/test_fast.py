@@ -1,0 +1,180 @@
+"""The quick operators against the plain formulas: values, gradients, statistics, the same bits every time."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_bn import LeNet, batch_norm, native, which_impl
+from gluon_bn._mxnet import autograd, mx, nd
+
+ROOT = Path(__file__).resolve().parent.parent
+SHAPES = ((2, 1), (5, 3), (130, 131), (64, 128), (2, 3, 1, 1), (1, 3, 3, 5), (7, 5, 9, 9), (3, 20, 26, 26),
+          (2, 1, 200, 201), (70, 150, 2, 3))
+BATCHES = (2, 7, 8, 9, 31, 32, 33, 64, 65, 130)
+needs_native = pytest.mark.skipif(not native.available(), reason=native.native_status())
+
+
+def close(found, expected, tolerance):
+    """Within ``tolerance`` of the largest value: single values may be the small rest of a sum that cancels."""
+    scale = max(np.abs(expected).max(), 1e-3)
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=tolerance)
+
+
+def layer(rng_seed, shape, dtype, ctx, impl, is_training=True, batches=2):
+    """Output, gradients and stored statistics after some batches, as NumPy arrays."""
+    rng = np.random.default_rng(rng_seed)
+    gamma, beta = (nd.array(rng.uniform(1, 2, shape[1]), dtype=dtype, ctx=ctx) for _ in range(2))
+    means, vars_ = {}, {}
+    for number in range(batches):
+        X, dY = (nd.array(rng.normal(1, 2, shape), dtype=dtype, ctx=ctx) for _ in range(2))
+        for array in (X, gamma, beta):
+            array.attach_grad()
+        with autograd.record():
+            out = batch_norm(X, gamma, beta, means, vars_, layer_name='a', impl=impl,
+                             is_training=is_training or number == 0)
+        out.backward(dY)
+    return [a.asnumpy() for a in (out, X.grad, gamma.grad, beta.grad, means['a'], vars_['a'])]
+
+
+@needs_native
+@pytest.mark.parametrize('is_training', [True, False])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('shape', SHAPES, ids=str)
+def test_the_layer_agrees_with_the_plain_formula(ctx, seed, shape, dtype, is_training):
+    fast, plain = (layer(seed, shape, dtype, ctx, impl, is_training) for impl in ('fast', 'plain'))
+    for a, b in zip(fast, plain):
+        # of two values x_hat is +1 and -1 whatever they are: the true gradient is a small rest of what cancels
+        close(a, b, (1e-3 if shape[0] == 2 else 1e-5) if dtype == 'float32' else (1e-8 if shape[0] == 2 else 1e-10))
+
+
+@needs_native
+@pytest.mark.parametrize('shape', [(64, 3), (4, 3, 8, 8)], ids=str)
+def test_a_large_mean_costs_no_accuracy(rng, shape):
+    X = rng.normal(1e4, 1, shape).astype('float32')
+    vars_ = {}
+    batch_norm(nd.array(X), nd.ones(3), nd.zeros(3), {}, vars_, impl='fast')
+    expected = X.astype('float64').var(axis=(0, *range(2, X.ndim)))
+    np.testing.assert_allclose(vars_[''].asnumpy(), expected, rtol=1e-5)
+
+
+def network(seed, m, impl, ctx=None, grad_req='write', steps=1):
+    """Scores, the gradients of images and parameters, and the stored statistics of a LeNet, as NumPy arrays."""
+    mx.random.seed(seed)
+    net = LeNet(ctx or mx.cpu(), weight_scale=0.3, impl=impl)
+    rng = np.random.default_rng(seed)
+    X, dY = (nd.array(a, ctx=net.ctx) for a in (rng.uniform(size=(m, 1, 28, 28)), rng.normal(size=(m, 10))))
+    for array in (X, *net.params.values()):
+        array.attach_grad(grad_req)
+    for _ in range(steps):
+        with autograd.record():
+            scores = net(X)
+        scores.backward(dY)
+    arrays = {'scores': scores, 'dX': X.grad, **{f'd{name}': param.grad for name, param in net.params.items()}}
+    arrays.update({f'mean {name}': a for name, a in net.bn_ewv_means.items()},
+                  **{f'var {name}': a for name, a in net.bn_ewv_vars.items()}, tested=net(X, is_training=False))
+    return {name: a.asnumpy() for name, a in arrays.items()}
+
+
+def in_double(seed, m):
+    """The same network and gradients in float64, by the plain formula and MXNet's own operators."""
+    mx.random.seed(seed)
+    p = {name: param.astype('float64') for name, param in LeNet(mx.cpu(), weight_scale=0.3).params.items()}
+    rng = np.random.default_rng(seed)
+    X, dY = (nd.array(a.astype('float32'), dtype='float64')
+             for a in (rng.uniform(size=(m, 1, 28, 28)), rng.normal(size=(m, 10))))
+    for array in (X, *p.values()):
+        array.attach_grad()
+
+    def normalized(h, i):
+        return nd.maximum(batch_norm(h, p['gamma' + i], p['beta' + i], {}, {}, impl='plain'), 0)
+
+    with autograd.record():
+        h = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)
+        h = nd.Pooling(normalized(h, '1'), pool_type='avg', kernel=(2, 2), stride=(2, 2))
+        h = nd.Convolution(h, p['W2'], p['b2'], kernel=(5, 5), num_filter=50)
+        h = nd.Pooling(normalized(h, '2'), pool_type='avg', kernel=(2, 2), stride=(2, 2))
+        scores = nd.dot(normalized(nd.dot(nd.flatten(h), p['W3']) + p['b3'], '3'), p['W4']) + p['b4']
+    scores.backward(dY)
+    return {'scores': scores.asnumpy(), 'dX': X.grad.asnumpy(),
+            **{f'd{name}': param.grad.asnumpy() for name, param in p.items()}}
+
+
+@needs_native
+@pytest.mark.parametrize('m', BATCHES)
+def test_the_network_agrees_with_the_plain_formulas_in_double_precision(seed, m):
+    found, expected = network(seed, m, 'fast'), in_double(seed, m)
+    for name, value in expected.items():
+        if name in ('db1', 'db2', 'db3'):  # exactly 0 in exact arithmetic
+            assert np.abs(found[name]).max() <= 1e-4 * np.abs(expected['dbeta' + name[-1]]).max()
+        else:
+            error = np.linalg.norm(found[name] - value) / np.linalg.norm(value)
+            assert error < (1e-3 if m == 2 else 1e-4), (name, error)
+
+
+@needs_native
+def test_the_network_on_every_device_and_by_both_formulations(ctx, seed):
+    fast, plain = network(seed, 40, 'fast', ctx), network(seed, 40, 'plain', ctx)
+    for name, value in plain.items():
+        if not name.startswith('db1') and not name.startswith('db2') and not name.startswith('db3'):
+            assert np.linalg.norm(fast[name] - value) <= 1e-4 * np.linalg.norm(value), name
+
+
+@needs_native
+def test_bit_for_bit_the_same(seed):
+    first, second = network(seed, 70, 'fast'), network(seed, 70, 'fast')
+    for name in first:
+        assert np.array_equal(first[name], second[name]), name
+    for a, b in zip(layer(seed, (9, 5, 7, 7), 'float32', mx.cpu(), 'fast'),
+                    layer(seed, (9, 5, 7, 7), 'float32', mx.cpu(), 'fast')):
+        assert np.array_equal(a, b)
+
+
+def test_gradients_are_added_where_that_is_asked_for(seed):
+    once, twice = network(seed, 16, 'auto'), network(seed, 16, 'auto', grad_req='add', steps=2)
+    for name, value in once.items():
+        if name.startswith('d') and name not in ('db1', 'db2', 'db3'):
+            np.testing.assert_allclose(twice[name], 2 * value, rtol=1e-4, atol=1e-5 * np.abs(value).max(), err_msg=name)
+
+
+def test_fast_is_no_error_for_any_layer_of_the_network():
+    assert LeNet(impl='fast')(nd.zeros((64, 1, 28, 28))).shape == (64, 10)
+    assert which_impl(nd.ones((4, 3), dtype='float64')) == ('fast' if native.available() else 'plain')
+
+
+MEMORY = """
+import resource, sys
+import gluon_bn as gbn
+from gluon_bn._mxnet import nd, autograd
+layers = [(nd.ones(4), nd.zeros(4)) for _ in range(6)]
+for pair in layers:
+    for a in pair:
+        a.attach_grad()
+means, vars_ = {}, {}
+net = gbn.LeNet(impl='auto')
+images = nd.random.uniform(shape=(16, 1, 28, 28))
+X = nd.random.normal(shape=(8, 4, 6, 6))
+peak = []
+for step in range(500):
+    with autograd.record():
+        h = X
+        for i, (gamma, beta) in enumerate(layers):
+            h = gbn.relu(gbn.batch_norm(h, gamma, beta, means, vars_, layer_name=str(i)))
+        loss = (h * h).sum() + net(images).square().sum()
+    loss.backward()
+    gbn.sgd([a for pair in layers for a in pair], 1e-5)
+    gbn.sgd(net.params, 1e-5)
+    if step % 50 == 0:
+        assert loss.asscalar() == loss.asscalar()
+        peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak[-1] - peak[3])
+"""
+
+
+def test_500_steps_with_updates_in_place_neither_hang_nor_fill_the_memory():
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'MXNET_ENGINE_TYPE': 'ThreadedEnginePerDevice'}
+    result = subprocess.run([sys.executable, '-c', MEMORY], env=environment, timeout=150, check=True,
+                            stdout=subprocess.PIPE, text=True)
+    assert int(result.stdout) < 8_000  # kilobytes: 3.5 a step and layer if statistics were on the tape
