@@ -20,11 +20,12 @@ from .activations import relu
 from .native import operators
 
 SMALLEST_BATCH = 8  # 32 examples are computed at once; below this MXNet's own convolutions are quicker
+LARGEST_BATCH = 8192  # the operators' work space is counted in 31 bits; more than twice this would overflow it
 
 
 def applies_to(net, X, is_training):
     """Whether the native operators compute this call of ``net``, and quicker than the plain ones do."""
-    return (net.batch_norm and X.shape[0] >= SMALLEST_BATCH and X.dtype == np.float32
+    return (net.batch_norm and SMALLEST_BATCH <= X.shape[0] <= LARGEST_BATCH and X.dtype == np.float32
             and X.ctx.device_type.startswith('cpu') and (is_training or not autograd.is_recording())
             and net.params['W1'].ctx == X.ctx and native.available())
 

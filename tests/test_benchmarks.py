@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_one_command_measures_all_levels(tmp_path):
     command = [sys.executable, str(ROOT / 'scripts' / 'benchmark.py'), '--quick', '--repeats', '2',
-               '--epoch-repeats', '1', '--peers', 'gluon_bn fast', 'Gluon', 'Gluon hybridized', '--json', str(tmp_path / 'a.json'),
-               '--plot', str(tmp_path / 'a.png'), '--scaling', str(tmp_path / 'b.png')]
+               '--epoch-repeats', '1', '--peers', 'gluon_bn fast', 'Gluon', 'Gluon hybridized',
+               '--json', str(tmp_path / 'a.json'), '--plot', str(tmp_path / 'a.png'),
+               '--scaling', str(tmp_path / 'b.png')]
     result = subprocess.run(command, env={**os.environ, 'MPLBACKEND': 'Agg'}, timeout=200, capture_output=True,
                             text=True)
     assert result.returncode == 0, result.stderr
