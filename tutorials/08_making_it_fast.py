@@ -159,7 +159,7 @@ print(f"{PASSES} passes: {1e3 * moved:.3f} ms; the arithmetic: {1e3 * computed:.
 
 # %%
 gamma, beta = nd.random.normal(1, 0.3, shape=(C,)), nd.random.normal(0, 0.3, shape=(C,))
-dY = nd.random.normal(0.1, 1, shape=X.shape)                                           # (m, C, H, W)
+dY = nd.random.normal(shape=X.shape)                                                # (m, C, H, W)
 for array in (X, gamma, beta):
     array.attach_grad()
 
