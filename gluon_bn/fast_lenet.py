@@ -1,4 +1,4 @@
-"""LeNet's forward pass from native operators: the same network as in ``lenet.py``, four to five times as quick.
+"""LeNet's forward pass from native operators: the same network as in ``lenet.py``, in a fraction of the time.
 
 A convolution, its batch norm, the ReLU and the mean of 2×2 are one operator here (``native/block.cc``). Why it is the
 same mathematics: the formulas are those of ``lenet.py`` and ``batch_norm.py``, value by value; only the order of
