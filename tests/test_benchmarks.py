@@ -13,6 +13,7 @@ from gluon_bn.benchmarks import measure, peers, report
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 def test_one_command_measures_all_levels(tmp_path):
     command = [sys.executable, str(ROOT / 'scripts' / 'benchmark.py'), '--quick', '--repeats', '2',
                '--epoch-repeats', '1', '--peers', 'gluon_bn fast', 'Gluon', 'Gluon hybridized',

@@ -99,6 +99,7 @@ def test_an_executed_notebook_shows_what_was_printed_and_drawn(tmp_path):
     assert printing.execution_count == 2
 
 
+@pytest.mark.slow
 def test_a_tutorial_that_fails_leaves_no_notebook(tmp_path):
     last_cells = ("import os\nassert 1 + 1 == 3, os.environ.get('GLUON_BN_QUICK', 'not quick')",
                   "import time; time.sleep(60)", "import os; os._exit(3)")

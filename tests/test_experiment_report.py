@@ -52,6 +52,7 @@ def test_figures_have_their_lines_units_and_legends(name):
         assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
 
 
+@pytest.mark.slow
 def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
     """Experiments 1 and 2, small: real trainings, figures, JSON and the claims."""
     jobs = experiments.weight_scale_jobs([0], epochs=6, scales=(2e-3, 0.5))

@@ -24,20 +24,15 @@ def test_help_says_what_a_script_is_for(name):
 
 
 def test_accuracy_table_prints_a_row_for_each_run_and_reads_finished_ones(tmp_path):
-    arguments = ('--seeds', 2, '--epochs', 1, '--limit', 640, '--folder', tmp_path / 'runs')
+    arguments = ('--seeds', 1, '--epochs', 1, '--limit', 640, '--folder', tmp_path / 'runs')
     table = script('accuracy_table.py', *arguments).splitlines()
     assert [row.split('|')[1].strip() for row in table[2:]] == [
-        '1 epoch, seed 0', '1 epoch, seed 1', f"1 epoch, mean of 2 seeds (lowest {min(accuracies(table)):.4f})",
-        '1 epochs, seed 0']
+        '1 epoch, seed 0', f"1 epoch, mean of 1 seeds (lowest {float(table[2].split('|')[4]):.4f})", '1 epochs, seed 0']
     assert script('accuracy_table.py', *arguments).splitlines() == table
 
 
-def accuracies(table):
-    return [float(row.split('|')[4]) for row in table[2:4]]
-
-
 def test_compare_with_notebook_trains_the_same_network_in_less_time():
-    lines = script('compare_with_notebook.py', '--limit', 1280).splitlines()
+    lines = script('compare_with_notebook.py', '--limit', 640).splitlines()
     losses = [float(line.split('Loss: ')[1].split(',')[0]) for line in lines if 'Loss' in line]
     assert len(losses) == 2
     assert abs(losses[0] - losses[1]) < 0.1
