@@ -24,7 +24,7 @@ def close(found, expected, tolerance):
 
 
 def layer(rng_seed, shape, dtype, ctx, impl, is_training=True, batches=2):
-    """Output, gradients and stored statistics after some batches, as NumPy arrays; the size of dX's terms, the condition."""
+    """Output, gradients, stored statistics after some batches, as NumPy arrays; the size of dX's terms, the condition."""
     rng = np.random.default_rng(rng_seed)
     gamma, beta = (nd.array(rng.uniform(1, 2, shape[1]).astype('float32'), dtype=dtype, ctx=ctx) for _ in range(2))
     means, vars_ = {}, {}
@@ -39,7 +39,7 @@ def layer(rng_seed, shape, dtype, ctx, impl, is_training=True, batches=2):
     narrowest = np.sqrt(X.asnumpy().astype('float64').var(axis=(0, *range(2, len(shape)))).min())
     narrowest = max(narrowest, 1e-3)
     terms = max(1, np.abs(dY.asnumpy()).max() * 2 / narrowest)          # that dX is made of; gamma is below 2
-    condition = max(1, np.abs(X.asnumpy()).max() / narrowest / 10)      # X - mean is known to eps * X, not eps * (X - mean)
+    condition = max(1, np.abs(X.asnumpy()).max() / narrowest / 10)      # X - mean is only known to eps * X
     return [*(a.asnumpy() for a in (out, X.grad, gamma.grad, beta.grad, means['a'], vars_['a'])), terms, condition]
 
 
