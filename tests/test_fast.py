@@ -24,7 +24,7 @@ def close(found, expected, tolerance):
 
 
 def layer(rng_seed, shape, dtype, ctx, impl, is_training=True, batches=2):
-    """Output, gradients, stored statistics after some batches, as NumPy arrays; the size of dX's terms, the condition."""
+    """Output, gradients, stored statistics after some batches, as NumPy arrays; size of dX's terms, condition."""
     rng = np.random.default_rng(rng_seed)
     gamma, beta = (nd.array(rng.uniform(1, 2, shape[1]).astype('float32'), dtype=dtype, ctx=ctx) for _ in range(2))
     means, vars_ = {}, {}

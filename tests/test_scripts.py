@@ -39,6 +39,10 @@ def test_compare_with_notebook_trains_the_same_network_in_less_time():
     assert lines[-1].startswith('gluon_bn / notebook: 0.')
 
 
+def test_time_solver_prints_a_median():
+    assert 's (median of 2; ' in script('time_solver.py', '--repeats', 2, '--epochs', 1)
+
+
 def test_check_install_passes_here():
     assert 'accuracy' in script('check_install.py')
 
