@@ -31,6 +31,7 @@ def test_accuracy_table_prints_a_row_for_each_run_and_reads_finished_ones(tmp_pa
     assert script('accuracy_table.py', *arguments).splitlines() == table
 
 
+@pytest.mark.slow
 def test_compare_with_notebook_trains_the_same_network_in_less_time():
     lines = script('compare_with_notebook.py', '--limit', 640).splitlines()
     losses = [float(line.split('Loss: ')[1].split(',')[0]) for line in lines if 'Loss' in line]
