@@ -83,6 +83,7 @@ def test_two_builds_are_the_same_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_executed_notebook_shows_what_was_printed_and_drawn(tmp_path):
     """Run from another folder, on a machine without a display (figures must still come out), with nothing on stderr."""
     script = written(tmp_path / '07_small.py', SMALL)

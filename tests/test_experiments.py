@@ -42,6 +42,7 @@ def test_a_training_that_diverges_is_a_result(splits):
     assert kind['final_loss'] == [float('inf')]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, splits):
     said = []
     results = run(tmp_path, QUICK[:2], processes=1, report=said.append)

@@ -53,6 +53,7 @@ def copying_compiler(path, library, seconds=0):
                           f'for last; do :; done\ncp {library} "$last"')
 
 
+@pytest.mark.slow
 def test_it_is_built_once_and_kept(tmp_path, library):
     cxx = copying_compiler(tmp_path / 'cxx', library)
     out, err = use(tmp_path / 'cache', CXX=cxx)
@@ -63,6 +64,7 @@ def test_it_is_built_once_and_kept(tmp_path, library):
     assert not list((tmp_path / 'cache').rglob('*.tmp'))
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_build_it_once(tmp_path, library):
     cxx = copying_compiler(tmp_path / 'cxx', library, seconds=2)
     processes = [start(tmp_path / 'cache', CXX=cxx) for _ in range(2)]
@@ -85,6 +87,7 @@ def test_they_can_be_switched_off(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_failed_build_is_not_tried_again(tmp_path):
     cxx = compiler(tmp_path / 'cxx', f'echo run >> {tmp_path}/runs; echo "error: no" >&2; exit 3')
     for message in ('the compiler failed with status 3; what it said is in ', 'the compiler failed before'):
@@ -94,12 +97,14 @@ def test_a_failed_build_is_not_tried_again(tmp_path):
     assert [path.read_text() for path in (tmp_path / 'cache').rglob('*.failed')] == ['error: no\n']
 
 
+@pytest.mark.slow
 def test_a_compiler_that_writes_nonsense(tmp_path):
     cxx = compiler(tmp_path / 'cxx', 'for last; do :; done\necho nonsense > "$last"')
     out, _ = use(tmp_path / 'cache', CXX=cxx)
     assert out.startswith('plain fast | native operators: not in use, ')
 
 
+@pytest.mark.slow
 def test_a_compiler_that_hangs_is_ended(tmp_path):
     cxx = compiler(tmp_path / 'cxx', 'sleep 60')
     began = time.monotonic()

@@ -40,6 +40,7 @@ def test_no_jobs_no_work(worker):
     run_jobs(worker, ['x'], [], lambda job, result: pytest.fail('there was no job'))
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_an_error_and_what_was_done_stays(worker):
     done = []
     with pytest.raises(WorkerError, match='status 7 at the job 13'):
@@ -47,6 +48,7 @@ def test_a_worker_that_dies_is_an_error_and_what_was_done_stays(worker):
     assert done == [1, 2]
 
 
+@pytest.mark.slow
 def test_an_error_of_the_caller_ends_the_workers(worker):
     def fail(job, result):
         raise json.JSONDecodeError('as an example', '', 0)

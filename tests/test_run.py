@@ -187,6 +187,7 @@ def test_twenty_kills_at_random_moments(tmp_path):
         assert state(folder) == state(tmp_path / 'whole')
 
 
+@pytest.mark.slow
 def test_momentum_shifts_and_the_schedule_are_gone_on_with_as_well(small_data, tmp_path):
     options = ('--preset', 'best', '--ctx', 'cpu', '--limit', 640, '--batch-size', 32, '--epochs', 2, '--seed', 5,
                '--data-dir', small_data, '--checkpoint-seconds', 0)
