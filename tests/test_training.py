@@ -1,8 +1,4 @@
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +8,6 @@ from hypothesis import strategies as st
 from gluon_bn import LeNet, batch_norm, data, evaluate_accuracy, train_epoch, train_step
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.training import BATCHES_IN_FLIGHT, MovingLoss
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class DenseNet:
@@ -272,35 +266,3 @@ def test_more_images_than_float32_can_count():
     batches = ((hits, nd.zeros(2**16)) for _ in range(257))
     assert evaluate_accuracy([(X, nd.zeros(1))], lambda X, is_training: X) == 1
     assert evaluate_accuracy(batches, lambda X, is_training: X) == 1
-
-
-MEMORY = '''
-import sys
-import numpy as np
-import gluon_bn as gbn
-from mxnet import nd
-sys.path.insert(0, 'tests')
-from test_training import DenseNet, random_batches
-
-def resident_megabytes():
-    nd.waitall()
-    with open('/proc/self/statm') as file:
-        return int(file.read().split()[1]) * 4096 / 2**20
-
-batches = random_batches(np.random.default_rng(0), [16] * 2000)
-net = DenseNet()
-gbn.train_epoch(net, batches, 0.001)
-after_2000 = resident_megabytes()
-for _ in range(9):
-    gbn.train_epoch(net, batches, 0.001)
-print(resident_megabytes() - after_2000)
-'''
-
-
-@pytest.mark.slow
-def test_memory_is_flat():
-    """20,000 iterations end within 2 MB of where iteration 2,000 was."""
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
-    run = subprocess.run([sys.executable, '-c', MEMORY], cwd=str(ROOT), env={**os.environ, 'PYTHONPATH': path},
-                         stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-    assert float(run.stdout) < 2
