@@ -41,7 +41,7 @@ Backward by hand, in NumPy alone:
 ``mlp``              a multilayer perceptron with batch norm on every layer
 ``mlp_run``          that perceptron on MNIST, in a folder
 ``live``             a picture of training that grows while it runs
-``experiments``      what batch norm does to deep nets: four experiments, several seeds
+``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
 Differentiable programming, and exercises:
@@ -54,7 +54,7 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``experiment_report``
+``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``deep_nets_report``
 and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.data import download_cifar10
-from gluon_bn.experiment_report import run_experiment
-from gluon_bn.experiments import EXPERIMENTS
+from gluon_bn.deep_nets import EXPERIMENTS
+from gluon_bn.deep_nets_report import run_experiment
 
 
 def main(argv=None):

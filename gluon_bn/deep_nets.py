@@ -111,7 +111,7 @@ def run(folder, jobs, data_dir=None, processes=None, report=print):
 
     # The longest first: so the processes end at about the same time.
     missing.sort(key=lambda job: job.epochs / job.batch_size, reverse=True)
-    run_jobs('gluon_bn.experiments', [] if data_dir is None else [str(Path(data_dir).resolve())],
+    run_jobs('gluon_bn.deep_nets', [] if data_dir is None else [str(Path(data_dir).resolve())],
              [asdict(job) for job in missing], keep, processes)
     return [results[job] for job in jobs]
 
