@@ -16,7 +16,6 @@ import numpy as np
 
 from . import native
 from ._mxnet import autograd, nd
-from .activations import relu
 from .native import operators
 
 SMALLEST_BATCH = 8  # 32 examples are computed at once; below this MXNet's own convolutions are quicker
@@ -36,7 +35,7 @@ def scores(net, X, is_training):
     h1 = _block(net, X, '1', X.shape[0], is_training, flat=False)       # (m/32, 20, 13, 13, 32)
     flat = _block(net, h1, '2', X.shape[0], is_training, flat=True)     # (m, 800)
     h3 = nd.dot(flat, p['W3']) + p['b3']                                # (m, num_fc)
-    h3 = relu(net._normalize(h3, '3', is_training))
+    h3 = net.activate(h3, '3', is_training)
     return nd.dot(h3, p['W4']) + p['b4']                                # (m, num_outputs)
 
 
@@ -45,7 +44,7 @@ def _block(net, X, number, m, is_training, flat):
     known = name in net.bn_ewv_means
     old = (net.bn_ewv_means[name], net.bn_ewv_vars[name]) if known else None
     out, new = operators.block(X, p['W' + number], p['b' + number], p['gamma' + number], p['beta' + number], old, m,
-                               net.momentum, 1e-5, is_training, flat)
+                               net.momentum, net.eps, is_training, flat)
     if is_training:
         net.bn_ewv_means[name], net.bn_ewv_vars[name] = new
     return out

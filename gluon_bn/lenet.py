@@ -26,6 +26,7 @@ class LeNet:
     num_fc, num_outputs : int, units of the two dense layers
     batch_norm : bool, False leaves the three batch norms (and gamma, beta) out
     momentum : float, weight of the old value in the stored statistics
+    eps : float, added to the variance before the square root
     impl : 'auto', 'plain' or 'fast', see :func:`gluon_bn.which_impl`
 
     Attributes
@@ -41,10 +42,11 @@ class LeNet:
     """
 
     def __init__(self, ctx=None, weight_scale=0.01, num_fc=128, num_outputs=10, batch_norm=True, momentum=0.9,
-                 impl='auto'):
+                 eps=1e-5, impl='auto'):
         self.ctx = mx.current_context() if ctx is None else ctx
         self.batch_norm = batch_norm
         self.momentum = momentum
+        self.eps = eps
         self.impl = impl
         self.bn_ewv_means, self.bn_ewv_vars = {}, {}
         self.params = {}
@@ -75,20 +77,20 @@ class LeNet:
             raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
                              "normalised by itself every output would be beta. Train with at least two images a batch, "
                              "or pass is_training=False to use the stored statistics.")
-        if self.impl != 'plain' and not debug and fast_lenet.applies_to(self, X, is_training):
+        if self.impl != 'plain' and not debug and self._as_it_stands and fast_lenet.applies_to(self, X, is_training):
             return fast_lenet.scores(self, X, is_training)
         p = self.params
         h1 = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)      # (m, 20, 26, 26)
-        h1 = relu(self._normalize(h1, '1', is_training))
+        h1 = self.activate(h1, '1', is_training)
         h1 = nd.Pooling(h1, pool_type='avg', kernel=(2, 2), stride=(2, 2))          # (m, 20, 13, 13)
 
         h2 = nd.Convolution(h1, p['W2'], p['b2'], kernel=(5, 5), num_filter=50)     # (m, 50, 9, 9)
-        h2 = relu(self._normalize(h2, '2', is_training))
+        h2 = self.activate(h2, '2', is_training)
         h2 = nd.Pooling(h2, pool_type='avg', kernel=(2, 2), stride=(2, 2))          # (m, 50, 4, 4)
 
         flat = nd.flatten(h2)                                                       # (m, 800)
         h3 = nd.dot(flat, p['W3']) + p['b3']                                        # (m, num_fc)
-        h3 = relu(self._normalize(h3, '3', is_training))
+        h3 = self.activate(h3, '3', is_training)
 
         yhat_linear = nd.dot(h3, p['W4']) + p['b4']                                 # (m, num_outputs)
         if debug:
@@ -96,10 +98,21 @@ class LeNet:
                 print(f"{name} shape: {value.shape}")
         return yhat_linear
 
+    def activate(self, h, number, is_training):
+        """What layer ``number``, '1' to '3', does with the values ``h`` of its convolution or product: norm, then ReLU.
+
+        A subclass may do otherwise; it is computed layer by layer then, by the operators above.
+        """
+        return relu(self._normalize(h, number, is_training))
+
+    @property
+    def _as_it_stands(self):
+        return type(self).activate is LeNet.activate
+
     def _normalize(self, h, number, is_training):
         """The batch norm of layer ``number``, or ``h`` itself in a net without."""
         if not self.batch_norm:
             return h
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
-                          self.bn_ewv_vars, self.momentum, layer_name='bn' + number, is_training=is_training,
+                          self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
                           impl=self.impl if self.impl != 'fast' else which_impl(h))

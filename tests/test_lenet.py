@@ -232,3 +232,14 @@ def test_a_training_batch_of_one_is_refused_before_anything_changes(digits):
 def test_testing_before_training_names_the_layer():
     with pytest.raises(ValueError, match="no stored statistics for layer 'bn1'; known layers: none"):
         LeNet()(nd.zeros((2, 1, 28, 28)), is_training=False)
+
+
+def test_a_subclass_may_activate_otherwise(rng):
+    class Tanh(LeNet):
+        def activate(self, h, number, is_training):
+            return nd.tanh(h)
+
+    X = nd.array(rng.uniform(size=(16, 1, 28, 28)))
+    net = Tanh(mx.cpu(), weight_scale=0.1)
+    assert np.abs(net(X).asnumpy()).max() <= 128 * np.abs(net.params['W4'].asnumpy()).max() + 0.5  # |tanh| is below 1
+    assert net.bn_ewv_means == {}  # and no batch norm ran
