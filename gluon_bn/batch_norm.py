@@ -41,8 +41,7 @@ def pure_batch_norm(X, gamma, beta, eps=1e-5):
            [ 0.4629, -1.2247],
            [ 0.9258,  1.2247]], dtype=float32)
     """
-    check_layer_arguments(X, gamma, beta, eps)
-    check_more_than_one_value(X)
+    check_more_than_one_value(check_layer_arguments(X, gamma, beta, eps))
     out, _, _ = normalize_batch(*_at_least_float32(X, gamma, beta), eps)
     return out.astype(X.dtype, copy=False)
 
@@ -105,19 +104,19 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     >>> batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
     [[1.0], [3.0]]
     """
-    check_layer_arguments(X, gamma, beta, eps, momentum)
-    check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training)
+    described = check_layer_arguments(X, gamma, beta, eps, momentum)
+    check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
     train, normalize_by_stored = _FORMULATIONS[which_impl(X, impl)]
     X_, gamma_, beta_ = _at_least_float32(X, gamma, beta)
     if is_training:
-        check_more_than_one_value(X)
+        check_more_than_one_value(described)
         old = (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) if layer_name in bn_ewv_means else None
         out, mean, var, new = train(X_, gamma_, beta_, old, momentum, eps)
         bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(old, (mean, var), momentum)
     else:
         mean, var = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
         out = normalize_by_stored(X_, mean, var, gamma_, beta_, eps)
-    out = out.astype(X.dtype, copy=False)
+    out = out.astype(described.dtype, copy=False)
     if debug:
         print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {which_impl(X, impl)})\n"
               f"mean = {mean}\nvar = {var}\n"
@@ -159,9 +158,11 @@ def _beside(v, X):
     return v.reshape((1, -1) + (1,) * (X.ndim - 2))
 
 
-def _at_least_float32(*arrays):
+def _at_least_float32(X, *others):
     """The arrays with float16 turned into float32: a sum of float16 overflows at 65,504 and stalls long before."""
-    return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)
+    if X.dtype != np.float16:  # then the others have X's type
+        return (X, *others)
+    return tuple(a.astype(np.float32, copy=False) for a in (X, *others))
 
 
 def _averages(old, new, momentum):

@@ -3,46 +3,66 @@
 The checks look at shapes, types and contexts alone, never at values: reading a value would wait for the engine.
 """
 from collections.abc import MutableMapping
+from typing import NamedTuple
 
 import numpy as np
 
-from ._mxnet import nd
+from ._mxnet import mx, nd
 
 _DTYPES = (np.float16, np.float32, np.float64)
 
 
+class Described(NamedTuple):
+    """What the checks need to know of an array, asked of MXNet once: each question costs it two microseconds."""
+
+    name: str
+    shape: tuple
+    dtype: type
+    ctx: mx.Context
+
+
 def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
-    """Raise unless ``X``, ``gamma``, ``beta``, ``eps`` and ``momentum`` fit together as the layer's contract has it."""
-    for name, array in (('X', X), ('gamma', gamma), ('beta', beta)):
-        _check_array(name, array)
-    if X.ndim not in (2, 4):
+    """Raise unless ``X``, ``gamma``, ``beta``, ``eps`` and ``momentum`` fit together as the layer's contract has it.
+
+    Returns X's :class:`Described`.
+    """
+    X, gamma, beta = _described('X', X), _described('gamma', gamma), _described('beta', beta)
+    if len(X.shape) not in (2, 4):
         raise ValueError(f"X has shape {X.shape}; batch norm expects (m, D) for dense layers or (m, C, H, W) for "
                          "convolutions: reshape X to one of these.")
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: an empty batch has no mean and no variance; leave empty batches out.")
     num_features = X.shape[1]
-    for name, array in (('gamma', gamma), ('beta', beta)):
+    for array in (gamma, beta):
         if array.shape != (num_features,):
-            raise ValueError(f"{name} has shape {array.shape}; X {X.shape} has {num_features} "
-                             f"{'features' if X.ndim == 2 else 'channels'}: give {name} the shape ({num_features},).")
-        _check_beside_X(name, array, X)
+            raise ValueError(f"{array.name} has shape {array.shape}; X {X.shape} has {num_features} "
+                             f"{'features' if len(X.shape) == 2 else 'channels'}: give {array.name} the shape "
+                             f"({num_features},).")
+        _check_beside_X(array, X)
     if not 0 <= eps < float('inf'):
         raise ValueError(f"eps is {eps}; expected a finite number, at least 0 (1e-5 is the usual one).")
     if not 0 <= momentum <= 1:
         raise ValueError(f"momentum is {momentum}; expected a number from 0 to 1, the weight of the old value "
                          "(0.9 is the usual one).")
+    return X
 
 
 def check_more_than_one_value(X):
-    """Raise for a training batch with one value per feature: minus its own mean it is 0, so all outputs are beta."""
-    if X.size == X.shape[1]:
-        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if X.ndim == 2 else 'channel'}: normalised "
-                         "by itself every output would be beta. Train with at least two examples a batch, or pass "
-                         "is_training=False to use the stored statistics.")
+    """Raise for a training batch with one value per feature: minus its own mean it is 0, so all outputs are beta.
+
+    ``X`` is described.
+    """
+    if all(length == 1 for axis, length in enumerate(X.shape) if axis != 1):
+        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if len(X.shape) == 2 else 'channel'}: "
+                         "normalised by itself every output would be beta. Train with at least two examples a batch, "
+                         "or pass is_training=False to use the stored statistics.")
 
 
 def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
-    """Raise unless the two are the dictionaries of one network, with values for ``layer_name`` that fit ``X``."""
+    """Raise unless the two are the dictionaries of one network, with values for ``layer_name`` that fit ``X``.
+
+    ``X`` is described.
+    """
     for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
         if not isinstance(statistics, MutableMapping):
             raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "
@@ -62,28 +82,30 @@ def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
                          "first, load a checkpoint, or correct layer_name.")
 
 
-def _check_array(name, array):
+def _described(name, array):
     if type(array) is not nd.NDArray:
         raise TypeError(f"{name} is a {type(array).__module__}.{type(array).__name__}; expected an mxnet.nd.NDArray: "
                         "convert it, nd.array(...) for NumPy's or .as_nd_ndarray() for mx.np's.")
-    if array.dtype not in _DTYPES:
-        raise TypeError(f"{name} has type {_dtype_name(array)}; expected float16, float32 or float64: "
+    described = Described(name, array.shape, array.dtype, array.ctx)
+    if described.dtype not in _DTYPES:
+        raise TypeError(f"{name} has type {_name(described.dtype)}; expected float16, float32 or float64: "
                         "convert it, for example with .astype('float32').")
+    return described
 
 
-def _check_beside_X(name, array, X):
+def _check_beside_X(array, X):
     """gamma and beta: in X's context and of X's type; beside a float16 X, float32 is fine as well."""
     if array.ctx != X.ctx:
-        raise ValueError(f"{name} is on {array.ctx} and X on {X.ctx}; expected one context: "
+        raise ValueError(f"{array.name} is on {array.ctx} and X on {X.ctx}; expected one context: "
                          f"move one with .as_in_context(...).")
     if array.dtype != X.dtype and (X.dtype, array.dtype) != (np.float16, np.float32):
-        raise TypeError(f"{name} has type {_dtype_name(array)} and X {_dtype_name(X)}; expected the same type: "
+        raise TypeError(f"{array.name} has type {_name(array.dtype)} and X {_name(X.dtype)}; expected the same type: "
                         f"convert one with .astype(...).")
 
 
 def _check_stored(name, array, X):
     dtype = np.float64 if X.dtype == np.float64 else np.float32
-    _check_array(name, array)
+    array = _described(name, array)
     if array.shape != X.shape[1:2]:
         raise ValueError(f"{name} has shape {array.shape}; X {X.shape} needs ({X.shape[1]},): give each layer a "
                          "layer_name of its own.")
@@ -91,9 +113,9 @@ def _check_stored(name, array, X):
         raise ValueError(f"{name} is on {array.ctx} and X on {X.ctx}; expected one context: move the stored values "
                          "with .as_in_context(...).")
     if array.dtype != dtype:
-        raise TypeError(f"{name} has type {_dtype_name(array)}; beside an X of {_dtype_name(X)} statistics are "
+        raise TypeError(f"{name} has type {_name(array.dtype)}; beside an X of {_name(X.dtype)} statistics are "
                         f"{dtype.__name__}: convert them with .astype({dtype.__name__!r}).")
 
 
-def _dtype_name(array):
-    return getattr(array.dtype, '__name__', str(array.dtype))
+def _name(dtype):
+    return getattr(dtype, '__name__', str(dtype))

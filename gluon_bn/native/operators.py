@@ -6,13 +6,18 @@ operators first, ``nd.stack`` or ``reshape``, whose backward adds where it shoul
 
 Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
 would fill an array of zeros for its gradient.
+
+A small layer takes less time to compute than to launch, so its operators are launched as one, a static graph.
 """
+import functools
+
 import numpy as np
 
-from .._mxnet import autograd, nd
+from .._mxnet import autograd, mx, nd
 from . import available
 
 EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
+SMALL = 1 << 14         # values; ALONE in layer.cc
 
 
 def apply_to(X):
@@ -28,9 +33,12 @@ def layer(X, gamma, beta, old, momentum, eps):
     """
     statistics, rows = _statistics(gamma.shape[0], X)
     old_mean, old_var = old or rows[:2]  # of the first batch they are not read
-    out = nd._internal._gluon_bn_layer(
-        off_the_leaf(X), nd.stack(gamma, beta), old_mean, old_var, statistics, training=1, first=int(old is None),
-        momentum=momentum, eps=eps)
+    attributes = {'training': 1, 'first': int(old is None), 'momentum': momentum, 'eps': eps}
+    if X.size <= SMALL:
+        launch = _layer_as_one(X.shape, X.grad is not None, tuple(attributes.items()))
+        return (launch(X, gamma, beta, old_mean, old_var, statistics), *rows)
+    out = nd._internal._gluon_bn_layer(off_the_leaf(X), nd.stack(gamma, beta), old_mean, old_var, statistics,
+                                       **attributes)
     return (out, *rows)
 
 
@@ -63,6 +71,15 @@ def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
 def off_the_leaf(X):
     """``X``, as a result of MXNet's own if it has a gradient attached."""
     return X if X.grad is None else X.reshape(X.shape)  # forward this is a view and copies nothing
+
+
+@functools.lru_cache(maxsize=256)
+def _layer_as_one(shape, is_leaf, attributes):
+    """The operators of a layer for one shape, as a function that launches them at once."""
+    X, gamma, beta, *rest = (mx.sym.var(name) for name in ('X', 'gamma', 'beta', 'mean', 'var', 'statistics'))
+    X = X * 1 if is_leaf else X  # in a graph this is quicker than a reshape
+    out = mx.sym._internal._gluon_bn_layer(X, mx.sym.stack(gamma, beta), *rest, **dict(attributes))
+    return nd.CachedOp(out, [('static_alloc', True), ('static_shape', True)])
 
 
 def _statistics(C, X):
