@@ -1,5 +1,6 @@
 """Optimisers that update parameters in place: :func:`sgd`, :func:`momentum_sgd`; and :func:`one_cycle`, a schedule."""
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -11,7 +12,8 @@ def sgd(params, lr):
 
     Parameters
     ----------
-    params : dict name -> NDArray, or an iterable of NDArrays, each with a gradient attached. **Changed in place.**
+    params : dict name -> NDArray, or an iterable of NDArrays, each with a gradient attached, all in one context.
+        **Changed in place.**
     lr : float, the learning rate
 
     Raises
@@ -29,11 +31,15 @@ def sgd(params, lr):
     >>> w.asnumpy().tolist()
     [0.5, 1.0]
     """
-    for _, param in _with_gradients(params):
+    together = []
+    for _, param, grad in _with_gradients(params):
         if _fits_float32(param, lr):
-            nd.sgd_update(param, param.grad, lr=lr, out=param)  # the same in one operator
+            together.append((param, grad))
         else:
-            param -= lr * param.grad
+            param -= lr * grad
+    for few in _groups(together):  # the same in one operator for all of them
+        nd.multi_sgd_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),
+                            out=[param for param, _ in few])
 
 
 def momentum_sgd(params, velocities, lr, momentum=0.9):
@@ -62,14 +68,18 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
     >>> velocities['w'].asscalar(), w.asscalar()   # -0.5, then 0.5 * -0.5 - 0.5
     (-0.75, -0.25)
     """
-    for name, param in _with_gradients(params):
+    together = []
+    for name, param, grad in _with_gradients(params):
         if name not in velocities:
             velocities[name] = nd.zeros_like(param)
         if _fits_float32(param, lr):
-            nd.sgd_mom_update(param, param.grad, velocities[name], lr=lr, momentum=momentum, out=param)
+            together.append((param, grad, velocities[name]))
         else:
-            velocities[name][:] = momentum * velocities[name] - lr * param.grad
+            velocities[name][:] = momentum * velocities[name] - lr * grad
             param += velocities[name]
+    for few in _groups(together):
+        nd.multi_sgd_mom_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),
+                                momentum=momentum, out=[param for param, _, _ in few])
 
 
 def one_cycle(step, total, rising=0.25):
@@ -89,10 +99,16 @@ def _fits_float32(param, lr):
     return param.dtype == np.float32 and 1e-30 < abs(lr) < 1e30
 
 
+def _groups(together):
+    """As many at a time as MXNet's operators for several parameters take: with more than 60 they crash."""
+    return (together[i:i + 60] for i in range(0, len(together), 60))
+
+
 def _with_gradients(params):
-    """The parameters with their names (or numbers); ``ValueError`` if one of them has no gradient."""
-    named = list(params.items() if isinstance(params, Mapping) else enumerate(params))
-    for name, param in named:
-        if param.grad is None:
+    """The parameters with their names (or numbers) and gradients; ``ValueError`` if one of them has no gradient."""
+    named = [(name, param, param.grad)
+             for name, param in (params.items() if isinstance(params, Mapping) else enumerate(params))]
+    for name, _, grad in named:
+        if grad is None:
             raise ValueError(f"parameter {name!r} has no gradient; call attach_grad() on it before autograd.record().")
     return named

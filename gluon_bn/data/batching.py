@@ -4,6 +4,9 @@ import numpy as np
 from .._mxnet import mx, nd
 from .augmentation import shift_images
 
+# Copying to the device waits until the engine has nothing left to do, so it is done for many batches at once.
+EXAMPLES_TOGETHER = 2048
+
 
 def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_shift=0):
     """An iterable of batches ``(data, label)``; each pass over it gives all examples once.
@@ -58,16 +61,22 @@ class Batches:
 
     def from_batch(self, epoch, first):
         """Iterate over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``."""
-        n = len(self.images)
-        order = np.random.default_rng([self.seed, epoch]).permutation(n) if self.shuffle else None
-        for start in range(first * self.batch_size, n, self.batch_size):
-            chosen = slice(start, start + self.batch_size)
-            if order is not None:
-                chosen = order[chosen]
+        n, size = len(self.images), self.batch_size
+        order = np.random.default_rng([self.seed, epoch]).permutation(n) if self.shuffle else np.arange(n)
+        together = max(1, EXAMPLES_TOGETHER // size)
+        for batch in range(first, len(self), together):
+            starts = range(batch * size, min(n, (batch + together) * size), size)
+            chosen = order[starts[0]:starts[-1] + size]
             images = self.images[chosen]
             if self.max_shift:
-                images = shift_images(images, self.max_shift, np.random.default_rng([self.seed, epoch, start]))
-            yield self._on_device(images, self.labels[chosen])
+                images = np.concatenate([self._shifted(images[start - starts[0]:][:size], epoch, start)
+                                         for start in starts])
+            data, label = self._on_device(images, self.labels[chosen])
+            for begin in range(0, len(chosen), size):
+                yield data[begin:begin + size], label[begin:begin + size]
+
+    def _shifted(self, images, epoch, start):
+        return shift_images(images, self.max_shift, np.random.default_rng([self.seed, epoch, start]))
 
     def _on_device(self, images, labels):
         # The bytes travel, and the device makes floats of them: a quarter of the memory traffic on the host.
