@@ -13,6 +13,7 @@ The layer and a network around it:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``fast_lenet``       the same network's forward pass from native operators
+``sigmoid_mlp``      dense layers with sigmoids, the network of the paper's Figure 1
 ``optimizers``       SGD, in place
 ``training``         an epoch, and the accuracy
 ===================  ==================================================================================================
@@ -74,11 +75,12 @@ from .mlp import MLP
 from .native import native_status
 from .optimizers import sgd
 from .run import load_network
+from .sigmoid_mlp import SigmoidMLP
 from .solver import Solver
 from .training import evaluate_accuracy, train_epoch, train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
-           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
+__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'SigmoidMLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy',
+           'gradient_check', 'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
            'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
