@@ -55,8 +55,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``deep_nets_report``
-and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``python_version``, ``running_statistics``,
+``deep_nets_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """
