@@ -28,8 +28,8 @@ def written_whole(path, mode='wb'):
         raise
 
 
-def remove_leftovers(folder, name='*'):
-    """Delete the temporary files that killed processes left in ``folder``, of files that are called ``name``."""
-    for path in Path(folder).glob(f'.{name}.*.tmp'):
+def remove_leftovers(folder):
+    """Delete the temporary files that killed processes left in ``folder``."""
+    for path in Path(folder).glob('.*.tmp'):
         path.unlink()
 

@@ -131,6 +131,8 @@ class SigmoidMLP:
             h = nd.sigmoid(inputs[number])
         return inputs
 
+    activation_inputs = sigmoid_inputs  # as every network calls it
+
     def summary(self):
         """A table of the layers with the shapes of their outputs and the numbers of their parameters, as a string.
 

@@ -40,11 +40,12 @@ def event_file(folder, number):
     with TemporaryDirectory() as elsewhere:
         with tensorboardx.SummaryWriter(elsewhere) as writer:
             yield writer
-        unfinished = Path(folder) / 'unfinished'  # not the name of an event file: those are read at any moment
-        remove_leftovers(folder, unfinished.name)
+        unfinished = Path(folder) / '.unfinished' / 'part'  # not named as what TensorBoard reads, at any moment
+        remove_leftovers(unfinished.parent)
         with written_whole(unfinished) as file:
             file.writelines(path.read_bytes() for path in Path(elsewhere).iterdir())
         os.replace(unfinished, part_path(folder, number))
+        unfinished.parent.rmdir()
 
 
 def add_histograms(writer, kind, arrays, step):
