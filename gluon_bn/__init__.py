@@ -25,8 +25,10 @@ Data, and the main job:
 ``context``          GPUs that work
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
-``tensorboard``      the scalars of a run for TensorBoard
+``observation``      pre-activations, weights and gradients at one moment
+``tensorboard``      event files for TensorBoard: histograms, filters, hyper-parameters
 ``config``           what a run computes
+``run_events``       the main job in TensorBoard
 ``run``              the main job in a folder, resumable
 ===================  ==================================================================================================
 

@@ -17,7 +17,7 @@ from .files import remove_leftovers, written_whole
 
 BINS = 64
 GREY = 128
-TILE = 48  # pixels that a filter is enlarged to, at least
+TILE = 28  # pixels that a filter is enlarged to, at least
 
 
 def part_path(folder, number):
@@ -74,8 +74,8 @@ def filter_grid(filters, gap=4):
     -------
     array ``(H, W, 3)`` of uint8: a grid as square as can be, row by row; each weight is a square of pixels.
 
-    >>> filter_grid(np.ones((20, 3, 3))).shape    # 4 rows of 5; a tile is 48 pixels and a gap of 4
-    (212, 264, 3)
+    >>> filter_grid(np.ones((20, 3, 3))).shape    # 4 rows of 5; a tile is 30 pixels and a gap of 4
+    (140, 174, 3)
     """
     n, h, w = filters.shape
     zoom = -(-TILE // max(h, w))

@@ -76,7 +76,7 @@ def test_histograms_hold_the_finite_values(read_events, tmp_path, rng):
     np.testing.assert_array_equal(found.bucket_limit[-BINS:], edges[1:])
 
 
-@pytest.mark.parametrize(('shape', 'size'), [((20, 1, 3, 3), (212, 264)), ((100, 784), (604, 604))])
+@pytest.mark.parametrize(('shape', 'size'), [((20, 1, 3, 3), (140, 174)), ((100, 784), (324, 324))])
 def test_filters_become_an_image_that_decodes(shape, size, read_events, tmp_path, rng):
     weights = rng.normal(size=shape).astype(np.float32)
     with event_file(tmp_path, 0) as writer:
@@ -94,7 +94,7 @@ def test_each_weight_of_the_grid_is_a_square_with_the_colour_of_its_sign(n, side
     filters = np.random.default_rng([n, side]).normal(size=(n, side, side))
     grid = filter_grid(filters, gap).astype(int)
     columns = int(np.ceil(n ** 0.5))
-    zoom = -(-48 // side)
+    zoom = -(-28 // side)
     tile = side * zoom + gap
     assert grid.shape == (-(-n // columns) * tile + gap, columns * tile + gap, 3)
     assert (grid[:gap] == GREY).all()
