@@ -47,6 +47,13 @@ Backward by hand, in NumPy alone:
 ``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
+Why it works:
+
+===================  ==================================================================================================
+``paper_training``   the paper's network trained for tens of thousands of steps, and looked at on the way
+``paper_figure``     Figure 1 of the paper: several seeds, with batch norm and without
+===================  ==================================================================================================
+
 Differentiable programming, and exercises:
 
 ===================  ==================================================================================================
@@ -58,7 +65,7 @@ Differentiable programming, and exercises:
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
 ``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``python_version``, ``running_statistics``,
-``deep_nets_report`` and ``gpu_probe`` are helpers.
+``deep_nets_report``, ``paper_figure_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """

@@ -1,0 +1,68 @@
+"""Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST with and without batch norm, several seeds each.
+
+Each training is one file, so that an interrupted run goes on. Run as a module, this is a worker. How one training goes
+is in :mod:`gluon_bn.paper_training`; :mod:`gluon_bn.paper_figure_report` draws and judges.
+"""
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from .paper_training import Digits, Job, load_digits, train
+from .parallel import serve_jobs
+from .resumable import file_name, fingerprint_of, run_missing
+
+STEPS = 50_000
+
+# The paper names neither a learning rate nor the scale of the weights; tutorial 09 says how these were chosen.
+_PAPER = {'optimizer': 'sgd', 'weight_scale': 0.1}
+SETTINGS = {'sgd-0.1': {**_PAPER, 'lr': 0.1 / 60}, 'sgd-0.02': {**_PAPER, 'lr': 0.02 / 60},
+            'keras': {'optimizer': 'rmsprop', 'lr': 0.001, 'weight_scale': 'glorot', 'momentum': 0.99, 'eps': 1e-3}}
+PAPER = ('sgd-0.1', 'sgd-0.02')  # the paper's own setting, whose claims are demanded
+
+
+def jobs_of(setting, seeds=range(3), steps=STEPS):
+    """The trainings of one of ``SETTINGS``: each seed with batch norm and without."""
+    return [Job(seed, batch_norm, steps=steps, **SETTINGS[setting]) for seed in seeds for batch_norm in (True, False)]
+
+
+def run_job(job, digits):
+    """Train one network; returns its records as JSON holds them, in five digits."""
+    _, records = train(job, digits)
+    for record in records:
+        record['percentiles'] = [[float(f'{value:.5g}') for value in row] for row in record['percentiles']]
+    return {'records': records}
+
+
+def run(folder, jobs, data_dir=None, processes=None, report=print):
+    """Do the jobs that have no result in ``folder`` yet, in parallel processes; returns all results, in their order.
+
+    Parameters
+    ----------
+    folder : path; each result is written to ``folder/runs`` as soon as it is there
+    jobs : list of :class:`Job`; one that stands in it twice is done once
+    data_dir : a folder with the four files of MNIST; None for those that come with the package
+    processes : int, None for one a physical core; each has one thread
+
+    Each result is a dict with ``job`` and ``records``, see :func:`train`. Raises ``DataError`` for bad data, and for a
+    folder whose results are of other data; ``parallel.WorkerError``.
+    """
+    fingerprint = fingerprint_of(load_digits(data_dir))  # here first: bad data are one sentence, not a traceback
+    # Those with batch norm take longer, so they come first; the processes end at about the same time then.
+    ordered = sorted(dict.fromkeys(jobs), key=lambda job: (job.steps, job.batch_norm), reverse=True)
+    paths = {job: Path(folder) / 'runs' / file_name(_words(job), asdict(job)) for job in ordered}
+    results = run_missing('gluon_bn.paper_figure', [] if data_dir is None else [str(Path(data_dir).resolve())],
+                          {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
+    return [results[paths[job]] for job in jobs]
+
+
+def _words(job):
+    return f"{job.optimizer}-{job.lr:.3g}-{'batchnorm' if job.batch_norm else 'none'}-seed{job.seed}"
+
+
+def _work(arguments):
+    digits = Digits(load_digits(*arguments))
+    serve_jobs(lambda description: run_job(Job(**description), digits))
+
+
+if __name__ == '__main__':
+    _work(sys.argv[1:])
