@@ -3,10 +3,14 @@
 Each training is one file, so that an interrupted run goes on. Run as a module, this is a worker. How one training goes
 is in :mod:`gluon_bn.paper_training`; :mod:`gluon_bn.paper_figure_report` draws and judges.
 """
+import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+from .extras import import_extra
+from .paper_events import recorded, write_scalars
 from .paper_training import Digits, Job, load_digits, train
 from .parallel import serve_jobs
 from .resumable import file_name, fingerprint_of, run_missing
@@ -25,15 +29,21 @@ def jobs_of(setting, seeds=range(3), steps=STEPS):
     return [Job(seed, batch_norm, steps=steps, **SETTINGS[setting]) for seed in seeds for batch_norm in (True, False)]
 
 
-def run_job(job, digits):
-    """Train one network; returns its records as JSON holds them, in five digits."""
-    _, records = train(job, digits)
+def run_job(job, digits, events=None):
+    """Train one network; returns its records as JSON holds them, in five digits; ``events``: see :func:`run`."""
+    with nullcontext() if events is None else recorded(events_folder(events, job), job, digits) as on_record:
+        _, records = train(job, digits, on_record)
     for record in records:
         record['percentiles'] = [[float(f'{value:.5g}') for value in row] for row in record['percentiles']]
     return {'records': records}
 
 
-def run(folder, jobs, data_dir=None, processes=None, report=print):
+def events_folder(events, job):
+    """Where TensorBoard's files of the training ``job`` are."""
+    return Path(events) / Path(_file_name(job)).stem
+
+
+def run(folder, jobs, data_dir=None, processes=None, report=print, events=None):
     """Do the jobs that have no result in ``folder`` yet, in parallel processes; returns all results, in their order.
 
     Parameters
@@ -42,27 +52,37 @@ def run(folder, jobs, data_dir=None, processes=None, report=print):
     jobs : list of :class:`Job`; one that stands in it twice is done once
     data_dir : a folder with the four files of MNIST; None for those that come with the package
     processes : int, None for one a physical core; each has one thread
+    events : path, a folder for TensorBoard's files, each training a run; of one that was done before, its scalars alone
 
     Each result is a dict with ``job`` and ``records``, see :func:`train`. Raises ``DataError`` for bad data, and for a
-    folder whose results are of other data; ``parallel.WorkerError``.
+    folder whose results are of other data; ``parallel.WorkerError``; ``ImportError`` for events without tensorboardX.
     """
+    if events is not None:
+        import_extra('tensorboardX', 'tensorboard')
+        Path(events).mkdir(parents=True, exist_ok=True)
     fingerprint = fingerprint_of(load_digits(data_dir))  # here first: bad data are one sentence, not a traceback
     # Those with batch norm take longer, so they come first; the processes end at about the same time then.
     ordered = sorted(dict.fromkeys(jobs), key=lambda job: (job.steps, job.batch_norm), reverse=True)
-    paths = {job: Path(folder) / 'runs' / file_name(_words(job), asdict(job)) for job in ordered}
-    results = run_missing('gluon_bn.paper_figure', [] if data_dir is None else [str(Path(data_dir).resolve())],
+    paths = {job: Path(folder) / 'runs' / _file_name(job) for job in ordered}
+    folders = [None if path is None else str(Path(path).resolve()) for path in (data_dir, events)]
+    results = run_missing('gluon_bn.paper_figure', [json.dumps(folders)],
                           {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
+    if events is not None:
+        for job, path in paths.items():
+            write_scalars(events_folder(events, job), job, results[path]['records'])
     return [results[paths[job]] for job in jobs]
 
 
-def _words(job):
-    return f"{job.optimizer}-{job.lr:.3g}-{'batchnorm' if job.batch_norm else 'none'}-seed{job.seed}"
+def _file_name(job):
+    words = f"{job.optimizer}-{job.lr:.3g}-{'batchnorm' if job.batch_norm else 'none'}-seed{job.seed}"
+    return file_name(words, asdict(job))
 
 
-def _work(arguments):
-    digits = Digits(load_digits(*arguments))
-    serve_jobs(lambda description: run_job(Job(**description), digits))
+def _work(folders):
+    data_dir, events = json.loads(folders)
+    digits = Digits(load_digits(data_dir))
+    serve_jobs(lambda description: run_job(Job(**description), digits, events))
 
 
 if __name__ == '__main__':
-    _work(sys.argv[1:])
+    _work(sys.argv[1])

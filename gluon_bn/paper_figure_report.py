@@ -17,18 +17,18 @@ _COLORS = {True: 'tab:blue', False: 'tab:orange'}
 
 
 def make_figure(folder, settings, seeds=range(3), steps=paper_figure.STEPS, data_dir=None, processes=None,
-                report=print):
+                report=print, events=None):
     """Do the trainings that are missing; write ``paper_figure.png`` and ``paper_figure.json`` to ``folder``.
 
     Parameters
     ----------
     settings : names of ``paper_figure.SETTINGS``
-    folder, data_dir, processes, report : as for :func:`gluon_bn.paper_figure.run`
+    folder, data_dir, processes, report, events : as for :func:`gluon_bn.paper_figure.run`
 
     Returns setting -> claims, see :func:`claims`. Raises what ``paper_figure.run`` raises.
     """
     jobs = {setting: paper_figure.jobs_of(setting, seeds, steps) for setting in settings}
-    results = iter(paper_figure.run(folder, sum(jobs.values(), []), data_dir, processes, report))
+    results = iter(paper_figure.run(folder, sum(jobs.values(), []), data_dir, processes, report, events))
     nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
     figure, found = draw(nets), {setting: claims(pair) for setting, pair in nets.items()}
     with written_whole(Path(folder) / 'paper_figure.png') as file:

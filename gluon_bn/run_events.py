@@ -57,7 +57,8 @@ class RunEvents:
         end = number * self.batches_per_epoch
         with tensorboard.event_file(self.folder, number) as writer:
             if number == 0:
-                hparams = {name: getattr(self.config, name) for name in HYPERPARAMETERS}
+                hparams = {**{name: getattr(self.config, name) for name in HYPERPARAMETERS},
+                           'limit': str(self.config.limit or 'all')}  # a number or none; a column has one type
                 scored = 'valid_acc' if self.config.validation else 'test_acc'
                 tensorboard.add_hparams(writer, hparams, ('moving_loss', 'train_acc', scored))
             else:

@@ -34,11 +34,11 @@ def main(argv=None):
         for batch_norm in (False, True):
             print(SigmoidMLP(batch_norm=batch_norm).summary(), end='\n\n')
         found = make_figure(options.output, options.settings or list(SETTINGS), range(seeds), steps, options.data_dir,
-                            options.processes)
+                            options.processes, events=options.tensorboard)
         print(f"The figure and its numbers are in {options.output}")
         holds = all(all(claims.values()) for setting, claims in found.items() if setting in PAPER)
         return 0 if holds or options.quick else 1
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         return complain(error, 2)
     except KeyboardInterrupt:
         return complain("interrupted; the same command goes on", 130)
@@ -55,6 +55,7 @@ def parser():
     p.add_argument('--data-dir', metavar='PATH',
                    help="folder with the four files of MNIST (default: those that come with the package)")
     p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
+    p.add_argument('--tensorboard', metavar='DIR', help="write TensorBoard's files to DIR as well")
     p.add_argument('--output', default='runs/paper_figure', metavar='DIR', help="(default: %(default)s)")
     return p
 

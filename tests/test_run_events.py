@@ -120,7 +120,7 @@ def sessions_in(folder):
 
 def test_the_run_is_one_row_of_hyper_parameters_and_results(whole, config):
     [(values, status)] = hparams_of(whole / 'tensorboard').values()
-    assert values == {name: getattr(config, name) for name in run_events.HYPERPARAMETERS if name != 'limit'}
+    assert values == {**{name: getattr(config, name) for name in run_events.HYPERPARAMETERS}, 'limit': 'all'}
     assert status == 1  # success
     assert set(sessions_in(whole / 'tensorboard').values()) == {1}
 
