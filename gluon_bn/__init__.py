@@ -51,6 +51,7 @@ Why it works:
 
 ===================  ==================================================================================================
 ``paper_training``   the paper's network trained for tens of thousands of steps, and looked at on the way
+``paper_events``     each of these trainings in TensorBoard
 ``paper_figure``     Figure 1 of the paper: several seeds, with batch norm and without
 ===================  ==================================================================================================
 

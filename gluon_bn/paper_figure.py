@@ -20,8 +20,10 @@ STEPS = 50_000
 # The paper names neither a learning rate nor the scale of the weights; tutorial 09 says how these were chosen.
 _PAPER = {'optimizer': 'sgd', 'weight_scale': 0.1}
 SETTINGS = {'sgd-0.1': {**_PAPER, 'lr': 0.1 / 60}, 'sgd-0.02': {**_PAPER, 'lr': 0.02 / 60},
+            'sgd-0.5': {**_PAPER, 'lr': 0.5 / 60},
             'keras': {'optimizer': 'rmsprop', 'lr': 0.001, 'weight_scale': 'glorot', 'momentum': 0.99, 'eps': 1e-3}}
-PAPER = ('sgd-0.1', 'sgd-0.02')  # the paper's own setting, whose claims are demanded
+PAPER = ('sgd-0.1', 'sgd-0.02')  # the paper's setting; what it claims is demanded of these
+FIGURE = (*PAPER, 'keras')
 
 
 def jobs_of(setting, seeds=range(3), steps=STEPS):
@@ -40,7 +42,7 @@ def run_job(job, digits, events=None):
 
 def events_folder(events, job):
     """Where TensorBoard's files of the training ``job`` are."""
-    return Path(events) / Path(_file_name(job)).stem
+    return Path(events) / _path('', job).stem
 
 
 def run(folder, jobs, data_dir=None, processes=None, report=print, events=None):
@@ -63,19 +65,23 @@ def run(folder, jobs, data_dir=None, processes=None, report=print, events=None):
     fingerprint = fingerprint_of(load_digits(data_dir))  # here first: bad data are one sentence, not a traceback
     # Those with batch norm take longer, so they come first; the processes end at about the same time then.
     ordered = sorted(dict.fromkeys(jobs), key=lambda job: (job.steps, job.batch_norm), reverse=True)
-    paths = {job: Path(folder) / 'runs' / _file_name(job) for job in ordered}
     folders = [None if path is None else str(Path(path).resolve()) for path in (data_dir, events)]
     results = run_missing('gluon_bn.paper_figure', [json.dumps(folders)],
-                          {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
+                          {_path(folder, job): asdict(job) for job in ordered}, fingerprint, processes, report)
     if events is not None:
-        for job, path in paths.items():
-            write_scalars(events_folder(events, job), job, results[path]['records'])
-    return [results[paths[job]] for job in jobs]
+        for job in ordered:
+            write_scalars(events_folder(events, job), job, results[_path(folder, job)]['records'])
+    return [results[_path(folder, job)] for job in jobs]
 
 
-def _file_name(job):
+def unfinished(folder, jobs):
+    """Those of the jobs of which ``folder`` has no result."""
+    return [job for job in jobs if not _path(folder, job).exists()]
+
+
+def _path(folder, job):
     words = f"{job.optimizer}-{job.lr:.3g}-{'batchnorm' if job.batch_norm else 'none'}-seed{job.seed}"
-    return file_name(words, asdict(job))
+    return Path(folder) / 'runs' / file_name(words, asdict(job))
 
 
 def _work(folders):

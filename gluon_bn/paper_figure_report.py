@@ -141,20 +141,21 @@ def _draw_accuracies(axes, pair):
     later = [accuracy for net in pair.values() for accuracy in tenths(net)]
     axes.set(title='(a) test accuracy', xlabel='steps', ylabel='test accuracy (%)', xlim=(0, None),
              ylim=(max(0, 100 * min(later) - 5), min(100.5, 100 * max(later) + 3)))
-    axes.legend(fontsize='small', loc='lower right')
+    axes.legend(fontsize='small', loc='best')
 
 
 def _draw_percentiles(axes, title, net):
     """Of the first seed, the unit whose movement is the median one: a typical sigmoid."""
     moved = movement(net)[0]                                                               # (units,)
     unit = int(np.argsort(moved)[len(moved) // 2])
-    for percentile, line, values in zip(PERCENTILES, (':', '-', '--'), net['percentiles'][0, :, :, unit].T):
+    lines = zip(PERCENTILES, (':', '-', '--'), net['percentiles'][0, :, :, unit].T)
+    for percentile, line, values in reversed(list(lines)):  # the highest first, as they lie in the picture
         axes.plot(net['steps'], values, color=_COLORS[net['job']['batch_norm']], linestyle=line, linewidth=1.2,
                   label=f'{percentile}th percentile')
     axes.set(title=f"{title}: input of sigmoid {unit}, seed {net['seeds'][0]}", xlabel='steps', xlim=(0, None),
              ylabel='input of the sigmoid')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small', loc='upper right')
+    axes.legend(fontsize='small', loc='best')
 
 
 def _verdicts(found):

@@ -85,7 +85,7 @@ def test_the_figure_has_its_lines_units_and_legends():
         assert len(axes.get_legend().get_texts()) == len(axes.lines) == (2 if '(a)' in axes.get_title() else 3)
     a, b, c = figure.axes[:3]
     assert a.lines[0].get_ydata()[-1] == pytest.approx(95.5)
-    assert [line.get_ydata()[-1] for line in b.lines] == [1, 2, 3]
+    assert [line.get_ydata()[-1] for line in b.lines] == [3, 2, 1]
     assert b.get_title().startswith('(b) without')
     assert c.get_title().startswith('(c) with batch norm')
     assert b.get_ylim() == c.get_ylim()
