@@ -13,7 +13,8 @@ The layer and a network around it:
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
 ``fast_lenet``       the same network's forward pass from native operators
-``optimizers``       SGD, in place
+``sigmoid_mlp``      dense layers with sigmoids, the network of the paper's Figure 1
+``optimizers``       SGD and others, in place
 ``training``         an epoch, and the accuracy
 ===================  ==================================================================================================
 
@@ -24,8 +25,10 @@ Data, and the main job:
 ``context``          GPUs that work
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
-``tensorboard``      the scalars of a run for TensorBoard
+``observation``      pre-activations, weights and gradients at one moment
+``tensorboard``      event files for TensorBoard: histograms, filters, hyper-parameters
 ``config``           what a run computes
+``run_events``       the main job in TensorBoard
 ``run``              the main job in a folder, resumable
 ===================  ==================================================================================================
 
@@ -44,6 +47,14 @@ Backward by hand, in NumPy alone:
 ``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
+Why it works:
+
+===================  ==================================================================================================
+``paper_training``   the paper's network trained for tens of thousands of steps, and looked at on the way
+``paper_events``     each of these trainings in TensorBoard
+``paper_figure``     Figure 1 of the paper: several seeds, with batch norm and without
+===================  ==================================================================================================
+
 Differentiable programming, and exercises:
 
 ===================  ==================================================================================================
@@ -54,8 +65,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``deep_nets_report``
-and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``python_version``, ``running_statistics``,
+``deep_nets_report``, ``paper_figure_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """
@@ -74,11 +85,12 @@ from .mlp import MLP
 from .native import native_status
 from .optimizers import sgd
 from .run import load_network
+from .sigmoid_mlp import SigmoidMLP
 from .solver import Solver
 from .training import evaluate_accuracy, train_epoch, train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
-           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
+__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'SigmoidMLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy',
+           'gradient_check', 'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
            'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']

@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Config:
     schedule: str = 'constant'
     max_shift: int = 0
     target: Optional[float] = None  # tell when this accuracy was first reached
-    tensorboard: bool = False
+    tensorboard: Union[bool, str] = False  # a folder for TensorBoard's files; True: tensorboard in the run's own
     checkpoint_seconds: float = 10
 
     def __post_init__(self):
@@ -64,6 +64,8 @@ class Config:
                 ('schedule', f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES),
                 ('max_shift', 'from 0 to 27 pixels', 0 <= self.max_shift < 28),
                 ('target', 'from 0 to 1', self.target is None or 0 <= self.target <= 1),
+                ('tensorboard', 'true, false or a folder',
+                 isinstance(self.tensorboard, (bool, str)) and self.tensorboard != ''),
                 ('checkpoint_seconds', 'at least 0', self.checkpoint_seconds >= 0)):
             if not right:
                 raise RunError(f"{name} is {getattr(self, name)!r}; expected {expected}.")

@@ -109,9 +109,9 @@ def draw_deep_net(kinds):
     figure, (loss_axes, *accuracy_axes) = _panels("Five hidden layers of 100, batch 50, Adam at 0.001", kinds)
     for kind in kinds:
         color, marker, label = _STYLES[kind['job']['normalization']]
-        _band(loss_axes, 1 + np.arange(len(kind['losses'][0])), kind['losses'], color, None, label)
+        band(loss_axes, 1 + np.arange(len(kind['losses'][0])), kind['losses'], color, None, label)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            _band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label)
+            band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label)
     loss_axes.set(xlabel='batches', ylabel='training loss (nats per image)')
     _label_accuracies(accuracy_axes, 'epochs')
     return figure
@@ -127,7 +127,7 @@ def draw_weight_scales(kinds):
         for axes, name, unit in ((loss_axes, 'final_loss', 1), (accuracy_axes[0], 'best_train_acc', 100),
                                  (accuracy_axes[1], 'best_val_acc', 100)):
             values = unit * np.array([kind[name] for kind in chosen]).T               # (seeds, scales)
-            _band(axes, scales, values, color, marker, label)
+            band(axes, scales, values, color, marker, label)
             axes.set_xscale('log')
     loss_axes.set(xlabel='standard deviation of the initial weights', yscale='log',
                   ylabel='training loss, last epoch (nats per image)')
@@ -145,9 +145,9 @@ def draw_batch_sizes(kinds):
         line, label = ('-', '--', ':')[::-1][sizes.index(size) % 3], f'{label}, batch {size}'
         per_epoch = [np.reshape(losses, (-1, deep_nets.NUM_TRAINING // size)).mean(axis=1)
                      for losses in kind['losses']]                                    # (seeds, epochs)
-        _band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
+        band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            _band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label, line)
+            band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label, line)
     loss_axes.set(xlabel='epochs', ylabel='training loss (nats per image)')
     _label_accuracies(accuracy_axes, 'epochs')
     return figure
@@ -166,7 +166,7 @@ def _panels(title, kinds):
     return figure, figure.subplots(1, 3)
 
 
-def _band(axes, x, values, color, marker, label, line='-'):
+def band(axes, x, values, color, marker, label, line='-'):
     """The mean over the first axis of ``values``, and a band of one standard deviation around it."""
     mean, spread = mean_and_spread(values)
     axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)

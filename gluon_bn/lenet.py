@@ -105,6 +105,23 @@ class LeNet:
         """
         return relu(self._normalize(h, number, is_training))
 
+    def activation_inputs(self, X, is_training=False):
+        """What the ReLU of each layer gets for ``X``: dict '1', '2', '3' -> NDArray.
+
+        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without.
+        ``ValueError`` in a subclass that activates otherwise.
+
+        >>> inputs = LeNet(batch_norm=False).activation_inputs(nd.ones((5, 1, 28, 28)))
+        >>> {number: h.shape for number, h in inputs.items()}
+        {'1': (5, 20, 26, 26), '2': (5, 50, 9, 9), '3': (5, 128)}
+        """
+        if not self._as_it_stands:
+            raise ValueError(f"{type(self).__name__} activates its layers in its own way; what goes into its "
+                             "activations is known only there: give it an activation_inputs of its own.")
+        watched = _Watched(self)
+        watched(X, is_training)
+        return watched.inputs
+
     @property
     def _as_it_stands(self):
         return type(self).activate is LeNet.activate
@@ -116,3 +133,15 @@ class LeNet:
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
                           self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
                           impl=self.impl if self.impl != 'fast' else which_impl(h))
+
+
+class _Watched(LeNet):
+    """The network ``net`` itself, parameters and statistics shared, which notes what goes into its activations."""
+
+    def __init__(self, net):
+        vars(self).update(vars(net))
+        self.inputs = {}
+
+    def activate(self, h, number, is_training):
+        self.inputs[number] = self._normalize(h, number, is_training)
+        return relu(self.inputs[number])

@@ -1,9 +1,9 @@
 """The main job: train LeNet on a data set in a folder that can be gone on with after any interruption.
 
 The folder holds ``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz``. Only the checkpoint
-is state; the others are written anew from it. Nothing else is needed to go on: the order of the examples is a function
-of the seed and the epoch, and training uses no other random number. So a run that is killed at any moment and resumed
-computes what it would have computed, bit for bit.
+is state; the others are written anew from it, and so is each of TensorBoard's files, at the end of its epoch. Nothing
+else is needed to go on: the order of the examples is a function of the seed and the epoch, and training uses no other
+random number. So a run that is killed at any moment and resumed computes what it would have computed, bit for bit.
 """
 import fcntl
 import json
@@ -25,7 +25,7 @@ from .lenet import LeNet
 from .optimizers import momentum_sgd, one_cycle, sgd
 from .plots import plot_run
 from .progress import progress
-from .tensorboard import write_scalars
+from .run_events import RunEvents
 from .training import MovingLoss, evaluate_accuracy, train_step
 
 EVALUATION_BATCH = 256
@@ -61,6 +61,8 @@ def start(config, folder, report=print):
         raise RunError(f"{folder} holds a run already; go on with it by --resume {folder}, or choose another --output.")
     job = _Job(config, folder, report)
     with job.folder_locked():
+        if job.events:
+            job.events.claim()
         write_config(folder / 'config.json', config, job.net.ctx)
         return job.train()
 
@@ -77,6 +79,8 @@ def resume(folder, ctx=None, report=print):
         path = folder / 'checkpoint' / 'latest.npz'
         if path.exists():  # else it was killed before its first checkpoint, and begins anew
             job.restore(path, config)
+        if job.events:
+            job.events.mend(job.state)
         if job.state.epoch >= config.epochs:
             job.write_reports()
             report(f"The run in {folder} is finished: {config.epochs} of {config.epochs} epochs. Nothing to do.")
@@ -123,12 +127,20 @@ class _Job:
         mx.random.seed(config.seed)
         self.net = _build(config, ctx)
         self.velocities = {}
+        self.events = None
+        if config.tensorboard:
+            own = config.tensorboard is True
+            self.events = RunEvents(folder / 'tensorboard' if own else config.tensorboard, config,
+                                    len(self.training_batches), self.learning_rate,
+                                    first_batch=next(iter(self.evaluation['train_acc'])))
         self.state = State()
         self.interrupted = False
 
     def train(self):
         """Train to the last epoch; returns the history."""
         with self.interrupts_noted():
+            if self.events and self.step == 0:
+                self.events.write(0, self.state, self.net)
             while self.state.epoch < self.config.epochs:
                 self.train_rest_of_epoch()
                 self.finish_epoch(self.evaluate())
@@ -151,7 +163,7 @@ class _Job:
 
         with progress(f"Epoch {state.epoch}", state.batch, total) as show:
             for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
-                moving_loss.add(train_step(self.net, data_, label, self.learning_rate(), self.update))
+                moving_loss.add(train_step(self.net, data_, label, self.learning_rate(self.step), self.update))
                 state.batch += 1
                 if moving_loss.losses and not math.isfinite(moving_loss.losses[-1]):
                     raise LossNotFinite(f"the loss is {moving_loss.losses[-1]} in epoch {state.epoch}, batch "
@@ -162,12 +174,16 @@ class _Job:
                     self.stop_if_interrupted()
             save()
 
-    def learning_rate(self):
-        """That of the next step."""
+    @property
+    def step(self):
+        """The number of the next step, counted through all epochs from 0."""
+        return self.state.epoch * len(self.training_batches) + self.state.batch
+
+    def learning_rate(self, step):
+        """That of step ``step``."""
         if self.config.schedule == 'constant':
             return self.config.lr
-        total = len(self.training_batches)
-        return self.config.lr * one_cycle(self.state.epoch * total + self.state.batch, self.config.epochs * total)
+        return self.config.lr * one_cycle(step, self.config.epochs * len(self.training_batches))
 
     def update(self, params, lr):
         """The optimiser of this run, as :func:`gluon_bn.training.train_step` calls it."""
@@ -192,6 +208,8 @@ class _Job:
                   'eval_seconds': round(result['eval_seconds'], 3)}
         state.history.append(record)
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
+        if self.events:  # before the checkpoint: killed between the two, the epoch ends once more
+            self.events.write(state.epoch, state, self.net)
         self.save()
         self.write_reports()
         self.report(f"Epoch {record['epoch']}. Loss: {record['loss']:.4f}, Train_acc {record['train_acc']:.4f}, "
@@ -218,7 +236,7 @@ class _Job:
         checkpoint.save(self.folder / 'checkpoint' / 'latest.npz', arrays, {
             'config': asdict(self.config), 'epoch': state.epoch, 'batch': state.batch, 'seconds': state.seconds,
             'history': state.history,
-            'optimizer': {'name': 'sgd', 'lr': self.learning_rate(), 'momentum': self.config.sgd_momentum},
+            'optimizer': {'name': 'sgd', 'lr': self.learning_rate(self.step), 'momentum': self.config.sgd_momentum},
             'random_state': {'seed': self.config.seed, 'epoch': state.epoch}})
 
     def restore(self, path, config):
@@ -237,15 +255,13 @@ class _Job:
                            arrays['losses'].tolist())
 
     def write_reports(self):
-        """Write metrics.jsonl, curves.png and, if asked for, TensorBoard's files from the state."""
+        """Write metrics.jsonl and curves.png from the state."""
         history, losses = self.state.history, self.state.losses
         with written_whole(self.folder / 'metrics.jsonl', 'w') as file:
             file.writelines(json.dumps(record) + '\n' for record in history)
         plot_run(self.folder / 'curves.png', losses, len(self.training_batches), history,
                  f"LeNet {'with' if self.config.batch_norm else 'without'} batch norm on {self.config.dataset}, batch "
                  f"{self.config.batch_size}, learning rate {self.config.lr:g}, seed {self.config.seed}")
-        if self.config.tensorboard:
-            write_scalars(self.folder / 'tensorboard', losses, len(self.training_batches), history)
 
     def stop_if_interrupted(self):
         """Raise ``Interrupted`` after Ctrl-C."""

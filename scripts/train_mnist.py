@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gluon_bn import run
 from gluon_bn.config import PRESETS, SCHEDULES, Config, RunError
 from gluon_bn.data import MNIST_LIKE
-from gluon_bn.extras import import_extra
 
 
 def main(argv=None):
@@ -21,8 +20,6 @@ def main(argv=None):
     options = vars(parser().parse_args(argv))
     folder, resumed = options.pop('output'), options.pop('resume')
     try:
-        if options.get('tensorboard'):
-            import_extra('tensorboardX', 'tensorboard')
         if resumed:
             folder = resumed
             ctx = options.pop('ctx', None)
@@ -79,7 +76,8 @@ def parser():
     p.add_argument('--limit', type=int, metavar='N', help="use the first N training images (default: all)")
     p.add_argument('--output', default=None, metavar='DIR', help="folder of the run (default: runs/DATASET-TIME)")
     p.add_argument('--resume', default=None, metavar='DIR', help="go on with the run in DIR, with its configuration")
-    p.add_argument('--tensorboard', action='store_true', help="write TensorBoard's files to DIR/tensorboard as well")
+    p.add_argument('--tensorboard', nargs='?', const=True, type=lambda text: str(Path(text).resolve()), metavar='DIR',
+                   help="write TensorBoard's files to DIR as well (without DIR: to tensorboard in the run's folder)")
     p.add_argument('--checkpoint-seconds', type=float, metavar='S',
                    help=f"time between checkpoints within an epoch (default: {default.checkpoint_seconds})")
     return p

@@ -1,12 +1,14 @@
 """What all tests share: a fresh seed for each, printed when it fails, and every device that works."""
 import os
 import random
+import struct
 
 import matplotlib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import gluon_bn as gbn
 from gluon_bn._mxnet import mx
 from gluon_bn.context import try_all_gpus, why_no_gpu
 
@@ -54,3 +56,33 @@ def ctx(request):
     if request.param.device_type == 'gpu' and why_no_gpu(request.param.device_id) is not None:
         pytest.skip(f'{request.param}: {why_no_gpu(request.param.device_id)}')
     return request.param
+
+
+@pytest.fixture(scope='session')
+def small_data(tmp_path_factory):
+    """MNIST's first 640 training and 500 test images: real data, evaluated in no time."""
+    folder = tmp_path_factory.mktemp('mnist')
+    for train, prefix, n in ((True, 'train', 640), (False, 't10k', 500)):
+        images, labels = gbn.data.load('mnist', train)
+        (folder / f'{prefix}-images-idx3-ubyte').write_bytes(struct.pack('>4I', 2051, n, 28, 28) + images[:n].tobytes())
+        (folder / f'{prefix}-labels-idx1-ubyte').write_bytes(
+            struct.pack('>2I', 2049, n) + labels[:n].astype('u1').tobytes())
+    return folder
+
+
+@pytest.fixture(scope='session')
+def read_events():
+    """A function of a folder: its events, as TensorBoard's own reader has them, (kind, tag) -> [(step, value), ...]."""
+    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator',
+                                 reason='tensorboard is not installed')
+
+    def read(folder):
+        kinds = ('scalars', 'histograms', 'images')
+        events = reader.EventAccumulator(str(folder), size_guidance=dict.fromkeys(kinds, 0))  # 0: all of them
+        events.Reload()
+        values = {'scalars': lambda e: e.value, 'histograms': lambda e: e.histogram_value,
+                  'images': lambda e: e.encoded_image_string}
+        return {(kind, tag): [(e.step, values[kind](e)) for e in getattr(events, kind.capitalize())(tag)]
+                for kind in kinds for tag in events.Tags()[kind]}
+
+    return read

@@ -17,6 +17,8 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(gluon_bn.__path
 def test_examples_in_docstrings(name, tmp_path):
     if name.endswith('_peer'):  # of a library that is not needed otherwise
         pytest.importorskip(name.rsplit('.', 1)[1][:-len('_peer')])
+    if name == 'gluon_bn.tensorboard':
+        pytest.importorskip('tensorboardX')
     module = importlib.import_module(name)
     names = {'np': np, 'nd': nd, 'mx': mx, 'autograd': autograd, 'gbn': gluon_bn, 'data': gluon_bn.data,
              'train_epoch': gluon_bn.train_epoch, 'LeNet': gluon_bn.LeNet, 'path': tmp_path / 'file'}

@@ -3,7 +3,6 @@ import json
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -19,18 +18,6 @@ from gluon_bn.config import RunError
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'scripts' / 'train_mnist.py'
 SMALL = ('--limit', '640', '--batch-size', '32', '--epochs', '2', '--seed', '5', '--ctx', 'cpu')
-
-
-@pytest.fixture(scope='module')
-def small_data(tmp_path_factory):
-    """MNIST's first 640 training and 500 test images: real data, evaluated in no time."""
-    folder = tmp_path_factory.mktemp('mnist')
-    for train, prefix, n in ((True, 'train', 640), (False, 't10k', 500)):
-        images, labels = gbn.data.load('mnist', train)
-        (folder / f'{prefix}-images-idx3-ubyte').write_bytes(struct.pack('>4I', 2051, n, 28, 28) + images[:n].tobytes())
-        (folder / f'{prefix}-labels-idx1-ubyte').write_bytes(
-            struct.pack('>2I', 2049, n) + labels[:n].astype('u1').tobytes())
-    return folder
 
 
 def start(*arguments, **options):
@@ -116,17 +103,6 @@ def test_resuming_a_finished_run_says_so_and_changes_nothing(uninterrupted):
     assert status == 0
     assert 'is finished: 2 of 2 epochs' in out
     assert (state(uninterrupted), metrics(uninterrupted)) == before
-
-
-def test_tensorboard_writes_the_scalars(small_data, tmp_path):
-    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator',
-                                 reason='tensorboard is not installed')
-    assert train(*SMALL, '--data-dir', small_data, '--output', tmp_path / 'run', '--tensorboard')[0] == 0
-    events = reader.EventAccumulator(str(tmp_path / 'run' / 'tensorboard'))
-    events.Reload()
-    assert len(events.Scalars('loss')) == 40
-    assert [e.value for e in events.Scalars('test_acc')] == pytest.approx(
-        [r['test_acc'] for r in metrics(tmp_path / 'run')], rel=1e-6)
 
 
 def test_a_preset_is_a_configuration_whose_options_can_be_overridden(small_data, tmp_path):

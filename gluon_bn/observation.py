@@ -1,0 +1,38 @@
+"""What a network computes at one moment of its training, as arrays: :func:`observe`. It is the same afterwards."""
+from ._mxnet import autograd, nd
+from .losses import softmax_cross_entropy
+from .training import stored_statistics_kept
+
+
+def observe(net, data, label):
+    """Pre-activations, weights and gradients of ``net`` for one batch, as training would compute them.
+
+    Parameters
+    ----------
+    net : a network with ``params`` and ``activation_inputs``, as :class:`gluon_bn.LeNet` has. Its parameters, the
+        gradients kept in them and its stored statistics are **not changed**, bit for bit.
+    data, label : ``(m, ...)`` and ``(m,)``, as for :func:`gluon_bn.train_step`
+
+    Returns
+    -------
+    dict of dicts name -> NumPy array: ``pre-activations`` (the inputs of the activations, under the numbers of their
+    layers; where the net has batch norm, normalised by this batch), ``weights`` (all parameters) and ``gradients``
+    (of this batch's *mean* loss by each parameter, so that batches of different sizes can be compared).
+
+    >>> observed = observe(LeNet(), nd.random.uniform(shape=(8, 1, 28, 28)), nd.arange(8))
+    >>> {name: array.shape for name, array in observed['pre-activations'].items()}
+    {'1': (8, 20, 26, 26), '2': (8, 50, 9, 9), '3': (8, 128)}
+    """
+    with stored_statistics_kept(net):
+        inputs = net.activation_inputs(data, is_training=True)
+        with autograd.record():
+            scores = net(data, is_training=True)                                                    # (m, K)
+            target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                         # (m, K)
+            loss = nd.mean(softmax_cross_entropy(scores, target))                                   # (1,)
+        gradients = autograd.grad(loss, list(net.params.values()))  # given back, not put into param.grad
+    return {'pre-activations': _as_arrays(inputs), 'weights': _as_arrays(net.params),
+            'gradients': _as_arrays(dict(zip(net.params, gradients)))}
+
+
+def _as_arrays(named):
+    return {name: array.asnumpy() for name, array in named.items()}

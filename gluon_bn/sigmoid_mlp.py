@@ -1,0 +1,169 @@
+"""A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
+import numbers
+
+import numpy as np
+
+from ._mxnet import mx, nd
+from .batch_norm import batch_norm
+
+
+class SigmoidMLP:
+    """Dense layers, each followed by batch norm and a sigmoid, and a dense layer of scores; in plain ``nd`` operators.
+
+    It is the network of Ioffe and Szegedy (2015), section 4.1: three hidden layers of 100 units for MNIST.
+
+    Parameters
+    ----------
+    ctx : Context, where the parameters live; None is ``mx.current_context()``
+    weight_scale : float, or ``'glorot'``
+        Weights are drawn from N(0, weight_scale²), or uniformly between ±sqrt(6 / (inputs + units)) (Glorot and Bengio,
+        2010; the default of Keras's ``Dense``), by MXNet's generator: ``mx.random.seed`` makes them the same again.
+        Biases and beta begin at 0, gamma at 1.
+    hidden : the units of each hidden layer
+    num_inputs, num_outputs : int, values of an example, and scores
+    batch_norm : bool, False leaves batch norm (and gamma, beta) out
+    momentum : float, weight of the old value in the stored statistics
+    eps : float, added to the variance before the square root
+    impl : 'auto', 'plain' or 'fast', see :func:`gluon_bn.which_impl`
+
+    Attributes
+    ----------
+    params : dict name -> NDArray with a gradient attached: W1 b1 gamma1 beta1 ... W4 b4; W is ``(units, inputs)``, as
+        in Gluon's ``Dense``; optimisers change these
+    bn_ewv_means, bn_ewv_vars : dict 'bn1', 'bn2', ... -> NDArray; changed by every call with ``is_training=True``
+
+    Raises ``ValueError`` for sizes below 1, no hidden layer, or a weight scale of another kind.
+
+    Example
+    -------
+    >>> net = SigmoidMLP(mx.cpu())
+    >>> net(nd.random.normal(shape=(60, 1, 28, 28))).shape
+    (60, 10)
+    >>> print(SigmoidMLP(num_inputs=2, hidden=[3], num_outputs=2).summary())
+    layer             output           parameters
+    ---------------------------------------------
+    1  dense          (m, 3)                    9
+       batch norm     (m, 3)               6 (+6)
+       sigmoid        (m, 3)                    0
+    2  dense          (m, 2)                    8
+    ---------------------------------------------
+    trainable parameters                       23
+    stored statistics (not trainable)           6
+    """
+
+    def __init__(self, ctx=None, weight_scale=0.01, hidden=(100, 100, 100), num_inputs=784, num_outputs=10,
+                 batch_norm=True, momentum=0.9, eps=1e-5, impl='auto'):
+        self.sizes = (num_inputs, *hidden, num_outputs)
+        if len(self.sizes) < 3 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in self.sizes):
+            raise ValueError(f"num_inputs, hidden and num_outputs are {num_inputs!r}, {hidden!r} and {num_outputs!r}; "
+                             "expected whole numbers, at least 1, and at least one hidden layer.")
+        if weight_scale != 'glorot' and not (isinstance(weight_scale, numbers.Real) and weight_scale >= 0):
+            raise ValueError(f"weight_scale is {weight_scale!r}; expected a number, at least 0, or 'glorot'.")
+        self.ctx = mx.current_context() if ctx is None else ctx
+        self.batch_norm = batch_norm
+        self.momentum = momentum
+        self.eps = eps
+        self.impl = impl
+        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
+        self.params = {}
+        for i, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:])):
+            self._add_layer(str(i + 1), inputs, units, weight_scale, self.batch_norm and i < len(hidden))
+
+    def _add_layer(self, number, inputs, units, weight_scale, with_batch_norm):
+        layer = {'W': self._weights((units, inputs), weight_scale), 'b': nd.zeros(units, ctx=self.ctx)}
+        if with_batch_norm:
+            layer.update(gamma=nd.ones(units, ctx=self.ctx), beta=nd.zeros(units, ctx=self.ctx))
+        for name, param in layer.items():
+            param.attach_grad()
+            self.params[name + number] = param
+
+    def _weights(self, shape, weight_scale):
+        if weight_scale == 'glorot':
+            limit = np.sqrt(6 / sum(shape))
+            return nd.random.uniform(-limit, limit, shape=shape, ctx=self.ctx)
+        return nd.random.normal(0, weight_scale, shape=shape, ctx=self.ctx)
+
+    @property
+    def hidden_numbers(self):
+        """The numbers of the hidden layers, from first to last: '1', '2', '3' of the paper's network."""
+        return [str(i + 1) for i in range(len(self.sizes) - 2)]
+
+    def __call__(self, X, is_training=True):
+        """Scores before the softmax, ``(m, 784)`` or ``(m, 1, 28, 28) -> (m, num_outputs)``.
+
+        ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
+        and changes nothing. Examples of another size are a ``ValueError``, and so is training batch norm on one
+        example; nothing is changed then.
+        """
+        h = self._flat(X)                                                               # (m, num_inputs)
+        for number in self.hidden_numbers:
+            h = self.activate(self._affine(h, number), number, is_training)             # (m, units)
+        return self._affine(h, str(len(self.sizes) - 1))                                # (m, num_outputs)
+
+    def activate(self, h, number, is_training):
+        """What hidden layer ``number`` ('1' is the first) does with its product ``h``, ``(m, units)``.
+
+        It is the sigmoid of :meth:`before_sigmoid`; a subclass may do otherwise with either.
+        """
+        return nd.sigmoid(self.before_sigmoid(h, number, is_training))
+
+    def before_sigmoid(self, h, number, is_training):
+        """The input of the sigmoids of hidden layer ``number``: the batch norm of ``h``, or ``h`` in a net without."""
+        if not self.batch_norm:
+            return h
+        return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
+                          self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
+                          impl=self.impl)
+
+    def sigmoid_inputs(self, X, is_training=False):
+        """What the sigmoids of each hidden layer get for ``X``: dict '1', '2', ... -> NDArray ``(m, units)``.
+
+        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without. (It
+        follows :meth:`before_sigmoid`, not :meth:`activate`: a subclass that has no sigmoids has no such inputs.)
+
+        >>> net = SigmoidMLP(batch_norm=False)
+        >>> {number: inputs.shape for number, inputs in net.sigmoid_inputs(nd.ones((5, 784))).items()}
+        {'1': (5, 100), '2': (5, 100), '3': (5, 100)}
+        """
+        inputs, h = {}, self._flat(X)
+        for number in self.hidden_numbers:
+            inputs[number] = self.before_sigmoid(self._affine(h, number), number, is_training)
+            h = nd.sigmoid(inputs[number])
+        return inputs
+
+    activation_inputs = sigmoid_inputs  # as every network calls it
+
+    def summary(self):
+        """A table of the layers with the shapes of their outputs and the numbers of their parameters, as a string.
+
+        In brackets stand the stored means and variances of batch norm, which no optimiser changes.
+        """
+        rows, stored = [], 0
+        for i, units in enumerate(self.sizes[1:]):
+            number, shape = str(i + 1), f'(m, {units})'
+            rows.append((f'{number:<2} dense', shape, f"{self._count('W' + number, 'b' + number):,}"))
+            if 'gamma' + number in self.params:
+                stored += 2 * units
+                count = self._count('gamma' + number, 'beta' + number)
+                rows.append(('   batch norm', shape, f"{count:,} (+{2 * units:,})"))
+            if number in self.hidden_numbers:
+                rows.append(('   sigmoid', shape, '0'))
+        line = '-' * 45
+        return '\n'.join([f"{'layer':<17} {'output':<12} {'parameters':>14}", line,
+                          *(f'{name:<17} {shape:<12} {count:>14}' for name, shape, count in rows), line,
+                          f"{'trainable parameters':<33} {self._count(*self.params):>11,}",
+                          f"{'stored statistics (not trainable)':<33} {stored:>11,}"])
+
+    def _count(self, *names):
+        return sum(self.params[name].size for name in names)
+
+    def _flat(self, X):
+        if X.ndim < 2 or X.shape[0] == 0 or np.prod(X.shape[1:]) != self.sizes[0]:
+            raise ValueError(f"X has shape {X.shape}; this network expects (m, {self.sizes[0]}), or examples of "
+                             f"another shape with {self.sizes[0]} values each: reshape or crop them.")
+        return X if X.ndim == 2 else X.reshape((X.shape[0], -1))                        # (m, num_inputs)
+
+    def _affine(self, h, number):
+        """``h W^T + b`` of layer ``number``, ``(m, inputs) -> (m, units)``."""
+        W = self.params['W' + number]
+        return nd.FullyConnected(h, W, self.params['b' + number], num_hidden=W.shape[0])

@@ -1,0 +1,71 @@
+"""Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST, with batch norm and without, several seeds each.
+
+Settings: sgd-0.1, sgd-0.02 and sgd-0.5, the paper's (small Gaussian weights, SGD; it names no learning rate, these are
+on the mean loss of a batch), and keras (RMSprop with Keras's defaults). An interrupted run goes on where it was.
+
+Exit status: 0 done, and at sgd-0.1 and sgd-0.02 every claim of the paper holds; 1 a claim does not hold (never with
+--quick); 2 bad arguments or bad data (one line on standard error); 130 Ctrl-C.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_bn import SigmoidMLP
+from gluon_bn.paper_figure import FIGURE, PAPER, SETTINGS, STEPS
+from gluon_bn.paper_figure_report import make_figure
+
+QUICK_STEPS, QUICK_SEEDS = 200, 1
+
+
+def main(argv=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    options = parser().parse_args(argv)
+    steps, seeds = (QUICK_STEPS, QUICK_SEEDS) if options.quick else (STEPS, 3)
+    steps = steps if options.steps is None else options.steps
+    seeds = seeds if options.seeds is None else options.seeds
+    try:
+        if steps < 20 or seeds < 1 or (options.processes is not None and options.processes < 1):
+            raise ValueError("--steps is at least 20; --seeds and --processes are at least 1.")
+        unknown = sorted(set(options.settings) - set(SETTINGS))
+        if unknown:
+            raise ValueError(f"there is no setting {', '.join(unknown)}; expected of: {', '.join(SETTINGS)}.")
+        for batch_norm in (False, True):
+            print(SigmoidMLP(batch_norm=batch_norm).summary(), end='\n\n')
+        found = make_figure(options.output, options.settings or FIGURE, range(seeds), steps, options.data_dir,
+                            options.processes, events=options.tensorboard)
+        print(f"The figure and its numbers are in {options.output}")
+        holds = all(all(claims.values()) for setting, claims in found.items() if setting in PAPER)
+        return 0 if holds or options.quick else 1
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        return complain(error, 2)
+    except KeyboardInterrupt:
+        return complain("interrupted; the same command goes on", 130)
+
+
+def parser():
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('settings', nargs='*', metavar='SETTING',
+                   help=f"of {', '.join(SETTINGS)} (default: {', '.join(FIGURE)})")
+    p.add_argument('--quick', action='store_true',
+                   help=f"{QUICK_STEPS} steps and {QUICK_SEEDS} seed, to see that everything runs")
+    p.add_argument('--steps', type=int, metavar='N', help=f"(default: {STEPS:,})")
+    p.add_argument('--seeds', type=int, metavar='N', help="trainings of each kind (default: 3)")
+    p.add_argument('--data-dir', metavar='PATH',
+                   help="folder with the four files of MNIST (default: those that come with the package)")
+    p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
+    p.add_argument('--tensorboard', metavar='DIR', help="write TensorBoard's files to DIR as well")
+    p.add_argument('--output', default='runs/paper_figure', metavar='DIR', help="(default: %(default)s)")
+    return p
+
+
+def complain(message, status):
+    """One line on standard error; returns ``status``."""
+    print(f"paper_figure: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
