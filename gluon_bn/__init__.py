@@ -15,6 +15,7 @@ The layer and a network around it:
 ``fast_lenet``       the same network's forward pass from native operators
 ``optimizers``       SGD, in place
 ``training``         an epoch, and the accuracy
+``recalibration``    statistics for test time that are exact: the paper's Algorithm 2
 ===================  ==================================================================================================
 
 Data, and the main job:
@@ -73,6 +74,7 @@ from .losses import softmax_cross_entropy
 from .mlp import MLP
 from .native import native_status
 from .optimizers import sgd
+from .recalibration import recalibrate
 from .run import load_network
 from .solver import Solver
 from .training import evaluate_accuracy, train_epoch, train_step
@@ -80,5 +82,5 @@ from .training import evaluate_accuracy, train_epoch, train_step
 __version__ = "0.1.0"
 
 __all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy', 'gradient_check',
-           'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
+           'load_network', 'native_status', 'pure_batch_norm', 'recalibrate', 'reference', 'relu', 'sgd', 'softmax',
            'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
