@@ -33,12 +33,12 @@ def recalibrate(net, batches):
 
     Parameters
     ----------
-    net : a network as :class:`gluon_bn.LeNet` is: ``net(X, is_training=True)``, ``net.params``, ``net.bn_ewv_means`` and
-        ``net.bn_ewv_vars``, whose entries are **replaced**; it need not have been trained. Training it further makes
-        exponentially weighted statistics of them again. A network with convolutions says in
+    net : a network as :class:`gluon_bn.LeNet` is: ``net(X, is_training=True)``, ``net.params``,
+        ``net.bn_ewv_means`` and ``net.bn_ewv_vars``, whose entries are **replaced**; it need not have been trained.
+        Training it further makes exponentially weighted statistics of them again. A network with convolutions says in
         ``net.bn_values_per_image`` how many values (H·W) an image gives a feature, layer name -> int.
-    batches : an iterable of batches of at least two examples, ``(data, label)`` as from ``gbn.data.batches`` (labels are
-        not looked at), or ``data`` alone, in the context of ``net``
+    batches : an iterable of batches of at least two examples, ``(data, label)`` as from ``gbn.data.batches`` (labels
+        are not looked at), or ``data`` alone, in the context of ``net``
 
     Raises
     ------
@@ -90,16 +90,16 @@ class _Sums:
         """``(mean, var)`` as the layer stores them, each ``(C,)``."""
         mean, var = self.mean / self.values, self.var / self.degrees
         if not (np.isfinite(mean).all() and np.isfinite(var).all()):
-            raise ValueError(f"the statistics of layer {layer!r} are not finite: the network's parameters or the images "
-                             "are not, or they overflow; recalibrate a network whose loss is finite.")
+            raise ValueError(f"the statistics of layer {layer!r} are not finite: the network's parameters or the "
+                             "images are not, or they overflow; recalibrate a network whose loss is finite.")
         return tuple(nd.array(value, ctx=self.like.ctx, dtype=self.like.dtype) for value in (mean, var))
 
 
 def _add_batch(sums, net, X, number):
     """Add the statistics of batch ``number`` to ``sums``, layer name -> _Sums."""
     if X.shape[0] < 2:
-        raise ValueError(f"batch {number} has shape {X.shape}: a batch of one has no unbiased variance; leave it out, or "
-                         "choose a batch_size that leaves no single example over.")
+        raise ValueError(f"batch {number} has shape {X.shape}: a batch of one has no unbiased variance; leave it out, "
+                         "or choose a batch_size that leaves no single example over.")
     # A layer without stored statistics stores a batch's as they are, whatever the momentum.
     net.bn_ewv_means.clear()
     net.bn_ewv_vars.clear()
@@ -113,11 +113,12 @@ def _add_batch(sums, net, X, number):
 
 
 def _values_per_image(net, layer):
-    """How many values of one image are averaged in each feature of ``layer``: H·W of a convolution, 1 of a dense layer."""
+    """How many values of one image are averaged in each feature of ``layer``: H·W of a convolution, else 1."""
     known = getattr(net, 'bn_values_per_image', None)
     if known is None and not any(param.ndim > 2 for param in net.params.values()):
         return 1  # all weights are matrices
     if known is None or layer not in known:
-        raise ValueError(f"a {type(net).__name__} has convolutions, and bn_values_per_image does not say how many values "
-                         f"(H·W) an image gives a feature of layer {layer!r}, which an unbiased variance needs; set it.")
+        raise ValueError(f"the {type(net).__name__}'s bn_values_per_image does not say how many values (H·W) an image "
+                         f"gives a feature of layer {layer!r}: an unbiased variance needs it where there are "
+                         "convolutions; set it, layer name -> int.")
     return known[layer]
