@@ -45,6 +45,15 @@ Backward by hand, in NumPy alone:
 ``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
+How far the knobs of LeNet can be turned:
+
+======================  ===============================================================================================
+``experiment_run``      one training, a function of its configuration
+``experiments``         named sweeps: learning rate, scale, batch size, position, momentum, eps, statistics at test time
+``experiments_claims``  their results with the seeds brought together, and what they must show
+``experiments_report``  their tables and figures
+======================  ===============================================================================================
+
 Differentiable programming, and exercises:
 
 ===================  ==================================================================================================
@@ -55,8 +64,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``deep_nets_report``
-and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``results``, ``python_version``, ``running_statistics``,
+``deep_nets_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """

@@ -70,7 +70,7 @@ def _learning_rate_claims(kinds):
         "with batch norm the network trains (test accuracy above 0.8 for every seed) wherever it does without":
             bool(plain) and set(plain) <= set(norm),
         "the highest learning rate at which it trains is at least ten times as high with batch norm":
-            bool(plain) and max(norm) >= 10 * max(plain),
+            bool(plain) and max(norm, default=0) >= 10 * max(plain),
         "at the highest learning rate of the sweep no network trains, with batch norm or without":
             not any(trained(kind) for kind in highest)}
 

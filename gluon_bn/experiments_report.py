@@ -181,7 +181,8 @@ def _value(value):
 
 
 def _mean_and_spread(values):
-    return '' if np.isnan(values).any() else '{:.3f} ± {:.3f}'.format(*mean_and_spread(values))
+    mean, spread = mean_and_spread(values)
+    return '' if np.isnan(mean) else f'{mean:.3f} ± {spread:.3f}' if len(values) > 1 else f'{mean:.3f}'
 
 
 def _remark(kind):
