@@ -16,6 +16,7 @@ The layer and a network around it:
 ``sigmoid_mlp``      dense layers with sigmoids, the network of the paper's Figure 1
 ``optimizers``       SGD and others, in place
 ``training``         an epoch, and the accuracy
+``recalibration``    statistics for test time that are exact: the paper's Algorithm 2
 ===================  ==================================================================================================
 
 Data, and the main job:
@@ -49,11 +50,20 @@ Backward by hand, in NumPy alone:
 
 Why it works:
 
-===================  ==================================================================================================
+===================  ===========================================================================================
 ``paper_training``   the paper's network trained for tens of thousands of steps, and looked at on the way
 ``paper_events``     each of these trainings in TensorBoard
 ``paper_figure``     Figure 1 of the paper: several seeds, with batch norm and without
 ===================  ==================================================================================================
+=======
+How far the knobs of LeNet can be turned:
+
+======================  ===============================================================================================
+``experiment_run``      one training, a function of its configuration
+``experiments``         named sweeps: learning rate, scale, batch size, position, momentum, eps, statistics at test time
+``experiments_claims``  their results with the seeds brought together, and what they must show
+``experiments_report``  their tables and figures
+======================  ===============================================================================================
 
 Differentiable programming, and exercises:
 
@@ -65,8 +75,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``python_version``, ``running_statistics``,
-``deep_nets_report``, ``paper_figure_report`` and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``results``, ``python_version``,
+``running_statistics``, ``deep_nets_report``, ``paper_figure_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """
@@ -84,6 +94,7 @@ from .losses import softmax_cross_entropy
 from .mlp import MLP
 from .native import native_status
 from .optimizers import sgd
+from .recalibration import recalibrate
 from .run import load_network
 from .sigmoid_mlp import SigmoidMLP
 from .solver import Solver
@@ -92,5 +103,6 @@ from .training import evaluate_accuracy, train_epoch, train_step
 __version__ = "0.1.0"
 
 __all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'SigmoidMLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy',
-           'gradient_check', 'load_network', 'native_status', 'pure_batch_norm', 'reference', 'relu', 'sgd', 'softmax',
-           'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu', 'which_impl']
+           'gradient_check', 'load_network', 'native_status', 'pure_batch_norm', 'recalibrate', 'reference', 'relu',
+           'sgd', 'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu',
+           'which_impl']

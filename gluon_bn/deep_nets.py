@@ -3,7 +3,6 @@
 They are those of cs231n's exercise, repeated with several seeds, so that each has a mean and a spread. A *job* is one
 training; its result is one file, so that an interrupted run goes on where it was. Run as a module, this is a worker.
 """
-import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from .data import cifar10_splits
 from .fully_connected import FullyConnectedNet
 from .parallel import serve_jobs
+from .results import by_kind
 from .resumable import file_name, fingerprint_of, run_missing
 from .solver import Solver
 
@@ -104,12 +104,6 @@ def run(folder, jobs, data_dir=None, processes=None, report=print):
     return [results[paths[job]] for job in jobs]
 
 
-def mean_and_spread(values):
-    """Mean and standard deviation over the seeds, the first axis; with one seed the spread is 0."""
-    values = np.asarray(values, np.float64)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
-
-
 def summary(results):
     """Bring the results of the seeds together: one dict for each kind of job, in the order of their coming.
 
@@ -117,20 +111,16 @@ def summary(results):
     ``val_acc`` (after the first batch, then each epoch), ``best_train_acc``, ``best_val_acc``, and ``final_loss``, the
     mean over the last epoch. A training that diverged has an infinite final loss.
     """
-    kinds = {}
-    for result in results:
-        job = {name: value for name, value in result['job'].items() if name != 'seed'}
-        kind = kinds.setdefault(json.dumps(job, sort_keys=True), {
-            'job': job, 'seeds': [], 'losses': [], 'train_acc': [], 'val_acc': [], 'best_train_acc': [],
-            'best_val_acc': [], 'final_loss': []})
-        kind['seeds'].append(result['job']['seed'])
-        for name in ('losses', 'train_acc', 'val_acc'):
-            kind[name].append(result[name])
-        kind['best_train_acc'].append(max(result['train_acc'], default=0))
-        kind['best_val_acc'].append(max(result['val_acc'], default=0))
-        last_epoch = result['losses'][-(NUM_TRAINING // job['batch_size']):]
-        kind['final_loss'].append(float('inf') if result['diverged'] else float(np.mean(last_epoch)))
-    return list(kinds.values())
+    return [{'job': job, 'seeds': [result['job']['seed'] for result in of_job],
+             **{name: [result[name] for result in of_job] for name in ('losses', 'train_acc', 'val_acc')},
+             'best_train_acc': [max(result['train_acc'], default=0) for result in of_job],
+             'best_val_acc': [max(result['val_acc'], default=0) for result in of_job],
+             'final_loss': [_final_loss(result) for result in of_job]} for job, of_job in by_kind(results, 'job')]
+
+
+def _final_loss(result):
+    last_epoch = result['losses'][-(NUM_TRAINING // result['job']['batch_size']):]
+    return float('inf') if result['diverged'] else float(np.mean(last_epoch))
 
 
 def _splits(data_dir):

@@ -1,14 +1,14 @@
 """What came out of the experiments: their figures, their numbers, and the claims that the numbers must bear out."""
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from . import deep_nets
-from .deep_nets import mean_and_spread
 from .files import written_whole
+from .plots import draw_band
+from .results import finite, mean_and_spread
 
 TRAINED, UNTRAINED = 0.25, 0.2  # accuracy on 1,000 training images; guessing has 0.1 with a deviation of 0.01
 _STYLES = {'batchnorm': ('tab:blue', 'o', 'batch norm'), 'layernorm': ('tab:green', '^', 'layer norm'),
@@ -28,7 +28,7 @@ def run_experiment(name, folder, jobs, data_dir=None, processes=None, report=pri
         figure.savefig(file, format='png', dpi=120)
     with written_whole(folder / f'{name}.json', 'w') as file:
         json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts,
-                   'results': [_finite({**kind, **_statistics(kind)}) for kind in kinds]}, file, indent=1)
+                   'results': [finite({**kind, **_statistics(kind)}) for kind in kinds]}, file, indent=1)
     for sentence, holds in verdicts.items():
         report(f"{'holds' if holds else 'FAILS'}: {sentence}")
     return verdicts
@@ -109,9 +109,9 @@ def draw_deep_net(kinds):
     figure, (loss_axes, *accuracy_axes) = _panels("Five hidden layers of 100, batch 50, Adam at 0.001", kinds)
     for kind in kinds:
         color, marker, label = _STYLES[kind['job']['normalization']]
-        band(loss_axes, 1 + np.arange(len(kind['losses'][0])), kind['losses'], color, None, label)
+        draw_band(loss_axes, 1 + np.arange(len(kind['losses'][0])), kind['losses'], color, None, label)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label)
+            draw_band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label)
     loss_axes.set(xlabel='batches', ylabel='training loss (nats per image)')
     _label_accuracies(accuracy_axes, 'epochs')
     return figure
@@ -127,7 +127,7 @@ def draw_weight_scales(kinds):
         for axes, name, unit in ((loss_axes, 'final_loss', 1), (accuracy_axes[0], 'best_train_acc', 100),
                                  (accuracy_axes[1], 'best_val_acc', 100)):
             values = unit * np.array([kind[name] for kind in chosen]).T               # (seeds, scales)
-            band(axes, scales, values, color, marker, label)
+            draw_band(axes, scales, values, color, marker, label)
             axes.set_xscale('log')
     loss_axes.set(xlabel='standard deviation of the initial weights', yscale='log',
                   ylabel='training loss, last epoch (nats per image)')
@@ -145,9 +145,9 @@ def draw_batch_sizes(kinds):
         line, label = ('-', '--', ':')[::-1][sizes.index(size) % 3], f'{label}, batch {size}'
         per_epoch = [np.reshape(losses, (-1, deep_nets.NUM_TRAINING // size)).mean(axis=1)
                      for losses in kind['losses']]                                    # (seeds, epochs)
-        band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
+        draw_band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label, line)
+            draw_band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label, line)
     loss_axes.set(xlabel='epochs', ylabel='training loss (nats per image)')
     _label_accuracies(accuracy_axes, 'epochs')
     return figure
@@ -164,15 +164,6 @@ def _panels(title, kinds):
     spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
     figure.suptitle(f"{title}; {deep_nets.NUM_TRAINING:,} CIFAR-10 images; {spread}")
     return figure, figure.subplots(1, 3)
-
-
-def band(axes, x, values, color, marker, label, line='-'):
-    """The mean over the first axis of ``values``, and a band of one standard deviation around it."""
-    mean, spread = mean_and_spread(values)
-    axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)
-    axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize='small')
 
 
 def _label_accuracies(accuracy_axes, xlabel, prefix=''):
@@ -193,12 +184,3 @@ def _statistics(kind):
     """Mean and spread over the seeds of the numbers that the claims are about."""
     return {f'{name}_{what}': float(value) for name in ('best_train_acc', 'best_val_acc', 'final_loss')
             for what, value in zip(('mean', 'spread'), mean_and_spread(kind[name]))}
-
-
-def _finite(values):
-    """The same with None for numbers that JSON does not have."""
-    if isinstance(values, dict):
-        return {name: _finite(value) for name, value in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [_finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values

@@ -1,4 +1,5 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that one process has for itself."""
+import fcntl
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,26 @@ def written_whole(path, mode='wb'):
     except BaseException:
         temporary.unlink(missing_ok=True)  # it is missing when it could not be opened
         raise
+
+
+class FolderInUse(RuntimeError):
+    """Another process holds the folder's lock."""
+
+
+@contextmanager
+def folder_locked(folder):
+    """Hold the folder's lock, so that two processes never do the same work in it; the kernel frees it after a kill.
+
+    Makes the folder if need be. Raises ``FolderInUse`` at once if another process has the lock.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with open(Path(folder) / '.lock', 'w', encoding='ascii') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(f"another process is at work in {folder}; wait for it, or choose another "
+                              "folder.") from None
+        yield
 
 
 def remove_leftovers(folder):

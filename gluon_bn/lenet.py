@@ -1,4 +1,6 @@
 """A LeNet-style convolutional network written out by hand, with batch normalization before every activation."""
+from types import MappingProxyType
+
 from . import fast_lenet
 from ._mxnet import mx, nd
 from .activations import relu
@@ -33,6 +35,7 @@ class LeNet:
     ----------
     params : dict name -> NDArray with a gradient attached: W1 b1 gamma1 beta1 ... W4 b4; optimisers change these
     bn_ewv_means, bn_ewv_vars : dict 'bn1', 'bn2', 'bn3' -> NDArray; changed by every call with ``is_training=True``
+    bn_values_per_image : dict 'bn1', 'bn2', 'bn3' -> int, how many values of one image each feature averages (H·W)
 
     Example
     -------
@@ -40,6 +43,8 @@ class LeNet:
     >>> net(nd.zeros((64, 1, 28, 28))).shape
     (64, 10)
     """
+
+    bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
 
     def __init__(self, ctx=None, weight_scale=0.01, num_fc=128, num_outputs=10, batch_norm=True, momentum=0.9,
                  eps=1e-5, impl='auto'):

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import paper_figure
-from .deep_nets import mean_and_spread
-from .deep_nets_report import band
 from .files import written_whole
 from .machine import describe_machine
 from .paper_training import PERCENTILES
+from .plots import draw_band
+from .results import mean_and_spread
 
 NAMES = {True: 'with batch norm', False: 'without'}
 _COLORS = {True: 'tab:blue', False: 'tab:orange'}
@@ -137,7 +137,7 @@ def draw(nets):
 
 def _draw_accuracies(axes, pair):
     for which, net in pair.items():
-        band(axes, net['steps'], 100 * net['test_acc'], _COLORS[which], None, NAMES[which])
+        draw_band(axes, net['steps'], 100 * net['test_acc'], _COLORS[which], None, NAMES[which])
     later = [accuracy for net in pair.values() for accuracy in tenths(net)]
     axes.set(title='(a) test accuracy', xlabel='steps', ylabel='test accuracy (%)', xlim=(0, None),
              ylim=(max(0, 100 * min(later) - 5), min(100.5, 100 * max(later) + 3)))

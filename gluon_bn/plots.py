@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .files import written_whole
+from .results import mean_and_spread
 from .training import MovingLoss
 
 
@@ -24,6 +25,15 @@ def plot_run(path, losses, batches_per_epoch, history, title):
     _draw_accuracies(accuracy_axes, history)
     with written_whole(path) as file:
         figure.savefig(file, format='png', dpi=120)
+
+
+def draw_band(axes, x, values, color, marker, label, line='-'):
+    """The mean over the first axis of ``values``, the seeds, and a band of one standard deviation around it."""
+    mean, spread = mean_and_spread(values)
+    axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)
+    axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize='small')
 
 
 def _draw_losses(axes, losses, batches_per_epoch):

@@ -5,7 +5,6 @@ is state; the others are written anew from it, and so is each of TensorBoard's f
 else is needed to go on: the order of the examples is a function of the seed and the epoch, and training uses no other
 random number. So a run that is killed at any moment and resumed computes what it would have computed, bit for bit.
 """
-import fcntl
 import json
 import math
 import signal
@@ -20,7 +19,7 @@ from . import checkpoint, data
 from ._mxnet import mx, nd
 from .config import RunError, config_from, read_config, write_config
 from .context import context_from_name
-from .files import remove_leftovers, written_whole
+from .files import FolderInUse, folder_locked, remove_leftovers, written_whole
 from .lenet import LeNet
 from .optimizers import momentum_sgd, one_cycle, sgd
 from .plots import plot_run
@@ -291,18 +290,15 @@ class _Job:
 
     @contextmanager
     def folder_locked(self):
-        """Hold the folder's lock, so that two processes never train in one folder; the kernel frees it after a kill."""
+        """Hold the folder's lock, so that two processes never train in one folder; leftovers of a kill are removed."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / '.lock', 'w', encoding='ascii') as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise RunError(f"another process is training in {self.folder}; wait for it, or choose another "
-                                   "--output.") from None
+            with folder_locked(self.folder):
                 for folder in (self.folder, self.folder / 'checkpoint'):
                     remove_leftovers(folder)
                 yield
+        except FolderInUse:
+            raise RunError(f"another process is training in {self.folder}; wait for it, or choose another "
+                           "--output.") from None
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
 

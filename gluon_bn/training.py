@@ -129,7 +129,10 @@ def evaluate_accuracy(data_iterator, net, is_training=False):
 
 @contextmanager
 def stored_statistics_kept(net):
-    """Put the network's stored statistics back as they were; the layer replaces the arrays, never writes into them."""
+    """Put the network's stored statistics back as they were when the block ends, with an exception or without.
+
+    The layer replaces the arrays and never writes into them, so keeping the dictionaries' contents is enough.
+    """
     dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
     before = [dict(d) for d in dictionaries]
     try:

@@ -5,7 +5,7 @@ import pytest
 
 from gluon_bn import data, deep_nets
 from gluon_bn.data import DataError
-from gluon_bn.deep_nets import Job, mean_and_spread, run, run_job, summary
+from gluon_bn.deep_nets import Job, run, run_job, summary
 
 QUICK = [Job(seed, normalization, hidden=(10,), epochs=1) for normalization in ('batchnorm', None) for seed in (0, 1)]
 
@@ -58,13 +58,6 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, splits):
     damaged.write_text(json.dumps({**result, 'data': 'others'}))
     with pytest.raises(DataError, match='of other images'):
         run(tmp_path, QUICK[:2], processes=1, report=said.append)
-
-
-def test_mean_and_spread():
-    mean, spread = mean_and_spread([[1, 2], [3, 2]])
-    assert mean.tolist() == [2, 2]
-    np.testing.assert_allclose(spread, [np.sqrt(2), 0])
-    assert mean_and_spread([[5, 6]])[1].tolist() == [0, 0]
 
 
 def test_summary_brings_the_seeds_together(splits):

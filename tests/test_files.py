@@ -1,8 +1,10 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
-from gluon_bn.files import remove_leftovers, written_whole
+from gluon_bn.files import FolderInUse, folder_locked, remove_leftovers, written_whole
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path):
@@ -30,3 +32,19 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
     (tmp_path / 'mine.tmp').write_bytes(b'kept')
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ['mine.tmp']
+
+
+def test_one_process_at_a_time_has_a_folder_and_a_kill_frees_it(tmp_path):
+    folder = tmp_path / 'new'
+    hold = ("import sys, time\nfrom gluon_bn.files import folder_locked\n"
+            "with folder_locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(100)")
+    process = subprocess.Popen([sys.executable, '-c', hold, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'held\n'
+    with pytest.raises(FolderInUse, match=f'another process is at work in {folder}'), folder_locked(folder):
+        pass
+    process.kill()
+    process.communicate()
+    with folder_locked(folder):
+        pass
+    with folder_locked(folder):
+        pass

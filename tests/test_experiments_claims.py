@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from gluon_bn.experiments import EXPERIMENTS
+from gluon_bn.experiments_claims import claims, final, guessing, of, summary, trained, values_of
+
+
+def result(run, accuracy, status='finished', **scores):
+    steps = [] if status == 'refused' else run.score_after[:1] if status == 'diverged' else run.score_after
+    return {'run': {**vars(run), 'score_after': list(run.score_after)}, 'status': status,
+            'reason': 'because' if status == 'refused' else None, 'loss': 1.0 if status == 'finished' else None,
+            'scores': [{'step': step, 'test_acc': accuracy, **scores} for step in steps]}
+
+
+def rates_world(run):
+    low = {'before': 0.003, 'after': 0.003, None: 0.03}[run.batch_norm]
+    high = {'before': 3, 'after': 3, None: 0.1}[run.batch_norm]
+    return result(run, {'before': 0.94, 'after': 0.95, None: 0.9}[run.batch_norm] if low <= run.lr <= high else 0.1)
+
+
+def scales_world(run):
+    if run.batch_norm is None:
+        return result(run, 0.9 if (run.weight_scale, run.lr) == (0.1, 0.1) else 0.1)
+    return result(run, 0.95 if 0.09 <= run.lr / (1 + run.weight_scale) <= 2 else 0.5)
+
+
+def sizes_world(run):
+    if run.batch_norm and run.batch_size == 1:
+        return result(run, None, 'refused')
+    return result(run, 0.9 if run.batch_norm is None else 0.6 if run.batch_size < 16 else 0.95)
+
+
+def momenta_world(run):
+    return result(run, 0.9 - (0.2 if run.momentum == 0.999 else 0) - (
+        0.1 if run.momentum == 0 and run.batch_size == 4 else 0))
+
+
+def eps_world(run):
+    return result(run, 0.95 if run.eps <= {0.01: 0.01, 0.1: 1, 1.0: 10}[run.weight_scale] else 0.1)
+
+
+def recalibration_world(run):
+    made = result(run, 0)
+    for score in made['scores']:
+        late, small = score['step'] == 1000, run.batch_size == 4
+        score.update(test_acc=0.9 if late else 0.5, recalibrated_acc=0.9 + 0.01 * small if late else 0.8)
+    return made
+
+
+AS_EXPECTED = {'learning_rates': rates_world, 'positions': rates_world, 'weight_scales': scales_world,
+               'batch_sizes': sizes_world, 'momenta': momenta_world, 'eps': eps_world,
+               'recalibration': recalibration_world}
+
+
+def nothing_matters(run):
+    return result(run, 0.85, recalibrated_acc=0.85)
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_claims_hold_where_they_are_true_and_fail_where_they_are_not(name):
+    runs = EXPERIMENTS[name](range(2))
+    assert [sentence for sentence, holds in claims(name, summary(map(AS_EXPECTED[name], runs))).items()
+            if not holds] == []
+    assert not all(claims(name, summary(map(nothing_matters, runs))).values())
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_every_claim_fails_in_some_world(name):
+    """Random accuracies, statuses and losses: a claim that cannot fail would say nothing."""
+    runs = EXPERIMENTS[name](range(2))
+    held = {}
+    rng = np.random.default_rng(0)
+    worlds = [nothing_matters] + [
+        lambda run: {**result(run, rng.uniform(), recalibrated_acc=rng.uniform()), 'loss': rng.uniform()}] * 20
+    for world in worlds:
+        for sentence, holds in claims(name, summary(map(world, runs))).items():
+            held.setdefault(sentence, []).append(holds)
+    assert [sentence for sentence, holds in held.items() if all(holds)] == []
+
+
+def test_summary_brings_seeds_together_and_keeps_what_is_known_of_those_that_ended_early():
+    first, second = EXPERIMENTS['momenta'](range(2), values=(0.9,), sizes=(4,), score_after=(1, 3, 10))
+    kind, = summary([result(first, 0.5), result(second, 0.2, 'diverged')])
+    assert kind['seeds'] == [0, 1]
+    assert kind['status'] == ['finished', 'diverged']
+    assert kind['loss'] == [1.0, None]
+    assert kind['test_acc'].tolist() == [[0.5] * 3, [0.2] * 3]
+    assert final(kind).tolist() == [0.5, 0.2]
+    assert 'recalibrated_acc' not in kind
+    refused, = summary([result(first, None, 'refused')])
+    assert np.isnan(refused['test_acc']).all()
+    assert not trained(refused)
+    assert not guessing(refused)
+
+
+def test_selecting():
+    kinds = summary(map(rates_world, EXPERIMENTS['positions']([0], rates=(0.1, 100.0))))
+    assert values_of(kinds, 'batch_norm') == [None, 'after', 'before']
+    assert values_of(kinds, 'lr') == [0.1, 100.0]
+    chosen, = of(kinds, batch_norm=None, lr=100.0)
+    assert guessing(chosen)
+    assert [trained(kind) for kind in of(kinds, lr=0.1)] == [True, True, True]
