@@ -45,6 +45,14 @@ Backward by hand, in NumPy alone:
 ``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
+How it helps optimisation:
+
+===================  ==================================================================================================
+``landscape``        loss and gradient along the gradient, effective smoothness, what a layer's update does to the next
+``noise``            noise between batch norm and activation, anew at every step
+``landscape_runs``   trainings that are measured so: three experiments on MNIST, several seeds
+===================  ==================================================================================================
+
 Differentiable programming, and exercises:
 
 ===================  ==================================================================================================
@@ -55,8 +63,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``python_version``, ``running_statistics``, ``deep_nets_report``
-and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``job_files``, ``python_version``, ``running_statistics``,
+``deep_nets_report``, ``landscape_numbers``, ``landscape_figures``, ``landscape_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """

@@ -113,7 +113,7 @@ def evaluate_accuracy(data_iterator, net, is_training=False):
     ValueError : there is no batch.
     """
     correct, examples, in_flight = None, 0, deque()
-    with _stored_statistics_kept(net):
+    with stored_statistics_kept(net):
         for data, label in data_iterator:
             predictions = nd.argmax(net(data, is_training=is_training), axis=1)               # (m,)
             hits = nd.sum(predictions == label.astype(predictions.dtype, copy=False))         # (1,)
@@ -128,7 +128,7 @@ def evaluate_accuracy(data_iterator, net, is_training=False):
 
 
 @contextmanager
-def _stored_statistics_kept(net):
+def stored_statistics_kept(net):
     """Put the network's stored statistics back as they were; the layer replaces the arrays, never writes into them."""
     dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
     before = [dict(d) for d in dictionaries]
