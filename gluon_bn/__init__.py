@@ -63,7 +63,7 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``job_files``, ``python_version``, ``running_statistics``,
+``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``python_version``, ``running_statistics``,
 ``deep_nets_report``, ``landscape_numbers``, ``landscape_figures``, ``landscape_report`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn

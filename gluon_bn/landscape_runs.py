@@ -12,10 +12,10 @@ import numpy as np
 
 from . import data
 from ._mxnet import autograd, mx
-from .job_files import do_jobs, fingerprint_of
 from .landscape import MULTIPLES, Objective, along_gradient, covariate_shift, layers_of, parameters
 from .noise import DisturbedLeNet, DisturbedMLP, Noise
 from .parallel import serve_jobs
+from .resumable import file_name, fingerprint_of, run_missing
 from .training import MovingLoss, evaluate_accuracy, stored_statistics_kept, train_step
 
 KINDS = ('plain', 'batch_norm', 'noisy_batch_norm', 'noisy_plain')
@@ -68,13 +68,18 @@ EXPERIMENTS = {  # the jobs, and the networks for which they are done
 def run(folder, jobs, data_dir=None, processes=None, report=print):
     """Do the jobs that have no result in ``folder`` yet, in parallel processes; returns all results, in their order.
 
-    ``data_dir`` is a folder with MNIST, None for the files that come with the package. For the rest, and what is
-    raised, see :func:`gluon_bn.job_files.do_jobs`; for a result, :func:`run_job`.
+    ``folder`` gets a file in ``jobs`` for each, as soon as it is there; ``data_dir`` is a folder with MNIST, None for the
+    files that come with the package. A job that stands in ``jobs`` twice is done once. For a result see :func:`run_job`.
+
+    Raises ``DataError`` for bad data, and for a folder whose results are of other data; ``parallel.WorkerError``.
     """
-    splits = load_splits(data_dir)  # in this process first: bad data are one sentence, not a traceback
-    return do_jobs(folder, jobs, lambda job: f'{job.network}-{job.kind}-lr{job.learning_rate:g}-seed{job.seed}',
-                   'gluon_bn.landscape_runs', [] if data_dir is None else [str(Path(data_dir).resolve())],
-                   fingerprint_of(array for split in splits for array in split), processes, report, duration=_duration)
+    train, test = load_splits(data_dir)  # here first: bad data are one sentence then, not a traceback
+    fingerprint = fingerprint_of(dict(zip(('X_train', 'y_train', 'X_test', 'y_test'), (*train, *test))))
+    # The longest first: so the processes end at about the same time.
+    paths = {job: _result_path(Path(folder), job) for job in sorted(dict.fromkeys(jobs), key=_duration, reverse=True)}
+    results = run_missing('gluon_bn.landscape_runs', [] if data_dir is None else [str(Path(data_dir).resolve())],
+                          {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
+    return [results[paths[job]] for job in jobs]
 
 
 def load_splits(data_dir=None):
@@ -188,6 +193,10 @@ def _batches(job, train):
 
 def _rms(values):
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _result_path(folder, job):
+    return folder / 'jobs' / file_name(f'{job.network}-{job.kind}-lr{job.learning_rate:g}-seed{job.seed}', asdict(job))
 
 
 def _duration(job):
