@@ -14,7 +14,7 @@ The layer and a network around it:
 ``lenet``            a convolutional network by hand
 ``fast_lenet``       the same network's forward pass from native operators
 ``sigmoid_mlp``      dense layers with sigmoids, the network of the paper's Figure 1
-``optimizers``       SGD, in place
+``optimizers``       SGD and others, in place
 ``training``         an epoch, and the accuracy
 ===================  ==================================================================================================
 

@@ -3,7 +3,6 @@
 They are those of cs231n's exercise, repeated with several seeds, so that each has a mean and a spread. A *job* is one
 training; its result is one file, so that an interrupted run goes on where it was. Run as a module, this is a worker.
 """
-import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -12,10 +11,10 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from .data import DataError, cifar10_splits
-from .files import written_whole
+from .data import cifar10_splits
 from .fully_connected import FullyConnectedNet
-from .parallel import run_jobs, serve_jobs
+from .parallel import serve_jobs
+from .resumable import file_name, fingerprint_of, run_missing
 from .solver import Solver
 
 WEIGHT_SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, 20))
@@ -96,24 +95,13 @@ def run(folder, jobs, data_dir=None, processes=None, report=print):
 
     Raises ``DataError`` for bad data, and for a folder whose results are of other data; ``parallel.WorkerError``.
     """
-    folder = Path(folder)
-    fingerprint = _fingerprint(_splits(data_dir))  # in this process first: bad data are one sentence, not a traceback
-    results = {job: _read_result(_result_path(folder, job), job, fingerprint) for job in jobs}
-    missing = [job for job in dict.fromkeys(jobs) if results[job] is None]
-    report(f"{len(results)} trainings, {len(results) - len(missing)} of them done before.")
-
-    def keep(description, result):
-        job = _job_from(description)
-        result['data'] = fingerprint
-        results[job] = result
-        with written_whole(_result_path(folder, job), 'w') as file:
-            json.dump(result, file)
-
+    fingerprint = fingerprint_of(_splits(data_dir))  # here first: bad data are one sentence then, not a traceback
     # The longest first: so the processes end at about the same time.
-    missing.sort(key=lambda job: job.epochs / job.batch_size, reverse=True)
-    run_jobs('gluon_bn.deep_nets', [] if data_dir is None else [str(Path(data_dir).resolve())],
-             [asdict(job) for job in missing], keep, processes)
-    return [results[job] for job in jobs]
+    ordered = sorted(dict.fromkeys(jobs), key=lambda job: job.epochs / job.batch_size, reverse=True)
+    paths = {job: _result_path(Path(folder), job) for job in ordered}
+    results = run_missing('gluon_bn.deep_nets', [] if data_dir is None else [str(Path(data_dir).resolve())],
+                          {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
+    return [results[paths[job]] for job in jobs]
 
 
 def mean_and_spread(values):
@@ -150,31 +138,9 @@ def _splits(data_dir):
     return {name: splits[name] for name in ('X_train', 'y_train', 'X_val', 'y_val')}
 
 
-def _fingerprint(splits):
-    content = hashlib.sha256()
-    for name in sorted(splits):
-        content.update(splits[name].tobytes())
-    return content.hexdigest()
-
-
 def _result_path(folder, job):
-    digest = hashlib.sha256(json.dumps(asdict(job), sort_keys=True).encode()).hexdigest()[:10]
     kind = f"{job.normalization or 'none'}-scale{job.weight_scale:.3g}-batch{job.batch_size}-seed{job.seed}"
-    return folder / 'jobs' / f'{kind}-{digest}.json'
-
-
-def _read_result(path, job, fingerprint):
-    """The result of a job that was done before, None if there is none."""
-    try:
-        with open(path, encoding='utf-8') as file:
-            result = json.load(file)
-        if _job_from(result['job']) != job:
-            return None
-        if result['data'] == fingerprint:
-            return result
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    raise DataError(f"{path} is the result of other images; choose another folder for these.")
+    return folder / 'jobs' / file_name(kind, asdict(job))
 
 
 def _job_from(description):

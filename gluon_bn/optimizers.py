@@ -1,9 +1,12 @@
-"""Optimisers that update parameters in place: :func:`sgd`, :func:`momentum_sgd`; and :func:`one_cycle`, a schedule."""
+"""Optimisers that update parameters in place: :func:`sgd`, :func:`momentum_sgd`, :func:`rmsprop`.
+
+Beside them :func:`joined`, which lets them update all parameters in one operator, and :func:`one_cycle`, a schedule.
+"""
 from collections.abc import Mapping
 
 import numpy as np
 
-from ._mxnet import nd
+from ._mxnet import autograd, nd
 
 
 def sgd(params, lr):
@@ -70,6 +73,90 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
         else:
             velocities[name][:] = momentum * velocities[name] - lr * param.grad
             param += velocities[name]
+
+
+def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0):
+    """One step of RMSprop (Tieleman and Hinton, 2012), in place: steps are divided by the root of a mean square.
+
+    ``n = rho * n + (1 - rho) * grad**2``, then ``param -= lr * grad / sqrt(n + eps)``, with Keras's defaults. (Keras 3
+    and MXNet add eps under the root; Keras 2, PyTorch and :mod:`gluon_bn.update_rules` add it to the root.)
+
+    Parameters
+    ----------
+    params : dict name -> NDArray with a gradient attached. **Changed in place.**
+    mean_squares : dict name -> NDArray of the same shapes, empty before the first step. **Changed in place.**
+    lr : float, the learning rate
+    rho : float, how much of the old mean is kept
+    eps : float, more than 0
+    rescale_grad : float, every gradient is multiplied by it first: 1 / m makes of a summed loss's gradient that of the
+        mean loss, which matters here only beside eps
+
+    Raises
+    ------
+    ValueError : a parameter without a gradient; nothing is changed then.
+
+    Example
+    -------
+    >>> w, mean_squares = nd.array([1.]), {}
+    >>> w.attach_grad()
+    >>> with autograd.record():
+    ...     loss = (2 * w).sum()
+    >>> loss.backward()
+    >>> rmsprop({'w': w}, mean_squares, lr=0.1)
+    >>> mean_squares['w'].asscalar().round(6), w.asscalar().round(4)   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
+    (0.4, 0.6838)
+    """
+    for name, param in _with_gradients(params):
+        if name not in mean_squares:
+            mean_squares[name] = nd.zeros_like(param)
+        if _fits_float32(param, lr):
+            nd.rmsprop_update(param, param.grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
+                              rescale_grad=rescale_grad, out=param)
+        else:
+            grad = rescale_grad * param.grad
+            mean_squares[name][:] = rho * mean_squares[name] + (1 - rho) * grad ** 2
+            param -= lr * grad / nd.sqrt(mean_squares[name] + eps)
+
+
+def joined(params):
+    """Put all parameters into one array, and all gradients into another, and return the first, ``(total,)``.
+
+    The entries of ``params`` become views of it, with the values and shapes that they had, and their gradients views of
+    its gradient. So an optimiser that is given the one array updates all of them in one operator: with many small
+    parameters most of an update's time is calls.
+
+    Parameters
+    ----------
+    params : dict name -> NDArray of one type and context. **Its values are replaced**; what they were stays as it was.
+
+    Raises
+    ------
+    ValueError : no parameter, or parameters of several types or contexts; nothing is changed then.
+
+    Example
+    -------
+    >>> net = LeNet()
+    >>> all_of_them = joined(net.params)
+    >>> with autograd.record():
+    ...     loss = net(nd.ones((2, 1, 28, 28))).sum()
+    >>> loss.backward()
+    >>> sgd([all_of_them], lr=0.5)
+    >>> net.params['b4'].asnumpy().tolist() == (all_of_them[-10:]).asnumpy().tolist()
+    True
+    """
+    if len({(param.ctx, param.dtype) for param in params.values()}) != 1:
+        raise ValueError(f"params are {[(name, str(p.ctx), np.dtype(p.dtype).name) for name, p in params.items()]}; "
+                         "expected at least one parameter, all of one context and type.")
+    one = nd.concat(*(param.detach().reshape(-1) for param in params.values()), dim=0)      # (total,)
+    one.attach_grad()
+    start, views = 0, {}
+    for name, param in params.items():
+        part = slice(start, start + param.size)
+        views[name], gradient = (array[part].reshape(param.shape) for array in (one, one.grad))
+        autograd.mark_variables(views[name], gradient)
+        start = part.stop
+    params.update(views)
+    return one
 
 
 def one_cycle(step, total, rising=0.25):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import sgd
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.optimizers import momentum_sgd, one_cycle
+from gluon_bn.optimizers import joined, momentum_sgd, one_cycle, rmsprop
 
 
 def param(values, ctx=None, dtype='float32', gradient=None):
@@ -85,7 +85,7 @@ def test_a_parameter_without_gradient_is_named_and_nothing_is_changed(params, na
     np.testing.assert_array_equal(bad.asnumpy(), [3])
 
 
-# ---- momentum and the schedule ---------------------------------------------------------------------------------------
+# ---- momentum --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_momentum_sgd_agrees_with_mxnets_own_optimizer(ctx, rng, dtype):
@@ -114,6 +114,81 @@ def test_momentum_sgd_changes_nothing_when_a_gradient_is_missing():
     assert velocities == {}
     assert W.asnumpy().tolist() == [1, 1, 1]
 
+
+# ---- RMSprop, and all parameters in one array ------------------------------------------------------------------------
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('rescale_grad', [1, 1 / 60])
+def test_rmsprop_is_the_formula_computed_in_numpy(ctx, rng, dtype, rescale_grad):
+    ours = {name: param(rng.normal(size=shape), ctx, dtype) for name, shape in (('W', (3, 4)), ('b', (4,)))}
+    theirs = {name: array.asnumpy().astype('float64') for name, array in ours.items()}
+    mean_squares, squares = {}, dict.fromkeys(ours, 0)
+    for _ in range(30):
+        for name, array in theirs.items():
+            gradient = rng.normal(size=array.shape) * 10. ** rng.integers(-4, 2, array.shape)  # from below eps to above
+            ours[name].grad[:] = nd.array(gradient, dtype=dtype)
+            squares[name] = 0.9 * squares[name] + (1 - 0.9) * (rescale_grad * gradient) ** 2
+            theirs[name] = array - 0.01 * rescale_grad * gradient / np.sqrt(squares[name] + 1e-7)
+        rmsprop(ours, mean_squares, 0.01, 0.9, 1e-7, rescale_grad)
+    for name, array in ours.items():
+        tolerance = {'float32': 1e-4, 'float64': 1e-10}[dtype]
+        np.testing.assert_allclose(array.asnumpy(), theirs[name], rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(mean_squares[name].asnumpy(), squares[name], rtol=tolerance)
+
+
+def test_rmsprops_defaults_are_keras_s():
+    """The example in the documentation of Keras's optimiser: 10 becomes 9.683772 at a rate of 0.1."""
+    w, mean_squares = param([10., 10.], dtype='float64', gradient=10), {}
+    rmsprop({'w': w}, mean_squares, lr=0.1)
+    np.testing.assert_allclose(w.asnumpy(), 9.683772, atol=1e-6)
+    assert mean_squares['w'].asnumpy() == pytest.approx(0.1 * 10 ** 2)
+    w = param([1., 1.], dtype='float64', gradient=[1e-6, 1e-3])
+    rmsprop({'w': w}, {})
+    n = 0.1 * np.array([1e-6, 1e-3]) ** 2
+    np.testing.assert_allclose(1 - w.asnumpy(), 0.001 * np.array([1e-6, 1e-3]) / np.sqrt(n + 1e-7), rtol=1e-6)
+
+
+def test_rmsprop_changes_nothing_when_a_gradient_is_missing():
+    W, b, mean_squares = nd.ones(3), nd.ones(3), {}
+    W.attach_grad()
+    with pytest.raises(ValueError, match="'b' has no gradient"):
+        rmsprop({'W': W, 'b': b}, mean_squares)
+    assert mean_squares == {}
+    assert W.asnumpy().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_joined_parameters_train_to_the_same_values(ctx, rng, dtype):
+    values = {'W': rng.normal(size=(3, 4)), 'b': rng.normal(size=(4,)), 'c': rng.normal(size=(1, 1, 2, 2))}
+    separate, together = ({name: param(value, ctx, dtype) for name, value in values.items()} for _ in range(2))
+    one = joined(together)
+    assert (one.shape, one.ctx, one.dtype) == ((20,), ctx, np.dtype(dtype).type)
+    for name, value in values.items():
+        np.testing.assert_array_equal(together[name].asnumpy(), separate[name].asnumpy())
+        assert together[name].shape == value.shape
+    for params, updated in ((separate, separate), (together, [one])):
+        for _ in range(20):
+            with autograd.record():
+                out = nd.tanh(params['W']) + params['b'] * params['c'].reshape((1, 4))
+                loss = (out * out).sum()
+            loss.backward()
+            sgd(updated, 0.05)
+    for name, value in values.items():
+        np.testing.assert_array_equal(together[name].asnumpy(), separate[name].asnumpy())
+        np.testing.assert_array_equal(together[name].grad.asnumpy(), separate[name].grad.asnumpy())
+        assert np.abs(together[name].asnumpy() - value).max() > 0.01
+
+
+@pytest.mark.parametrize('params', [
+    {}, {'a': nd.ones(2), 'b': nd.ones(2, dtype='float64')}, {'a': nd.ones(2), 'b': nd.ones(2, ctx=mx.cpu(1))}])
+def test_what_cannot_be_joined_is_refused_and_stays(params):
+    before = dict(params)
+    with pytest.raises(ValueError, match='at least one parameter, all of one context and type'):
+        joined(params)
+    assert all(params[name] is before[name] for name in before)
+
+
+# ---- the schedule ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('total', [1, 2, 7, 938])
 def test_one_cycle_rises_to_1_once_and_falls_towards_0(total):
