@@ -68,8 +68,9 @@ EXPERIMENTS = {  # the jobs, and the networks for which they are done
 def run(folder, jobs, data_dir=None, processes=None, report=print):
     """Do the jobs that have no result in ``folder`` yet, in parallel processes; returns all results, in their order.
 
-    ``folder`` gets a file in ``jobs`` for each, as soon as it is there; ``data_dir`` is a folder with MNIST, None for the
-    files that come with the package. A job that stands in ``jobs`` twice is done once. For a result see :func:`run_job`.
+    ``folder`` gets a file in ``jobs`` for each, as soon as it is there; ``data_dir`` is a folder with MNIST, None for
+    the files that come with the package. A job that stands in ``jobs`` twice is done once. For a result see
+    :func:`run_job`.
 
     Raises ``DataError`` for bad data, and for a folder whose results are of other data; ``parallel.WorkerError``.
     """
