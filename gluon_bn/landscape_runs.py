@@ -38,6 +38,7 @@ class Job:
     weight_scale: float
     steps: int
     measure_every: int
+    test_images: int = 10_000
 
 
 def learning_rate_jobs(network, seeds, **changes):
@@ -120,7 +121,7 @@ def run_job(job, splits):
         moving_loss.add(loss)
     moving_loss.finish()
     net.noise = None
-    test_batches = data.batches(images, labels, 500)
+    test_batches = data.batches(images[:job.test_images], labels[:job.test_images], 500)
     return _finite({
         'job': asdict(job), 'losses': moving_loss.losses, 'measured': measured,
         'diverged': next((i for i, loss in enumerate(moving_loss.losses) if not math.isfinite(loss)), None),

@@ -24,7 +24,7 @@ def main(argv=None):
         unknown = sorted(set(options.experiments) - set(EXPERIMENTS))
         if unknown:
             raise ValueError(f"there is no experiment {', '.join(unknown)}; expected of: {', '.join(EXPERIMENTS)}.")
-        changes = {'steps': 60, 'measure_every': 20} if options.quick else {}
+        changes = {'steps': 60, 'measure_every': 20, 'test_images': 1000} if options.quick else {}
         verdicts = run_experiments(options.experiments or list(EXPERIMENTS), options.networks or list(LEARNING_RATES),
                                    range(options.seeds), options.output, options.data_dir, options.processes, **changes)
         print(f"Figures and numbers are in {options.output}")
