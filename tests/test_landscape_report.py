@@ -86,7 +86,8 @@ def test_figures_of_a_divergence_and_of_one_seed():
 @pytest.mark.slow
 def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     said = []
-    options = {'steps': 60, 'measure_every': 20, 'batch_size': 16, 'test_images': 500, 'report': said.append, 'processes': 1}
+    options = {'steps': 60, 'measure_every': 20, 'batch_size': 16, 'test_images': 500, 'report': said.append,
+               'processes': 1}
     verdicts = run_experiments(['noise', 'small_weights'], ['sigmoid_mlp', 'lenet'], [0], tmp_path, **options)
     assert {path.name for path in tmp_path.iterdir()} == {
         'jobs', 'noise-sigmoid_mlp.json', 'noise-sigmoid_mlp.png', 'noise-lenet.json', 'noise-lenet.png',
