@@ -21,8 +21,8 @@ from .training import MovingLoss, evaluate_accuracy, stored_statistics_kept, tra
 KINDS = ('plain', 'batch_norm', 'noisy_batch_norm', 'noisy_plain')
 SETTINGS = {  # learning rates are those on the mean loss of a batch
     'sigmoid_mlp': {'network': 'sigmoid_mlp', 'batch_size': 60, 'weight_scale': 0.1, 'steps': 1500,
-                    'measure_every': 20},
-    'lenet': {'network': 'lenet', 'batch_size': 64, 'weight_scale': 0.05, 'steps': 400, 'measure_every': 10}}
+                    'measure_every': 25},
+    'lenet': {'network': 'lenet', 'batch_size': 64, 'weight_scale': 0.05, 'steps': 400, 'measure_every': 12}}
 LEARNING_RATES = {'sigmoid_mlp': (0.5, 2., 8.), 'lenet': (0.064, 0.256, 1.024)}
 
 

@@ -39,7 +39,7 @@ import mxnet as mx
 from gluon_bn.landscape import Objective, along_gradient, covariate_shift, layers_of, parameters
 from gluon_bn.landscape_numbers import best_rate, final_loss, median, of, over_steps, series, trains
 from gluon_bn.landscape_report import run_experiment
-from gluon_bn.landscape_runs import EXPERIMENTS, LEARNING_RATES, run
+from gluon_bn.landscape_runs import EXPERIMENTS, LEARNING_RATES, SETTINGS, run
 from gluon_bn.noise import Noise
 from mxnet import nd
 
@@ -133,13 +133,17 @@ np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).
 # %% [markdown]
 # ## The trainings
 #
-# `gluon_bn.landscape_runs` trains and measures on the way: at every 20th step of 1,500 of the sigmoid MLP (batch 60,
-# initial weights of 0.1), at every 10th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
+# `gluon_bn.landscape_runs` trains and measures on the way: at every 25th step of 1,500 of the sigmoid MLP (batch 60,
+# initial weights of 0.1), at every 12th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
 # tests compare parameters and stored statistics bit for bit. Ioffe and Szegedy give no learning rate. So there are
 # three, a factor of 4 apart, the same for both nets; each net's own best can be read off. Three seeds each. All of it
 # takes some minutes the first time, then it is read from the folder (`python scripts/landscape.py` does the same).
 
 # %%
+assert [SETTINGS[network][name] for network in ('sigmoid_mlp', 'lenet') for name in (
+    'measure_every', 'steps', 'batch_size', 'weight_scale')] == [25, 1500, 60, 0.1, 12, 400, 64, 0.05]
+assert all(b == 4 * a for rates in LEARNING_RATES.values() for a, b in zip(rates, rates[1:]))
+
 if QUICK:
     temporary = tempfile.TemporaryDirectory()  # deleted when the script ends
     folder, seeds = Path(temporary.name), [0]
@@ -252,7 +256,7 @@ assert abs(np.std(np.diff(mus, axis=0)) - 0.5 * np.sqrt(2 / 3)) < 0.02
 # 1. Trained at the smallest learning rate. Claims, asserted for both networks and every seed: with noisy batch norm the
 #    training loss at the end is lower than without batch norm, and nearer to batch norm's than to that; and the means
 #    and standard deviations of the last activation's inputs move more from step to step than without batch norm.
-#    ("Move" is measured on the same batch before and after one update, in standard deviations.)
+#    (Medians over the steps; "move" is measured on the same batch before and after one update, in standard deviations.)
 
 # %%
 noisy = {network: experiment('noise', network, 'noise') for network in ('sigmoid_mlp', 'lenet')}
