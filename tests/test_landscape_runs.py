@@ -1,0 +1,162 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gluon_bn import landscape_runs, train_step
+from gluon_bn._mxnet import mx, nd
+from gluon_bn.landscape_runs import (
+    EXPERIMENTS,
+    KINDS,
+    LEARNING_RATES,
+    activation_inputs,
+    load_splits,
+    make_network,
+    measured_step,
+    moved,
+    run,
+    run_job,
+)
+
+NETWORKS = tuple(LEARNING_RATES)
+QUICK = {network: landscape_runs.noise_jobs(network, [0], batch_size=16, steps=4, measure_every=2)
+         for network in NETWORKS}
+ALL_QUICK = [pytest.param(job, id=f'{job.network}-{job.kind}') for jobs in QUICK.values() for job in jobs]
+
+
+@pytest.fixture(scope='module')
+def splits():
+    (images, labels), (test_images, test_labels) = load_splits()
+    return (images[:100], labels[:100]), (test_images[:50], test_labels[:50])
+
+
+def state(net):
+    return [array.asnumpy() for arrays in (net.params, net.bn_ewv_means, net.bn_ewv_vars) for array in arrays.values()]
+
+
+@pytest.mark.parametrize('job', ALL_QUICK)
+def test_measuring_does_not_disturb_the_training(job, splits):
+    """Parameters and stored statistics are the same bit for bit as without, and so are the losses."""
+    measured, bare = make_network(job), make_network(job)
+    for step in range(3):
+        images = nd.array(splits[0][0][16 * step:16 * (step + 1)] / 255)
+        labels = nd.array(splits[0][1][16 * step:16 * (step + 1)])
+        for net in (measured, bare):
+            if net.noise is not None:
+                net.noise.step = step
+        with_measures, _ = measured_step(measured, images, labels, job.learning_rate)
+        without = train_step(bare, images, labels, job.learning_rate / 16)
+        assert with_measures.asscalar() == without.asscalar()
+        assert len(state(measured)) == len(state(bare)) >= 8
+        assert all((a == b).all() for a, b in zip(state(measured), state(bare)))
+
+
+@pytest.mark.parametrize('job', ALL_QUICK)
+def test_how_often_is_measured_does_not_change_the_training(job, splits):
+    often, seldom = (run_job(replace(job, measure_every=every), splits) for every in (1, 4))
+    assert [record['step'] for record in often['measured']] == [0, 1, 2, 3]
+    assert [record['step'] for record in seldom['measured']] == [0]
+    assert often['losses'] == seldom['losses']
+    assert often['measured'][0] == seldom['measured'][0]
+    assert [often['test_acc'], often['test_acc_batch']] == [seldom['test_acc'], seldom['test_acc_batch']]
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_what_a_job_measures(network, splits):
+    results = {job.kind: run_job(job, splits) for job in QUICK[network]}
+    assert results['plain'] == run_job(QUICK[network][0], splits) == json.loads(json.dumps(results['plain']))
+    for result in results.values():
+        assert len(result['losses']) == 4
+        assert result['diverged'] is None
+        assert [record['step'] for record in result['measured']] == [0, 2]
+        for record in result['measured']:
+            assert record['loss'] == pytest.approx(result['losses'][record['step']], rel=1e-4)
+            assert len(record['losses']) == len(record['gradient_changes']) == len(landscape_runs.MULTIPLES)
+            assert [layer['change'] for layer in record['shift']][0] == 0
+            assert len(record['shift']) == 4
+            assert list(record['inputs']) == ['1', '2', '3']
+    move = {kind: [record['inputs']['1']['mean_shift'] for record in result['measured']]
+            for kind, result in results.items()}
+    # A batch's normalised means are beta whatever the layers before do; noise moves them at every step.
+    assert max(move['batch_norm']) < 0.05 < 0.2 < min(move['noisy_batch_norm'])
+
+
+def test_the_same_seed_is_the_same_start_for_all_kinds():
+    nets = [make_network(job) for job in QUICK['sigmoid_mlp']]
+    weights = [net.params['W1'].asnumpy() for net in nets]
+    assert all((weights[0] == other).all() for other in weights)
+    assert [net.noise is not None for net in nets] == [kind.startswith('noisy') for kind in KINDS]
+    assert [net.batch_norm for net in nets] == [False, True, True, False]
+
+
+def test_activation_inputs_are_moments_of_each_unit_and_change_nothing():
+    net = make_network(QUICK['lenet'][1])
+    data = nd.random.uniform(shape=(8, 1, 28, 28))
+    net(data)
+    before = state(net)
+    inputs = activation_inputs(net, data)
+    assert all((a == b).all() for a, b in zip(state(net), before))
+    assert net.watch is None
+    assert {number: moments.shape for number, moments in inputs.items()} == {'1': (2, 20), '2': (2, 50), '3': (2, 128)}
+    p = net.params
+    for number, (mean, std) in inputs.items():
+        np.testing.assert_allclose(mean, p['beta' + number].asnumpy(), atol=1e-4)
+        np.testing.assert_allclose(std, np.abs(p['gamma' + number].asnumpy()), rtol=0.01)
+
+
+def test_moved_counts_in_standard_deviations():
+    before = np.array([[0., 1, 2], [3, 4, 5]])
+    after = before + np.array([[1., 1, 1], [0, 0, 2]])
+    found, size = moved(before, after), np.sqrt((9 + 16 + 25) / 3)
+    assert found['mean_shift'] == pytest.approx(1 / size)
+    assert found['std_shift'] == pytest.approx(np.sqrt(4 / 3) / size)
+    assert found['unit'] == [0, 3]
+    assert np.isnan(moved(np.zeros((2, 3)), after)['mean_shift'])
+
+
+def test_a_training_that_diverges_is_a_result_that_json_can_hold(splits):
+    (images, labels), test = splits
+    job = replace(QUICK['sigmoid_mlp'][0], learning_rate=1e38, steps=8)
+    result = run_job(job, ((images, labels), test))
+    assert result['diverged'] is not None
+    assert len(result['measured']) < 4
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_batches_are_whole_and_go_on_pass_after_pass(splits):
+    result = run_job(replace(QUICK['sigmoid_mlp'][0], steps=14, measure_every=100), splits)  # six batches of 16 in 100
+    assert len(result['losses']) == 14
+    assert len(set(result['losses'])) == 14
+
+
+def test_the_jobs_are_those_that_are_announced():
+    for network in NETWORKS:
+        jobs = EXPERIMENTS['learning_rates'][0](network, range(3))
+        assert len(jobs) == 3 * 2 * 3
+        assert {job.learning_rate for job in jobs} == set(LEARNING_RATES[network])
+        noise = EXPERIMENTS['noise'][0](network, range(3))
+        assert len(set(jobs) & set(noise)) == 2 * 3  # done once for both
+        assert {job.kind for job in noise} == set(KINDS)
+    assert {job.weight_scale for job in EXPERIMENTS['small_weights'][0]('sigmoid_mlp', range(3))} == {0.01}
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_never_repeated(tmp_path):
+    jobs, said = [replace(job, steps=2) for job in QUICK['sigmoid_mlp'][:2]], []
+    first = run(tmp_path, jobs, processes=1, report=said.append)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'jobs').iterdir()}
+    assert run(tmp_path, jobs, processes=1, report=said.append) == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / 'jobs').iterdir()} == times
+    assert said == ['2 trainings, 0 of them done before.', '2 trainings, 2 of them done before.']
+    assert first[0]['losses'] == run_job(jobs[0], load_splits())['losses']  # another process, the same numbers
+
+
+def test_no_generator_of_the_caller_decides(splits):
+    job = QUICK['lenet'][2]
+    mx.random.seed(1)
+    np.random.seed(1)
+    first = run_job(job, splits)
+    nd.random.uniform(shape=3)
+    np.random.rand(3)
+    assert run_job(job, splits) == first
