@@ -36,7 +36,7 @@ EXTRAS = {
     "scikit-learn": ["scikit-learn"],
     "notebooks": ["jupytext", "nbclient", "nbformat", "ipykernel"],
 }
-EXTRAS["test"] = ["pytest", "hypothesis", "ruff", "setuptools", "tensorboard",
+EXTRAS["test"] = ["pytest", "pytest-xdist", "hypothesis", "ruff", "setuptools", "tensorboard",
                   *EXTRAS["tensorboard"], *EXTRAS["scikit-learn"], *EXTRAS["notebooks"]]
 
 setup(
