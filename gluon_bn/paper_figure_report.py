@@ -132,6 +132,7 @@ def draw(nets):
         percentile_axes[1].sharey(percentile_axes[0])
         for axes, letter, which in zip(percentile_axes, 'bc', (False, True)):
             _draw_percentiles(axes, f"({letter}) {NAMES[which]}", pair[which])
+            axes.margins(y=0.2)  # room for the legend
     return figure
 
 
@@ -155,7 +156,7 @@ def _draw_percentiles(axes, title, net):
     axes.set(title=f"{title}: input of sigmoid {unit}, seed {net['seeds'][0]}", xlabel='steps', xlim=(0, None),
              ylabel='input of the sigmoid')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small', loc='best')
+    axes.legend(fontsize='small', loc='lower center', ncol=len(PERCENTILES))
 
 
 def _verdicts(found):
