@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from . import experiments
 from .experiments_claims import SCORES, final, of, summary, values_of
@@ -74,6 +73,7 @@ def draw_weight_scales(kinds):
                  xticks=range(len(rates)), yticks=range(len(scales)))
         axes.set_xticklabels([f'{lr:g}' for lr in rates])
         axes.set_yticklabels([f'{scale:g}' for scale in scales])
+        axes.label_outer()
     figure.colorbar(image, ax=panels, label='test accuracy (%)')
     return figure
 
@@ -87,6 +87,8 @@ def draw_batch_sizes(kinds):
                              len(rates))
     for axes, lr in zip(panels, rates):
         _lines(axes, of(kinds, lr=lr), 'batch_size', 'batch_norm', base=2)
+        axes.set_xticks(values_of(kinds, 'batch_size'))
+        axes.xaxis.set_major_formatter('{x:.0f}')
         axes.set_title(f'learning rate {lr:g} (on the mean loss)')
     return figure
 
@@ -165,10 +167,8 @@ def _lines(axes, kinds, x, knob, base=10):
 def _label(axes, x, base=10):
     axes.set(xlabel=_NAMES[x], ylabel='test accuracy (%)', ylim=(-3, 103))
     axes.set_xscale('log', base=base)
-    if base == 2:
-        axes.xaxis.set_major_formatter('{x:.0f}')
-        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize='small')
+    axes.label_outer()
 
 
 def _shade(number, total):

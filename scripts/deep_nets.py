@@ -18,7 +18,7 @@ def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
     try:
-        if min(options.seeds, options.epochs, options.processes or 1) < 1:
+        if min(options.seeds, options.epochs, 1 if options.processes is None else options.processes) < 1:
             raise ValueError("--seeds, --epochs and --processes are at least 1.")
         unknown = sorted(set(options.experiments) - set(EXPERIMENTS))
         if unknown:

@@ -20,7 +20,7 @@ def main(argv=None):
     try:
         if options.name not in EXPERIMENTS:
             raise ValueError(f"there is no experiment {options.name}; expected one of: {', '.join(EXPERIMENTS)}.")
-        if min(options.seeds, options.processes or 1) < 1:
+        if options.seeds < 1 or options.processes is not None and options.processes < 1:
             raise ValueError("--seeds and --processes are at least 1.")
         folder = options.output or ('runs/sweeps_quick' if options.quick else 'runs/sweeps')
         runs = EXPERIMENTS[options.name](range(options.seeds), **(QUICK[options.name] if options.quick else {}))

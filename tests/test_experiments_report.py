@@ -1,3 +1,4 @@
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from gluon_bn import experiments_report
 from gluon_bn.experiments import EXPERIMENTS, QUICK
 from gluon_bn.experiments_claims import summary
 from gluon_bn.experiments_report import FIGURES, run_experiment, table
+from gluon_bn.files import folder_locked
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'sweep.py'
 
@@ -22,8 +24,8 @@ def kinds_of(name, world=None, seeds=2):
 def test_figures_have_their_lines_units_and_legends(name):
     figure = FIGURES[name](kinds_of(name))
     assert '2 seeds' in figure.get_suptitle()
+    assert [axes.get_ylabel() for axes in figure.axes] == ['test accuracy (%)'] + [''] * (len(figure.axes) - 1)
     for axes in figure.axes:
-        assert axes.get_ylabel() == 'test accuracy (%)'
         assert axes.get_xlabel()
         assert axes.get_xscale() == 'log'
         assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
@@ -98,14 +100,36 @@ def sweep(*arguments):
                           timeout=240)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['learning_rate'], 'there is no experiment learning_rate; expected one of: learning_rates, positions, '
-                        'weight_scales, batch_sizes, momenta, eps, recalibration.'),
-    (['eps', '--seeds', 0], '--seeds and --processes are at least 1.')], ids=['name', 'seeds'])
-def test_the_script_refuses_in_one_line(tmp_path, arguments, message):
-    done = sweep(*arguments, '--output', tmp_path)
+def test_the_script_refuses_an_unknown_name_in_one_line(tmp_path):
+    done = sweep('learning_rate', '--output', tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip() == f'sweep: {message}'
+    assert done.stderr.strip() == ('sweep: there is no experiment learning_rate; expected one of: learning_rates, '
+                                   'positions, weight_scales, batch_sizes, momenta, eps, recalibration.')
+
+
+@pytest.fixture
+def main():
+    """The script's own main, in this process."""
+    return runpy.run_path(str(SCRIPT))['main']
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (['--seeds', '0'], '--seeds and --processes are at least 1.'),
+    (['--processes', '0'], '--seeds and --processes are at least 1.'),
+    (['--output', '/dev/null/folder'], "Not a directory: '/dev/null/folder'")])
+def test_the_script_refuses_bad_options_in_one_line(main, capsys, arguments, message):
+    assert main(['eps', *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('sweep: ')
+    assert message in error
+    assert error.count('\n') == 1
+
+
+def test_a_second_sweep_in_the_same_folder_is_refused_in_one_line(main, capsys, tmp_path):
+    with folder_locked(tmp_path):
+        assert main(['eps', '--output', str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (f'sweep: another process is at work in {tmp_path}; wait for it, or choose '
+                                       'another folder.\n')
 
 
 def test_the_script_prints_the_table_and_draws_the_figure(tmp_path):
