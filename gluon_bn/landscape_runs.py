@@ -186,6 +186,8 @@ def moved(before, after):
 
 def _batches(job, train):
     """The first ``steps`` batches of passes over the images in ever new order, each of the whole batch size."""
+    if len(train[0]) < job.batch_size:  # else this would look for a whole batch without end
+        raise ValueError(f"{len(train[0])} images are no batch of {job.batch_size}; take more, or a smaller batch.")
     passes = data.batches(*train, job.batch_size, shuffle=True, seed=job.seed)
     whole = (pair for one_pass in repeat(passes) for pair in one_pass if len(pair[1]) == job.batch_size)
     return islice(whole, job.steps)
