@@ -1,6 +1,7 @@
 """Figures of the measured trainings: ``FIGURES`` names those of each experiment, functions of its results."""
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from .landscape import MULTIPLES
 from .landscape_numbers import of, over_steps, series, steps
@@ -25,7 +26,7 @@ def draw_landscape(results):
             _line(row[2], steps(chosen), series(chosen, 'smoothness'), kind)
         for axes, ylabel in zip(row, ("loss (nats per image)", r"$|\nabla L(x) - \nabla L(x - s \nabla L(x))|$",
                                       r"effective $\beta$-smoothness")):
-            axes.set(yscale='log', ylabel=ylabel, title=f"learning rate {rate:g}")
+            _log(axes, ylabel=ylabel, title=f"learning rate {rate:g}")
     return figure
 
 
@@ -39,7 +40,7 @@ def draw_covariate_shift(results):
             shift = over_steps(chosen, lambda record: [layer['change'] for layer in record['shift'][1:]])
             for i, axes in enumerate(row):
                 _line(axes, steps(chosen), shift[:, :, i], kind)                     # (seeds, steps, layers)
-                axes.set(yscale='log', ylabel=r"$|G - G'|$", title=f"layer {i + 2}, learning rate {rate:g}")
+                _log(axes, ylabel=r"$|G - G'|$", title=f"layer {i + 2}, learning rate {rate:g}")
     return figure
 
 
@@ -54,8 +55,8 @@ def draw_noise(results):
         smooth = np.array([np.convolve(seed, np.ones(window) / window, 'valid') for seed in losses])
         _line(above[0], window + np.arange(smooth.shape[1]), smooth, kind)
         _line(above[2], steps(chosen), series(chosen, 'mean_shift'), kind)
-    above[0].set(yscale='log', ylabel=f"training loss, mean of {window} steps (nats per image)", title="loss")
-    above[2].set(yscale='log', ylabel="standard deviations",
+    _log(above[0], ylabel=f"training loss, mean of {window} steps (nats per image)", title="loss")
+    _log(above[2], ylabel="standard deviations",
                  title="move of the last activation's inputs, a step")
     for i, (name, marker, label) in enumerate((('test_acc', 'o', 'stored statistics'),
                                                ('test_acc_batch', 's', "each batch's statistics"))):
@@ -93,6 +94,14 @@ def _panels(results, rows, title):
         axes.set(xlabel='training step')
         axes.grid(alpha=0.3)
     return figure, panels
+
+
+def _log(axes, **labels):
+    """A logarithmic axis with 1, 2 and 5 of every decade written out, which can be read within one decade, too."""
+    axes.set(yscale='log', **labels)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _line(axes, x, values, kind):

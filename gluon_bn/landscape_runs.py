@@ -6,6 +6,7 @@ A *job* is one training of the sigmoid MLP or of LeNet; what it measures at ever
 import math
 import sys
 from dataclasses import asdict, dataclass
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -185,12 +186,11 @@ def moved(before, after):
 
 def _batches(job, train):
     """The first ``steps`` batches of passes over the images in ever new order, each of the whole batch size."""
-    passes, step = data.batches(*train, job.batch_size, shuffle=True, seed=job.seed), 0
-    while step < job.steps:
-        for batch, label in passes:
-            if len(label) == job.batch_size and step < job.steps:
-                step += 1
-                yield batch, label
+    if len(train[0]) < job.batch_size:  # else this would look for a whole batch without end
+        raise ValueError(f"{len(train[0])} images are no batch of {job.batch_size}; take more, or a smaller batch.")
+    passes = data.batches(*train, job.batch_size, shuffle=True, seed=job.seed)
+    whole = (pair for one_pass in repeat(passes) for pair in one_pass if len(pair[1]) == job.batch_size)
+    return islice(whole, job.steps)
 
 
 def _rms(values):

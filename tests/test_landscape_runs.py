@@ -130,6 +130,11 @@ def test_batches_are_whole_and_go_on_pass_after_pass(splits):
     assert len(set(result['losses'])) == 14
 
 
+def test_fewer_images_than_a_batch_are_refused(splits):
+    with pytest.raises(ValueError, match='100 images are no batch of 101'):
+        run_job(replace(QUICK['sigmoid_mlp'][0], batch_size=101), splits)
+
+
 def test_the_jobs_are_those_that_are_announced():
     for network in NETWORKS:
         jobs = EXPERIMENTS['learning_rates'][0](network, range(3))

@@ -253,10 +253,10 @@ assert abs(np.std(np.diff(mus, axis=0)) - 0.5 * np.sqrt(2 / 3)) < 0.02
 
 # %% [markdown]
 # So from one step to the next every unit's mean jumps by about 0.41 (root mean square), of standard deviations of about
-# 1. Trained at the smallest learning rate. Claims, asserted for both networks and every seed: with noisy batch norm the
-#    training loss at the end is lower than without batch norm, and nearer to batch norm's than to that; and the means
-#    and standard deviations of the last activation's inputs move more from step to step than without batch norm.
-#    (Medians over the steps; "move" is measured on the same batch before and after one update, in standard deviations.)
+# one. Trained at the smallest learning rate. Claims, asserted for both networks and every seed: with noisy batch norm
+# the training loss at the end is lower than without batch norm, and nearer to batch norm's than to that; and the means
+# and standard deviations of the last activation's inputs move more from step to step than without batch norm. (Medians
+# over the steps; "move" is measured on the same batch before and after one update, in standard deviations.)
 
 # %%
 noisy = {network: experiment('noise', network, 'noise') for network in ('sigmoid_mlp', 'lenet')}
