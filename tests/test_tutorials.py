@@ -54,6 +54,14 @@ def test_there_are_tutorials_with_numbers_of_their_own():
 
 
 @every_tutorial
+def test_no_sentence_ends_in_the_middle(path):
+    text = re.sub(r'\s*\$\$.*?\$\$', '$', markdown(path), flags=re.S)  # a formula is a part of the sentence before it
+    blocks = re.split(r'\n(?:\s*\n|(?=- |\d+\. |#|\|))', text)
+    endings = [block.strip().split('\n')[-1] for block in blocks if block.strip() and not block.startswith(('#', '|'))]
+    assert [line for line in endings if not re.search(r'[.:!?`|$*,;)]$', line)] == []
+
+
+@every_tutorial
 def test_runs_in_quick_mode(path):
     environment = {**os.environ, 'GLUON_BN_QUICK': '1', 'MPLBACKEND': 'Agg',
                    'PYTHONPATH': os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))}

@@ -231,13 +231,16 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 # ## Facts and conjectures
 #
 # - Fact, proved above and checked: the two forms are the same function; `dx` sums to zero over the batch; a bias before
+#   batch norm changes nothing.
 # - Conjecture: that the two projections are *why* batch norm helps training. They say that `dx` has no part that would
+#   only move or stretch a feature over the batch, nothing about how far a step may go.
 #
 # ## Exercises
 #
 # 1. Drop a term from `dcentered` and see which of the stages' checks fails first.
 # 2. Derive `dx` when the variance is divided by $N - 1$.
 # 3. Write the backward pass of layer normalization from the closed form by exchanging the axes; compare with
+#    `reference.layernorm_backward`.
 #
 # ## Next
 #

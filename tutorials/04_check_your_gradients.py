@@ -196,7 +196,9 @@ check_gradients(lambda: forward(x + bias), {'b': bias}, {'b': np.zeros(4)}, rand
 # ## Facts and conjectures
 #
 # - Fact: each deception above is shown by numbers. A check with random upstream gradient, gamma and beta away from 1
+#   and 0, and a tolerance for the noise of the arithmetic, finds them.
 # - Conjecture: that such a check finds *every* mistake. It looks at one point; it cannot prove a formula. The tests of
+#   this package therefore also drop each term in turn, and see that the check fails.
 #
 # ## Exercises
 #

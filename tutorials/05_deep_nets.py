@@ -190,11 +190,14 @@ for kind in kinds:
 # ## Facts and conjectures
 #
 # - Fact, for these nets, images, seeds and settings: the asserted claims. One learning rate was used for all kinds of
+#   nets; each at its own best one could come out otherwise.
 # - Conjecture: that with small batches the noise of the statistics is what harms. Something else that differs is the
+#   number of steps: with small batches an epoch has more of them, so the nets are not equally far.
 #
 # ## Exercises
 #
 # 1. Measure the training accuracy with the statistics of the batch (`net.loss(X, y)` computes with them). Does the loss
+#    of accuracy at small batches remain, or does it come from the stored statistics?
 # 2. Repeat experiment 2 with weights of He's scale, $\sqrt{2 / n}$ in each layer. Is there anything left to gain?
 # 3. Run `python scripts/deep_nets.py --data-dir PATH` on the whole of CIFAR-10. Which claims change?
 #
