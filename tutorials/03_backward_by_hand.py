@@ -142,6 +142,7 @@ np.testing.assert_allclose(dmean, -(dxhat / std).sum(axis=0), rtol=1e-12)
 # Put the stages into each other. With `dvar` and `dmean` written out,
 #
 # $$\frac{\partial L}{\partial x_i} = \frac{\gamma}{s} \Big( dy_i - \frac1N \sum_j dy_j
+#   - \hat x_i \, \frac1N \sum_j dy_j \hat x_j \Big)$$
 #
 # Read it as geometry: from `dout` its part along $(1, \dots, 1)$ is taken away, and its part along $\hat x$. These are
 # the two directions in which batch norm does not move: adding a number to the batch changes nothing, and (for
