@@ -116,14 +116,14 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     >>> mean_squares['w'].asscalar().round(6), w.asscalar().round(4)   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
     (0.4, 0.6838)
     """
-    for name, param in _with_gradients(params):
+    for name, param, grad in _with_gradients(params):
         if name not in mean_squares:
             mean_squares[name] = nd.zeros_like(param)
         if _fits_float32(param, lr):
-            nd.rmsprop_update(param, param.grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
+            nd.rmsprop_update(param, grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
                               rescale_grad=rescale_grad, out=param)
         else:
-            grad = rescale_grad * param.grad
+            grad = rescale_grad * grad
             mean_squares[name][:] = rho * mean_squares[name] + (1 - rho) * grad ** 2
             param -= lr * grad / nd.sqrt(mean_squares[name] + eps)
 
