@@ -92,7 +92,7 @@ def test_the_figure_has_its_lines_units_and_legends():
 
 
 def test_what_is_made_is_written_and_said(tmp_path, monkeypatch):
-    def run(folder, jobs, data_dir, processes, report):
+    def run(folder, jobs, data_dir, processes, report, events):
         results = {(result['job']['lr'], result['job']['seed'], result['job']['batch_norm']): result
                    for setting in SETTINGS for result in made_up(setting, lambda job, t: 1 - better(job, t))}
         return [results[job.lr, job.seed, job.batch_norm] for job in jobs]
