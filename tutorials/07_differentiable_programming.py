@@ -332,3 +332,5 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 #
 # Give a network its bias back *after* batch norm and look at its gradient beside that of beta: they are the same. Then
 # train on the raw measurements, without `scale`, with batch norm and without.
+#
+# `08_making_it_fast.py` goes back to MXNet.

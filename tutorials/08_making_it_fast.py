@@ -625,7 +625,7 @@ plt.show()
 #
 # The formula is `gluon_bn/batch_norm.py`; the same mathematics in quick operators is `gluon_bn/fast.py`, and
 # `gluon_bn/native/layer.cc` and `block.cc` are the native ones. `python scripts/train_mnist.py --help` trains with
-# them.
+# them. `09_the_papers_figure.py` asks what batch norm is good for.
 #
 # S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
 # Shift*, ICML 2015, arXiv:1502.03167. The sums of pieces are joined as in T. F. Chan, G. H. Golub and R. J. LeVeque,

@@ -362,4 +362,5 @@ for network, number in crossing:
 #
 # ## Next
 #
-# How far the knobs can be turned: learning rates, initial weights, batch sizes, and where batch norm stops helping.
+# `11_how_far_can_you_turn_the_knobs.py`: learning rates, initial weights, batch sizes, and where batch norm stops
+# helping.
