@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._mxnet import mx, nd
+from ._mxnet import nd
 
 _DTYPES = (np.float16, np.float32, np.float64)
 
@@ -18,7 +18,7 @@ class Described(NamedTuple):
     name: str
     shape: tuple
     dtype: type
-    ctx: mx.Context
+    ctx: object
 
 
 def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):

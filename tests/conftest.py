@@ -17,6 +17,9 @@ settings.register_profile('gluon_bn', deadline=None, print_blob=True, max_exampl
                           suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile('gluon_bn')
 
+if 'PYTEST_XDIST_WORKER' in os.environ:  # its processes have put this folder first for all that they start
+    os.environ['PYTHONPATH'] = os.environ.get('PYTHONPATH', '').partition(os.pathsep)[2]
+
 SEED_VARIABLE = 'GLUON_BN_TEST_SEED'
 
 

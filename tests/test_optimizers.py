@@ -160,7 +160,7 @@ def test_rmsprop_changes_nothing_when_a_gradient_is_missing():
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_joined_parameters_train_to_the_same_values(ctx, rng, dtype):
-    values = {'W': rng.normal(size=(3, 4)), 'b': rng.normal(size=(4,)), 'c': rng.normal(size=(1, 1, 2, 2))}
+    values = {'W': rng.normal(0, 0.5, (3, 4)), 'b': rng.normal(0, 0.5, 4), 'c': rng.normal(0, 0.5, (1, 1, 2, 2))}
     separate, together = ({name: param(value, ctx, dtype) for name, value in values.items()} for _ in range(2))
     one = joined(together)
     assert (one.shape, one.ctx, one.dtype) == ((20,), ctx, np.dtype(dtype).type)
