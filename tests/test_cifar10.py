@@ -99,7 +99,7 @@ def test_a_damaged_archive(archive, tmp_path):
     (records([1]) + b'x', 'and 1 bytes more'),
     (b'', 'is empty'),
     (records([1, 10, 3]), 'the label 10 in record 1; expected 0 to 9'),
-    (gzip.compress(records([1]))[:50], 'damaged or truncated gzip'),
+    (gzip.compress(records([1]), mtime=0)[:50], 'damaged or truncated gzip'),
 ])
 def test_wrong_files_are_named_in_one_sentence(content, message, folder):
     path = folder / 'data_batch_3.bin'
