@@ -203,7 +203,10 @@ def normalised(X, gamma=None, beta=None):
 @given(shapes, seeds, st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
 def test_shifting_and_scaling_the_input_changes_nothing(shape, data_seed, shift, scale):
     X = np.random.default_rng(data_seed).normal(size=shape)
-    np.testing.assert_allclose(normalised(scale * X + shift), normalised(X), atol=1e-7, rtol=1e-7)
+    # Of scale * X + shift the deviations are only known to half a unit in the last place of its values.
+    condition = (abs(shift) + scale) / (scale * X.std(axis=(0, *range(2, X.ndim))).min())
+    tolerance = 1e-9 + 20 * np.finfo('float64').eps * condition
+    np.testing.assert_allclose(normalised(scale * X + shift), normalised(X), atol=tolerance, rtol=tolerance)
 
 
 @given(shapes, seeds)
