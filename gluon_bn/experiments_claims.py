@@ -112,7 +112,7 @@ def _batch_size_claims(kinds):
              for kind in of(kinds, batch_norm=None) if kind['run']['batch_size'] >= 16]
     at_two = {kind['run']['batch_norm']: final(kind) for kind in of(twos, lr=0.1)}
     return {
-        "batches of one are refused with batch norm, at every learning rate and seed, and trained without":
+        "batches of one are refused with batch norm, at every learning rate and seed, and never without":
             all((set(kind['status']) == {'refused'}) == (kind['run']['batch_norm'] is not None) for kind in ones),
         "with batches of two at a learning rate of 0.1, batch norm is behind by more than 0.1, for every seed":
             (at_two[None] - at_two['before'] > 0.1).all(),
