@@ -45,23 +45,17 @@ Backward by hand, in NumPy alone:
 ``mlp``              a multilayer perceptron with batch norm on every layer
 ``mlp_run``          that perceptron on MNIST, in a folder
 ``live``             a picture of training that grows while it runs
-``deep_nets``        what batch norm does to deep nets: four experiments, several seeds
 ===================  ==================================================================================================
 
 Why it works, and how far its knobs can be turned:
 
-======================  ===============================================================================================
-``paper_training``      the paper's network trained for tens of thousands of steps, and looked at on the way
-``paper_events``        each of these trainings in TensorBoard
-``paper_figure``        Figure 1 of the paper: several seeds, with batch norm and without
-``experiment_run``      one training, a function of its configuration
-``experiments``         named sweeps: learning rate, scale, batch size, position, momentum, eps, statistics at test time
-``experiments_claims``  their results with the seeds brought together, and what they must show
-``experiments_report``  their tables and figures
-``landscape``           loss and gradient along the gradient, smoothness, what a layer's update does to the next
-``noise``               noise between batch norm and activation, anew at every step
-``landscape_runs``      trainings that are measured so: three experiments on MNIST, several seeds
-======================  ===============================================================================================
+===================  ==================================================================================================
+``deep_nets``        cs231n's four experiments with deep nets, several seeds
+``paper_figure``     Figure 1 of the paper: a sigmoid MLP with batch norm and without, several seeds
+``landscape``        what batch norm does to the loss along the gradient, and to the layers' inputs; noise behind it
+``experiments``      named sweeps: learning rate, scale, batch size, position, momentum, eps, statistics at test time
+``sweeps``           one of their trainings, their claims, their tables and figures
+===================  ==================================================================================================
 
 Differentiable programming, and exercises:
 
@@ -73,9 +67,8 @@ Differentiable programming, and exercises:
 ===================  ==================================================================================================
 
 ``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``results``, ``python_version``,
-``running_statistics``, ``deep_nets_report``, ``paper_figure_report``, ``landscape_numbers``, ``landscape_figures``,
-``landscape_report`` and ``gpu_probe`` are helpers.
+``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``results``, ``command_line``, ``python_version``,
+``running_statistics``, ``benchmarks`` and ``gpu_probe`` are helpers.
 
 >>> import gluon_bn as gbn
 """

@@ -9,10 +9,10 @@ a step on 512 images costs 512 times one on a single image. All experiments toge
 from dataclasses import asdict
 from pathlib import Path
 
-from .experiment_run import POSITIONS, Run, run_from
 from .files import folder_locked
 from .parallel import run_jobs
 from .results import append_result, read_results
+from .sweeps.run import POSITIONS, Run, run_from
 
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # on the mean loss
 
@@ -84,7 +84,7 @@ def sweep(folder, name, runs, processes=None, report=print):
     ----------
     folder : path; each result is appended to ``folder/<name>.jsonl`` as soon as it is there. Results of the same runs
         in the files of other experiments are taken over from there.
-    runs : list of :class:`gluon_bn.experiment_run.Run`; one that stands in it twice is done once
+    runs : list of :class:`gluon_bn.sweeps.run.Run`; one that stands in it twice is done once
     processes : int, None for one a physical core
 
     Raises ``files.FolderInUse`` if another process sweeps in this folder; ``parallel.WorkerError``.
@@ -104,7 +104,7 @@ def sweep(folder, name, runs, processes=None, report=print):
         missing = [run for run in wanted if run not in results]
         missing.sort(key=_work, reverse=True)  # the longest first: so the processes end at about the same time
         report(f"{name}: {len(wanted)} trainings, {len(wanted) - len(missing)} of them done before.")
-        run_jobs('gluon_bn.experiment_run', [], [asdict(run) for run in missing], keep, processes)
+        run_jobs('gluon_bn.sweeps.run', [], [asdict(run) for run in missing], keep, processes)
     return [results[run] for run in runs]
 
 

@@ -65,7 +65,7 @@ class Solver:
     def __init__(self, model, data, **options):
         unknown = sorted(set(options) - set(_DEFAULTS))
         if unknown:
-            raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected of: "
+            raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected one of: "
                              f"{', '.join(_DEFAULTS)}.")
         self.options = {**_DEFAULTS, **options}
         _check_options(self.options)

@@ -83,7 +83,8 @@ def update_rule(name, settings):
     defaults = _SETTINGS[rule.__name__]
     unknown = sorted(set(settings) - set(defaults))
     if unknown:
-        raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; expected of: {', '.join(defaults)}.")
+        raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; "
+                         f"expected one of: {', '.join(defaults)}.")
     return rule, {**defaults, **settings}
 
 

@@ -9,31 +9,29 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
 from gluon_bn.data import download_cifar10
-from gluon_bn.deep_nets import EXPERIMENTS
-from gluon_bn.deep_nets_report import run_experiment
+from gluon_bn.deep_nets.report import run_experiment
+from gluon_bn.deep_nets.runs import EXPERIMENTS
 
 
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
-    try:
-        if min(options.seeds, options.epochs, 1 if options.processes is None else options.processes) < 1:
-            raise ValueError("--seeds, --epochs and --processes are at least 1.")
-        unknown = sorted(set(options.experiments) - set(EXPERIMENTS))
-        if unknown:
-            raise ValueError(f"there is no experiment {', '.join(unknown)}; expected of: {', '.join(EXPERIMENTS)}.")
-        data_dir = download_cifar10() if options.download else options.data_dir
-        verdicts = {}
-        for name in options.experiments or EXPERIMENTS:
-            jobs = EXPERIMENTS[name](range(options.seeds), options.epochs)
-            verdicts.update(run_experiment(name, options.output, jobs, data_dir, options.processes))
-        print(f"Figures and numbers are in {options.output}")
-        return 0 if all(verdicts.values()) else 1
-    except (ValueError, OSError, RuntimeError) as error:
-        return complain(error, 2)
-    except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on", 130)
+    return exit_status('deep_nets', lambda: run(options))
+
+
+def run(options):
+    """Run the experiments; returns 0 if every claim holds, otherwise 1."""
+    demand_at_least_one(seeds=options.seeds, epochs=options.epochs, processes=options.processes)
+    experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
+    data_dir = download_cifar10() if options.download else options.data_dir
+    verdicts = {}
+    for name in experiments:
+        jobs = EXPERIMENTS[name](range(options.seeds), options.epochs)
+        verdicts.update(run_experiment(name, options.output, jobs, data_dir, options.processes))
+    print(f"Figures and numbers are in {options.output}")
+    return 0 if all(verdicts.values()) else 1
 
 
 def parser():
@@ -49,12 +47,6 @@ def parser():
     p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
     p.add_argument('--output', default='runs/deep_nets', metavar='DIR', help="(default: %(default)s)")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"deep_nets: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

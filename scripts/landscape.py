@@ -11,28 +11,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.landscape_report import run_experiments
-from gluon_bn.landscape_runs import EXPERIMENTS, LEARNING_RATES
+from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
+from gluon_bn.landscape.report import run_experiments
+from gluon_bn.landscape.runs import EXPERIMENTS, LEARNING_RATES
 
 
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
-    try:
-        if min(options.seeds, options.processes or 1) < 1:
-            raise ValueError("--seeds and --processes are at least 1.")
-        unknown = sorted(set(options.experiments) - set(EXPERIMENTS))
-        if unknown:
-            raise ValueError(f"there is no experiment {', '.join(unknown)}; expected of: {', '.join(EXPERIMENTS)}.")
-        changes = {'steps': 60, 'measure_every': 20, 'test_images': 1000} if options.quick else {}
-        verdicts = run_experiments(options.experiments or list(EXPERIMENTS), options.networks or list(LEARNING_RATES),
-                                   range(options.seeds), options.output, options.data_dir, options.processes, **changes)
-        print(f"Figures and numbers are in {options.output}")
-        return 0 if options.quick or all(verdicts.values()) else 1
-    except (ValueError, OSError, RuntimeError) as error:
-        return complain(error, 2)
-    except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on", 130)
+    return exit_status('landscape', lambda: run(options))
+
+
+def run(options):
+    """Run the experiments; returns 0 if every claim holds, otherwise 1."""
+    demand_at_least_one(seeds=options.seeds, processes=options.processes)
+    experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
+    changes = {'steps': 60, 'measure_every': 20, 'test_images': 1000} if options.quick else {}
+    verdicts = run_experiments(experiments, options.networks or list(LEARNING_RATES), range(options.seeds),
+                               options.output, options.data_dir, options.processes, **changes)
+    print(f"Figures and numbers are in {options.output}")
+    return 0 if options.quick or all(verdicts.values()) else 1
 
 
 def parser():
@@ -49,12 +47,6 @@ def parser():
     p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
     p.add_argument('--output', default='runs/landscape', metavar='DIR', help="(default: %(default)s)")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"landscape: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

@@ -13,8 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import SigmoidMLP
-from gluon_bn.paper_figure import FIGURE, PAPER, SETTINGS, STEPS
-from gluon_bn.paper_figure_report import make_figure
+from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
+from gluon_bn.paper_figure.report import make_figure
+from gluon_bn.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS
 
 QUICK_STEPS, QUICK_SEEDS = 200, 1
 
@@ -22,26 +23,25 @@ QUICK_STEPS, QUICK_SEEDS = 200, 1
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
+    return exit_status('paper_figure', lambda: run(options))
+
+
+def run(options):
+    """Train, and draw the figure; returns 0 if every claim of the paper holds, otherwise 1."""
     steps, seeds = (QUICK_STEPS, QUICK_SEEDS) if options.quick else (STEPS, 3)
     steps = steps if options.steps is None else options.steps
     seeds = seeds if options.seeds is None else options.seeds
-    try:
-        if steps < 20 or seeds < 1 or (options.processes is not None and options.processes < 1):
-            raise ValueError("--steps is at least 20; --seeds and --processes are at least 1.")
-        unknown = sorted(set(options.settings) - set(SETTINGS))
-        if unknown:
-            raise ValueError(f"there is no setting {', '.join(unknown)}; expected of: {', '.join(SETTINGS)}.")
-        for batch_norm in (False, True):
-            print(SigmoidMLP(batch_norm=batch_norm).summary(), end='\n\n')
-        found = make_figure(options.output, options.settings or FIGURE, range(seeds), steps, options.data_dir,
-                            options.processes, events=options.tensorboard)
-        print(f"The figure and its numbers are in {options.output}")
-        holds = all(all(claims.values()) for setting, claims in found.items() if setting in PAPER)
-        return 0 if holds or options.quick else 1
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
-        return complain(error, 2)
-    except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on", 130)
+    if steps < 20:
+        raise ValueError("--steps is at least 20.")
+    demand_at_least_one(seeds=seeds, processes=options.processes)
+    settings = chosen(options.settings, SETTINGS, 'setting') if options.settings else FIGURE
+    for batch_norm in (False, True):
+        print(SigmoidMLP(batch_norm=batch_norm).summary(), end='\n\n')
+    found = make_figure(options.output, settings, range(seeds), steps, options.data_dir, options.processes,
+                        events=options.tensorboard)
+    print(f"The figure and its numbers are in {options.output}")
+    holds = all(all(claims.values()) for setting, claims in found.items() if setting in PAPER)
+    return 0 if holds or options.quick else 1
 
 
 def parser():
@@ -59,12 +59,6 @@ def parser():
     p.add_argument('--tensorboard', metavar='DIR', help="write TensorBoard's files to DIR as well")
     p.add_argument('--output', default='runs/paper_figure', metavar='DIR', help="(default: %(default)s)")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"paper_figure: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

@@ -9,32 +9,31 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
 from gluon_bn.experiments import EXPERIMENTS, QUICK
-from gluon_bn.experiments_claims import claims
-from gluon_bn.experiments_report import run_experiment, table
+from gluon_bn.sweeps.claims import claims
+from gluon_bn.sweeps.report import run_experiment, table
 
 
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = parser().parse_args(argv)
-    try:
-        if options.name not in EXPERIMENTS:
-            raise ValueError(f"there is no experiment {options.name}; expected one of: {', '.join(EXPERIMENTS)}.")
-        if options.seeds < 1 or options.processes is not None and options.processes < 1:
-            raise ValueError("--seeds and --processes are at least 1.")
-        folder = options.output or ('runs/sweeps_quick' if options.quick else 'runs/sweeps')
-        runs = EXPERIMENTS[options.name](range(options.seeds), **(QUICK[options.name] if options.quick else {}))
-        kinds = run_experiment(options.name, folder, runs, options.processes)
-        print(table(kinds), end='')
-        verdicts = {} if options.quick else claims(options.name, kinds)  # a quick run shows nothing
-        for sentence, holds in verdicts.items():
-            print(f"{'holds' if holds else 'FAILS'}: {sentence}")
-        print(f"The results, {options.name}.png and {options.name}.md are in {folder}")
-        return 0 if all(verdicts.values()) else 1
-    except (ValueError, OSError, RuntimeError) as error:
-        return complain(error, 2)
-    except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on", 130)
+    return exit_status('sweep', lambda: run(options))
+
+
+def run(options):
+    """Run one sweep and show what came out; returns 0 if every claim holds, otherwise 1."""
+    demand_at_least_one(seeds=options.seeds, processes=options.processes)
+    name, = chosen([options.name], EXPERIMENTS, 'experiment')
+    folder = options.output or ('runs/sweeps_quick' if options.quick else 'runs/sweeps')
+    runs = EXPERIMENTS[name](range(options.seeds), **(QUICK[name] if options.quick else {}))
+    kinds = run_experiment(name, folder, runs, options.processes)
+    print(table(kinds), end='')
+    verdicts = {} if options.quick else claims(name, kinds)  # a quick run shows nothing
+    for sentence, holds in verdicts.items():
+        print(f"{'holds' if holds else 'FAILS'}: {sentence}")
+    print(f"The results, {name}.png and {name}.md are in {folder}")
+    return 0 if all(verdicts.values()) else 1
 
 
 def parser():
@@ -46,12 +45,6 @@ def parser():
     p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
     p.add_argument('--output', metavar='DIR', help="(default: runs/sweeps, with --quick runs/sweeps_quick)")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"sweep: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import mlp_run
+from gluon_bn.command_line import exit_status
 from gluon_bn.data import MNIST_LIKE
 from gluon_bn.mlp import INITIALIZATIONS
 
@@ -19,16 +20,14 @@ def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     options = vars(parser().parse_args(argv))
     folder = options.pop('output') or f"runs/mlp-{time.strftime('%Y%m%d-%H%M%S')}"
-    try:
-        mlp_run.train(mlp_run.Config(**options), folder)
-        print(f"Numbers, curves and frames are in {folder}")
-        return 0
-    except (ValueError, OSError) as error:
-        return complain(error, 2)
-    except FloatingPointError as error:
-        return complain(error, 3)
-    except KeyboardInterrupt:
-        return complain('interrupted', 130)
+    return exit_status('train_mlp', lambda: run(options, folder), interrupted='interrupted')
+
+
+def run(options, folder):
+    """Train in ``folder``; returns 0."""
+    mlp_run.train(mlp_run.Config(**options), folder)
+    print(f"Numbers, curves and frames are in {folder}")
+    return 0
 
 
 def parser():
@@ -51,12 +50,6 @@ def parser():
     p.add_argument('--limit', type=int, metavar='N', help="use the first N training images (default: all)")
     p.add_argument('--output', default=None, metavar='DIR', help="(default: runs/mlp-TIME)")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"train_mlp: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn import run
+from gluon_bn.command_line import complain
 from gluon_bn.config import PRESETS, SCHEDULES, Config, RunError
 from gluon_bn.data import MNIST_LIKE
 
@@ -34,12 +35,13 @@ def main(argv=None):
         print(f"Metrics, checkpoint and the picture curves.png are in {folder}")
         return 0
     except (ValueError, ImportError) as error:
-        return complain(error, 2)
+        return complain('train_mnist', error, 2)
     except run.LossNotFinite as error:
-        return complain(f"{error}; a smaller --lr may help. The last good checkpoint is in {folder}.", 3)
+        return complain('train_mnist', f"{error}; a smaller --lr may help. The last good checkpoint is in {folder}.", 3)
     except (run.Interrupted, KeyboardInterrupt):
         begun = folder and (Path(folder) / 'config.json').exists()
-        return complain(f"interrupted; go on with: --resume {folder}" if begun else "interrupted before it began", 130)
+        message = f"interrupted; go on with: --resume {folder}" if begun else "interrupted before it began"
+        return complain('train_mnist', message, 130)
 
 
 def parser():
@@ -81,12 +83,6 @@ def parser():
     p.add_argument('--checkpoint-seconds', type=float, metavar='S',
                    help=f"time between checkpoints within an epoch (default: {default.checkpoint_seconds})")
     return p
-
-
-def complain(message, status):
-    """One line on standard error; returns ``status``."""
-    print(f"train_mnist: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 if __name__ == '__main__':

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn import deep_nets
-from gluon_bn.deep_nets_report import FIGURES, claims, run_experiment
+from gluon_bn.deep_nets import runs
+from gluon_bn.deep_nets.report import FIGURES, claims, run_experiment
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'deep_nets.py'
 
 
 def made_up(jobs, accuracy):
     """Results as trainings would give them, with accuracies that are known."""
-    return deep_nets.summary([{
+    return runs.summary([{
         'job': {**vars(job), 'hidden': list(job.hidden)}, 'diverged': None,
-        'losses': [loss(job, accuracy(job))] * (job.epochs * deep_nets.NUM_TRAINING // job.batch_size),
+        'losses': [loss(job, accuracy(job))] * (job.epochs * runs.NUM_TRAINING // job.batch_size),
         'train_acc': [0.1] + [accuracy(job)] * job.epochs, 'val_acc': [0.1] + [accuracy(job) / 2] * job.epochs}
         for job in jobs])
 
@@ -32,16 +32,16 @@ AS_EXPECTED = {
     'small_batches': lambda job: 0.7 if job.normalization == 'layernorm' else 0.1 + 0.05 * job.batch_size}
 
 
-@pytest.mark.parametrize('name', deep_nets.EXPERIMENTS)
+@pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_claims_hold_where_they_are_true_and_fail_where_they_are_not(name):
-    jobs = deep_nets.EXPERIMENTS[name](range(2), epochs=2)
+    jobs = runs.EXPERIMENTS[name](range(2), epochs=2)
     assert all(claims(name, made_up(jobs, AS_EXPECTED[name])).values())
     assert not all(claims(name, made_up(jobs, lambda job: 0.5)).values())
 
 
-@pytest.mark.parametrize('name', deep_nets.EXPERIMENTS)
+@pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_figures_have_their_lines_units_and_legends(name):
-    jobs = deep_nets.EXPERIMENTS[name](range(2), epochs=2)
+    jobs = runs.EXPERIMENTS[name](range(2), epochs=2)
     figure = FIGURES[name](made_up(jobs, AS_EXPECTED[name]))
     loss, train, val = figure.axes
     assert '(nats per image)' in loss.get_ylabel()
@@ -55,7 +55,7 @@ def test_figures_have_their_lines_units_and_legends(name):
 @pytest.mark.slow
 def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
     """Experiments 1 and 2, small: real trainings, figures, JSON and the claims."""
-    jobs = deep_nets.weight_scale_jobs([0], epochs=6, scales=(2e-3, 0.5))
+    jobs = runs.weight_scale_jobs([0], epochs=6, scales=(2e-3, 0.5))
     said = []
     verdicts = run_experiment('weight_scales', tmp_path, jobs, processes=2, report=said.append)
     assert all(verdicts.values()), said
@@ -68,9 +68,9 @@ def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', deep_nets.EXPERIMENTS)
+@pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_every_claim_holds_in_full(name, tmp_path):
-    verdicts = run_experiment(name, tmp_path, deep_nets.EXPERIMENTS[name](range(3)))
+    verdicts = run_experiment(name, tmp_path, runs.EXPERIMENTS[name](range(3)))
     assert all(verdicts.values()), verdicts
 
 
@@ -78,5 +78,5 @@ def test_the_script_refuses_in_one_line(tmp_path):
     done = subprocess.run([sys.executable, str(SCRIPT), 'deep_web', '--output', str(tmp_path)], capture_output=True,
                           text=True, timeout=120)
     assert done.returncode == 2
-    assert done.stderr.strip() == ('deep_nets: there is no experiment deep_web; expected of: deep_net, weight_scales, '
-                                   'batch_sizes, small_batches.')
+    assert done.stderr.strip() == ('deep_nets: there is no experiment deep_web; expected one of: deep_net, '
+                                   'weight_scales, batch_sizes, small_batches.')

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gluon_bn import experiments
-from gluon_bn.experiment_run import Run, load_images, result_of
 from gluon_bn.experiments import EXPERIMENTS, QUICK, sweep
 from gluon_bn.files import FolderInUse, folder_locked
 from gluon_bn.results import append_result, read_results
+from gluon_bn.sweeps.run import Run, load_images, result_of
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'sweep.py'
 SHORT = {'batch_size': 16, 'score_after': (3,), 'test_images': 250}
@@ -30,7 +30,7 @@ def instant(monkeypatch):
     done = []
 
     def run_jobs(module, arguments, jobs, on_result, processes):
-        assert module == 'gluon_bn.experiment_run'
+        assert module == 'gluon_bn.sweeps.run'
         for job in jobs:
             done.append(job)
             on_result(job, made_up(experiments.run_from(job)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluon_bn.landscape_numbers import best_rate, final_loss, numbers, of, over_steps, series, steps, table, trains
+from gluon_bn.landscape.numbers import best_rate, final_loss, numbers, of, over_steps, series, steps, table, trains
 
 
 def record(step, scale=1.):

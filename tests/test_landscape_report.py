@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn import landscape_runs
-from gluon_bn.landscape_figures import FIGURES, STYLES
-from gluon_bn.landscape_report import claims, run_experiments
-from gluon_bn.landscape_runs import EXPERIMENTS
+from gluon_bn.landscape import runs
+from gluon_bn.landscape.figures import FIGURES, STYLES
+from gluon_bn.landscape.report import claims, run_experiments
+from gluon_bn.landscape.runs import EXPERIMENTS
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'landscape.py'
 CASES = [(name, network) for name, (_, networks) in EXPERIMENTS.items() for network in networks]
@@ -95,14 +95,15 @@ def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     with open(tmp_path / 'noise-lenet.json', encoding='utf-8') as file:
         written = json.load(file)
     assert {f'LeNet: {sentence}': holds for sentence, holds in written['claims'].items()}.items() <= verdicts.items()
-    assert len(written['numbers']) == len(landscape_runs.KINDS)
+    assert len(written['numbers']) == len(runs.KINDS)
     assert said[0] == '10 trainings, 0 of them done before.'
     assert run_experiments(['noise'], ['lenet'], [0], tmp_path, **options).items() <= verdicts.items()
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['--seeds', '0'], '--seeds and --processes are at least 1.'),
-    (['weights'], 'there is no experiment weights; expected of: learning_rates, noise, small_weights.'),
+    (['--processes', '0'], '--seeds and --processes are at least 1.'),
+    (['weights'], 'there is no experiment weights; expected one of: learning_rates, noise, small_weights.'),
     (['--data-dir', '/nowhere'], '/nowhere')])
 def test_bad_arguments_are_one_line_and_status_2(tmp_path, arguments, message):
     result = subprocess.run([sys.executable, str(SCRIPT), *arguments, '--output', str(tmp_path)], capture_output=True,

@@ -4,23 +4,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gluon_bn import landscape_runs, train_step
 from gluon_bn._mxnet import mx, nd
-from gluon_bn.landscape_runs import (
+from gluon_bn.landscape import runs
+from gluon_bn.landscape.measures import MULTIPLES
+from gluon_bn.landscape.runs import (
     EXPERIMENTS,
     KINDS,
     LEARNING_RATES,
-    activation_inputs,
     load_splits,
     make_network,
-    measured_step,
-    moved,
     run,
     run_job,
 )
 
 NETWORKS = tuple(LEARNING_RATES)
-QUICK = {network: landscape_runs.noise_jobs(network, [0], batch_size=16, steps=4, measure_every=2)
+QUICK = {network: runs.noise_jobs(network, [0], batch_size=16, steps=4, measure_every=2)
          for network in NETWORKS}
 ALL_QUICK = [pytest.param(job, id=f'{job.network}-{job.kind}') for jobs in QUICK.values() for job in jobs]
 
@@ -29,27 +27,6 @@ ALL_QUICK = [pytest.param(job, id=f'{job.network}-{job.kind}') for jobs in QUICK
 def splits():
     (images, labels), (test_images, test_labels) = load_splits()
     return (images[:100], labels[:100]), (test_images[:50], test_labels[:50])
-
-
-def state(net):
-    return [array.asnumpy() for arrays in (net.params, net.bn_ewv_means, net.bn_ewv_vars) for array in arrays.values()]
-
-
-@pytest.mark.parametrize('job', ALL_QUICK)
-def test_measuring_does_not_disturb_the_training(job, splits):
-    """Parameters and stored statistics are the same bit for bit as without, and so are the losses."""
-    measured, bare = make_network(job), make_network(job)
-    for step in range(3):
-        images = nd.array(splits[0][0][16 * step:16 * (step + 1)] / 255)
-        labels = nd.array(splits[0][1][16 * step:16 * (step + 1)])
-        for net in (measured, bare):
-            if net.noise is not None:
-                net.noise.step = step
-        with_measures, _ = measured_step(measured, images, labels, job.learning_rate)
-        without = train_step(bare, images, labels, job.learning_rate / 16)
-        assert with_measures.asscalar() == without.asscalar()
-        assert len(state(measured)) == len(state(bare)) >= 8
-        assert all((a == b).all() for a, b in zip(state(measured), state(bare)))
 
 
 @pytest.mark.parametrize('job', ALL_QUICK)
@@ -72,7 +49,7 @@ def test_what_a_job_measures(network, splits):
         assert [record['step'] for record in result['measured']] == [0, 2]
         for record in result['measured']:
             assert record['loss'] == pytest.approx(result['losses'][record['step']], rel=1e-4)
-            assert len(record['losses']) == len(record['gradient_changes']) == len(landscape_runs.MULTIPLES)
+            assert len(record['losses']) == len(record['gradient_changes']) == len(MULTIPLES)
             assert [layer['change'] for layer in record['shift']][0] == 0
             assert len(record['shift']) == 4
             assert list(record['inputs']) == ['1', '2', '3']
@@ -88,31 +65,6 @@ def test_the_same_seed_is_the_same_start_for_all_kinds():
     assert all((weights[0] == other).all() for other in weights)
     assert [net.noise is not None for net in nets] == [kind.startswith('noisy') for kind in KINDS]
     assert [net.batch_norm for net in nets] == [False, True, True, False]
-
-
-def test_activation_inputs_are_moments_of_each_unit_and_change_nothing():
-    net = make_network(QUICK['lenet'][1])
-    data = nd.random.uniform(shape=(8, 1, 28, 28))
-    net(data)
-    before = state(net)
-    inputs = activation_inputs(net, data)
-    assert all((a == b).all() for a, b in zip(state(net), before))
-    assert net.watch is None
-    assert {number: moments.shape for number, moments in inputs.items()} == {'1': (2, 20), '2': (2, 50), '3': (2, 128)}
-    p = net.params
-    for number, (mean, std) in inputs.items():
-        np.testing.assert_allclose(mean, p['beta' + number].asnumpy(), atol=1e-4)
-        np.testing.assert_allclose(std, np.abs(p['gamma' + number].asnumpy()), rtol=0.01)
-
-
-def test_moved_counts_in_standard_deviations():
-    before = np.array([[0., 1, 2], [3, 4, 5]])
-    after = before + np.array([[1., 1, 1], [0, 0, 2]])
-    found, size = moved(before, after), np.sqrt((9 + 16 + 25) / 3)
-    assert found['mean_shift'] == pytest.approx(1 / size)
-    assert found['std_shift'] == pytest.approx(np.sqrt(4 / 3) / size)
-    assert found['unit'] == [0, 3]
-    assert np.isnan(moved(np.zeros((2, 3)), after)['mean_shift'])
 
 
 def test_a_training_that_diverges_is_a_result_that_json_can_hold(splits):

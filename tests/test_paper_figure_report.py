@@ -4,10 +4,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from gluon_bn import paper_figure
-from gluon_bn.paper_figure import PAPER, SETTINGS, jobs_of
-from gluon_bn.paper_figure_report import by_net, claims, describe, draw, make_figure, movement, numbers, table, tenths
-from gluon_bn.paper_training import recorded_steps
+from gluon_bn.paper_figure import runs
+from gluon_bn.paper_figure.report import by_net, claims, describe, draw, make_figure, movement, numbers, table, tenths
+from gluon_bn.paper_figure.runs import PAPER, SETTINGS, jobs_of
+from gluon_bn.paper_figure.training import recorded_steps
 
 STEPS = 1000
 
@@ -97,7 +97,7 @@ def test_what_is_made_is_written_and_said(tmp_path, monkeypatch):
                    for setting in SETTINGS for result in made_up(setting, lambda job, t: 1 - better(job, t))}
         return [results[job.lr, job.seed, job.batch_norm] for job in jobs]
 
-    monkeypatch.setattr(paper_figure, 'run', run)
+    monkeypatch.setattr(runs, 'run', run)
     said = []
     found = make_figure(tmp_path, ['sgd-0.02', 'keras'], range(2), STEPS, report=said.append)
     assert list(found) == ['sgd-0.02', 'keras']

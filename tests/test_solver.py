@@ -143,9 +143,9 @@ def test_a_checkpoint_of_another_model_is_refused(images, tmp_path):
 
 
 @pytest.mark.parametrize(('options', 'message'), [
-    ({'epochs': 3}, "no option 'epochs'; expected of: update_rule, optim_config, lr_decay, batch_size"),
+    ({'epochs': 3}, "no option 'epochs'; expected one of: update_rule, optim_config, lr_decay, batch_size"),
     ({'update_rule': 'adagrad'}, 'expected one of sgd, momentum'),
-    ({'optim_config': {'lr': 1}}, "no setting 'lr'; expected of: learning_rate"),
+    ({'optim_config': {'lr': 1}}, "no setting 'lr'; expected one of: learning_rate"),
     ({'optim_config': 0.1}, 'expected a dictionary'),
     ({'batch_size': 0}, 'batch_size is 0'), ({'num_epochs': 1.5}, 'num_epochs is 1.5'),
     ({'lr_decay': 0}, 'lr_decay is 0'),

@@ -73,5 +73,5 @@ def test_every_rule_goes_downhill_and_leaves_w_and_its_type_alone(name):
 def test_unknown_names_list_the_valid_ones():
     with pytest.raises(ValueError, match="'adagrad'; expected one of sgd, momentum, sgd_momentum, rmsprop, adam"):
         update_rule('adagrad', {})
-    with pytest.raises(ValueError, match="'lr'; expected of: learning_rate, beta1, beta2, epsilon"):
+    with pytest.raises(ValueError, match="'lr'; expected one of: learning_rate, beta1, beta2, epsilon"):
         update_rule('adam', {'lr': 1})

@@ -24,8 +24,8 @@ import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.results import mean_and_spread
-from gluon_bn.deep_nets_report import of, run_experiment, trained_scales, untrained_scales
-from gluon_bn.deep_nets import (
+from gluon_bn.deep_nets.report import of, run_experiment, trained_scales, untrained_scales
+from gluon_bn.deep_nets.runs import (
     EXPERIMENTS,
     batch_size_jobs,
     deep_net_jobs,

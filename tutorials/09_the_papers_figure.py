@@ -30,9 +30,9 @@ import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
-from gluon_bn.paper_figure import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, unfinished
-from gluon_bn.paper_figure_report import by_net, make_figure, movement, table, tenths
-from gluon_bn.paper_training import Job
+from gluon_bn.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, unfinished
+from gluon_bn.paper_figure.report import by_net, make_figure, movement, table, tenths
+from gluon_bn.paper_figure.training import Job
 
 warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'

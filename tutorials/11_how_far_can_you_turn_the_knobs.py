@@ -32,8 +32,8 @@ import numpy as np
 import gluon_bn as gbn
 from gluon_bn.experiments import EXPERIMENTS, sweep
 from gluon_bn.experiments import QUICK as QUICK_GRIDS
-from gluon_bn.experiments_claims import claims, final, of, summary
-from gluon_bn.experiments_report import FIGURES, table
+from gluon_bn.sweeps.claims import claims, final, of, summary
+from gluon_bn.sweeps.report import FIGURES, table
 import mxnet as mx
 from mxnet import autograd, nd
 

@@ -1,7 +1,8 @@
-"""Data sets as whole arrays in memory, and batches of them: :func:`load` and :func:`batches`."""
-from .batching import batches
+"""Data sets as whole arrays in memory, and batches of them: :func:`load`, :func:`batches`, :func:`whole_batches`."""
+from .batching import batches, whole_batches
 from .cifar10 import cifar10_splits, download_cifar10
 from .datasets import DATASETS, MNIST_LIKE, load
 from .idx import DataError
 
-__all__ = ['DATASETS', 'MNIST_LIKE', 'DataError', 'batches', 'cifar10_splits', 'download_cifar10', 'load']
+__all__ = ['DATASETS', 'MNIST_LIKE', 'DataError', 'batches', 'cifar10_splits', 'download_cifar10', 'load',
+           'whole_batches']

@@ -1,4 +1,6 @@
-"""Batches of arrays in memory: :func:`batches`."""
+"""Batches of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
+from itertools import chain, repeat
+
 import numpy as np
 
 from .._mxnet import mx, nd
@@ -33,6 +35,23 @@ def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_
     [[0.0, 1.0], [2.0, 3.0], [4.0]]
     """
     return Batches(images, labels, batch_size, shuffle, seed, ctx, max_shift)
+
+
+def whole_batches(images, labels, batch_size, seed):
+    """Batches of exactly ``batch_size`` without end, as :func:`batches` gives them, in a new order in each pass.
+
+    The examples beyond the last whole batch are left out. They are on ``mx.current_context()``. Raises ``ValueError``
+    if there are fewer examples than a batch has.
+
+    >>> images, labels = np.zeros((5, 1, 28, 28), np.uint8), np.arange(5)
+    >>> [len(label) for (data, label), step in zip(whole_batches(images, labels, 2, seed=0), range(5))]
+    [2, 2, 2, 2, 2]
+    """
+    n = len(images) // batch_size * batch_size
+    if n == 0:
+        raise ValueError(f"{len(images)} images are no batch of {batch_size}; take more, or a smaller batch.")
+    passes = batches(images[:n], labels[:n], batch_size, shuffle=True, seed=seed)
+    return chain.from_iterable(repeat(passes))
 
 
 class Batches:

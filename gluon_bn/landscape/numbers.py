@@ -1,7 +1,7 @@
 """What the measured trainings come to: series over the steps, a number for each training, a table."""
-import json
-
 import numpy as np
+
+from ..results import by_kind, finite
 
 TRAINED = 0.8  # test accuracy; guessing has 0.1
 
@@ -53,18 +53,19 @@ def numbers(results):
     The numbers are the loss at the end, the test accuracies, and for each of ``MEASURES`` the median over the steps;
     ``rate_times_smoothness`` is the median of that product: below 2 a step is not too long for a parabola.
     """
-    kinds = {}
-    for result in results:
-        job = {name: value for name, value in result['job'].items() if name != 'seed'}
-        row = kinds.setdefault(json.dumps(job), {'job': job, 'seeds': []})
-        row['seeds'].append(result['job']['seed'])
-        medians = {name: median(series([result], name)) for name in MEASURES}
-        values = {'final_loss': final_loss(result), 'test_acc': result['test_acc'],
-                  'test_acc_batch': result['test_acc_batch'], **medians,
-                  'rate_times_smoothness': job['learning_rate'] * medians['smoothness']}
-        for name, value in values.items():
-            row.setdefault(name, []).append(value if np.isfinite(value) else None)
-    return list(kinds.values())
+    rows = []
+    for job, seeds in by_kind(results, 'job'):
+        trainings = [_numbers_of_one(result) for result in seeds]
+        rows.append({'job': job, 'seeds': [result['job']['seed'] for result in seeds],
+                     **{name: [training[name] for training in trainings] for name in trainings[0]}})
+    return rows
+
+
+def _numbers_of_one(result):
+    medians = {name: median(series([result], name)) for name in MEASURES}
+    return finite({'final_loss': final_loss(result), 'test_acc': result['test_acc'],
+                   'test_acc_batch': result['test_acc_batch'], **medians,
+                   'rate_times_smoothness': result['job']['learning_rate'] * medians['smoothness']})
 
 
 def table(rows):

@@ -10,12 +10,12 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from .data import cifar10_splits
-from .fully_connected import FullyConnectedNet
-from .parallel import serve_jobs
-from .results import by_kind
-from .resumable import file_name, fingerprint_of, run_missing
-from .solver import Solver
+from ..data import cifar10_splits
+from ..fully_connected import FullyConnectedNet
+from ..parallel import serve_jobs
+from ..results import by_kind
+from ..resumable import file_name, fingerprint_of, run_missing
+from ..solver import Solver
 
 WEIGHT_SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, 20))
 BATCH_SIZES = (5, 10, 50)
@@ -99,7 +99,7 @@ def run(folder, jobs, data_dir=None, processes=None, report=print):
     # The longest first: so the processes end at about the same time.
     ordered = sorted(dict.fromkeys(jobs), key=lambda job: job.epochs / job.batch_size, reverse=True)
     paths = {job: _result_path(Path(folder), job) for job in ordered}
-    results = run_missing('gluon_bn.deep_nets', [] if data_dir is None else [str(Path(data_dir).resolve())],
+    results = run_missing('gluon_bn.deep_nets.runs', [] if data_dir is None else [str(Path(data_dir).resolve())],
                           {path: asdict(job) for job, path in paths.items()}, fingerprint, processes, report)
     return [results[paths[job]] for job in jobs]
 

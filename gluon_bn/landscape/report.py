@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import landscape_runs
-from .files import written_whole
-from .landscape_figures import FIGURES, NETWORKS
-from .landscape_numbers import best_rate, final_loss, median, numbers, of, series, table, trains
-from .landscape_runs import EXPERIMENTS, KINDS
+from ..files import written_whole
+from . import runs
+from .figures import FIGURES, NETWORKS
+from .numbers import best_rate, final_loss, median, numbers, of, series, table, trains
+from .runs import EXPERIMENTS, KINDS
 
 
 def run_experiments(names, networks, seeds, folder, data_dir=None, processes=None, report=print, **changes):
@@ -19,7 +19,7 @@ def run_experiments(names, networks, seeds, folder, data_dir=None, processes=Non
     """
     jobs = {(name, network): EXPERIMENTS[name][0](network, seeds, **changes)
             for network in networks for name in names if network in EXPERIMENTS[name][1]}
-    landscape_runs.run(folder, [job for some in jobs.values() for job in some], data_dir, processes, report)
+    runs.run(folder, [job for some in jobs.values() for job in some], data_dir, processes, report)
     verdicts = {}
     for (name, network), some in jobs.items():
         report(f"\n{name}, {NETWORKS[network]}")
@@ -29,13 +29,13 @@ def run_experiments(names, networks, seeds, folder, data_dir=None, processes=Non
 
 
 def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, report=print):
-    """Do one of ``landscape_runs.EXPERIMENTS`` with one network; write its figures and its numbers to ``folder``.
+    """Do one of ``runs.EXPERIMENTS`` with one network; write its figures and its numbers to ``folder``.
 
     They are ``<name>-<network>.json`` and, for each of ``FIGURES[name]``, ``<figure>-<network>.png``. The table and the
-    claims go to ``report``. Returns the claims as a dict sentence -> bool. Raises what ``landscape_runs.run`` raises.
+    claims go to ``report``. Returns the claims as a dict sentence -> bool. Raises what ``runs.run`` raises.
     """
     folder = Path(folder)
-    results = landscape_runs.run(folder, jobs, data_dir, processes, report)
+    results = runs.run(folder, jobs, data_dir, processes, report)
     for title, draw in FIGURES[name].items():
         figure = draw(results)
         with written_whole(folder / f'{title}-{network}.png') as file:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_experiments_claims import AS_EXPECTED, result
+from test_sweeps_claims import AS_EXPECTED, result
 
-from gluon_bn import experiments_report
+from gluon_bn import experiments
 from gluon_bn.experiments import EXPERIMENTS, QUICK
-from gluon_bn.experiments_claims import summary
-from gluon_bn.experiments_report import FIGURES, run_experiment, table
 from gluon_bn.files import folder_locked
+from gluon_bn.sweeps.claims import summary
+from gluon_bn.sweeps.report import FIGURES, run_experiment, table
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'sweep.py'
 
@@ -88,7 +88,7 @@ def test_the_table_has_what_differs_and_what_came_out():
 
 
 def test_an_experiment_leaves_its_results_its_table_and_its_figure(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiments_report.experiments, 'sweep',
+    monkeypatch.setattr(experiments, 'sweep',
                         lambda folder, name, runs, processes, report: [AS_EXPECTED['eps'](run) for run in runs])
     kinds = run_experiment('eps', tmp_path, EXPERIMENTS['eps']([0]), report=len)
     assert (tmp_path / 'eps.md').read_text(encoding='utf-8') == table(kinds)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gluon_bn.experiments import EXPERIMENTS
-from gluon_bn.experiments_claims import claims, final, guessing, of, summary, trained, values_of
+from gluon_bn.sweeps.claims import claims, final, guessing, of, summary, trained, values_of
 
 
 def result(run, accuracy, status='finished', **scores):

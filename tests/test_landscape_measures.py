@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import LeNet, SigmoidMLP, softmax_cross_entropy
 from gluon_bn._mxnet import mx, nd
-from gluon_bn.landscape import (
+from gluon_bn.landscape.measures import (
     Objective,
     along_gradient,
     covariate_shift,

@@ -1,7 +1,7 @@
 """Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST with and without batch norm, several seeds each.
 
 Each training is one file, so that an interrupted run goes on. Run as a module, this is a worker. How one training goes
-is in :mod:`gluon_bn.paper_training`; :mod:`gluon_bn.paper_figure_report` draws and judges.
+is in :mod:`gluon_bn.paper_figure.training`; :mod:`gluon_bn.paper_figure.report` draws and judges.
 """
 import json
 import sys
@@ -9,11 +9,11 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
-from .extras import import_extra
-from .paper_events import recorded, write_scalars
-from .paper_training import Digits, Job, load_digits, train
-from .parallel import serve_jobs
-from .resumable import file_name, fingerprint_of, run_missing
+from ..extras import import_extra
+from ..parallel import serve_jobs
+from ..resumable import file_name, fingerprint_of, run_missing
+from .events import recorded, write_scalars
+from .training import Digits, Job, load_digits, train
 
 STEPS = 50_000
 
@@ -66,7 +66,7 @@ def run(folder, jobs, data_dir=None, processes=None, report=print, events=None):
     # Those with batch norm take longer, so they come first; the processes end at about the same time then.
     ordered = sorted(dict.fromkeys(jobs), key=lambda job: (job.steps, job.batch_norm), reverse=True)
     folders = [None if path is None else str(Path(path).resolve()) for path in (data_dir, events)]
-    results = run_missing('gluon_bn.paper_figure', [json.dumps(folders)],
+    results = run_missing('gluon_bn.paper_figure.runs', [json.dumps(folders)],
                           {_path(folder, job): asdict(job) for job in ordered}, fingerprint, processes, report)
     if events is not None:
         for job in ordered:

@@ -5,11 +5,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from . import experiments
-from .experiments_claims import SCORES, final, of, summary, values_of
-from .files import written_whole
-from .plots import draw_band
-from .results import mean_and_spread
+from .. import experiments
+from ..files import written_whole
+from ..plots import draw_band
+from ..results import mean_and_spread
+from .claims import SCORES, final, of, summary, values_of
 
 _POSITIONS = {'before': ('tab:blue', 'o', 'batch norm before the activation'),
               'after': ('tab:green', '^', 'batch norm after the activation'),

@@ -3,8 +3,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from .landscape import MULTIPLES
-from .landscape_numbers import of, over_steps, series, steps
+from .measures import MULTIPLES
+from .numbers import of, over_steps, series, steps
 
 NETWORKS = {'sigmoid_mlp': "sigmoid MLP", 'lenet': "LeNet"}
 STYLES = {'plain': ('tab:orange', '-', 'without batch norm'), 'batch_norm': ('tab:blue', '-', 'batch norm'),

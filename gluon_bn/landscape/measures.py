@@ -10,9 +10,9 @@ from typing import List
 
 import numpy as np
 
-from ._mxnet import autograd, nd
-from .losses import softmax_cross_entropy
-from .training import stored_statistics_kept
+from .._mxnet import autograd, nd
+from ..losses import softmax_cross_entropy
+from ..training import stored_statistics_kept
 
 MULTIPLES = (0.5, 1, 2, 3, 4)  # step lengths in learning rates: from half a step of training to four, as theirs
 

@@ -2,9 +2,9 @@
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from ._mxnet import nd
-from .observation import observe
-from .tensorboard import add_end, add_hparams, add_observation, event_file, part_path
+from .._mxnet import nd
+from ..observation import observe
+from ..tensorboard import add_end, add_hparams, add_observation, event_file, part_path
 
 OBSERVED = 256  # training images, with which the network is observed
 SCALARS = ('loss', 'train_acc', 'test_acc')
@@ -12,7 +12,7 @@ SCALARS = ('loss', 'train_acc', 'test_acc')
 
 @contextmanager
 def recorded(folder, job, digits):
-    """For the time of one training: what :func:`gluon_bn.paper_training.train` is to call at every record.
+    """For the time of one training: what :func:`gluon_bn.paper_figure.training.train` is to call at every record.
 
     ``folder`` gets the run's events, as :mod:`gluon_bn.tensorboard` describes: the scalars of each record; at the first
     one, and at the first of each tenth of the training, also the histograms and filters, for the first training images.

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn import paper_figure
-from gluon_bn.paper_figure import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, run_job, unfinished
-from gluon_bn.paper_training import Digits, load_digits
+from gluon_bn.paper_figure import runs
+from gluon_bn.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, run_job, unfinished
+from gluon_bn.paper_figure.training import Digits, load_digits
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'paper_figure.py'
 
 
 def test_the_jobs_are_those_of_the_paper_and_of_keras():
-    assert len(paper_figure.jobs_of('keras')) == 2 * 3
+    assert len(runs.jobs_of('keras')) == 2 * 3
     for setting in SETTINGS:
         jobs = jobs_of(setting, range(3))
         assert {(job.steps, job.batch_size) for job in jobs} == {(50_000, 60)}
@@ -40,13 +40,13 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     """Killed after its first result, it does the others, and the numbers are those of a training in this process."""
     command = [sys.executable, str(SCRIPT), 'sgd-0.1', '--quick', '--seeds', '2', '--processes', '1', '--output',
                str(tmp_path)]
-    runs = tmp_path / 'runs'
+    folder = tmp_path / 'runs'
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         end = time.monotonic() + 200
-        while not list(runs.glob('*.json')) and time.monotonic() < end and process.poll() is None:
+        while not list(folder.glob('*.json')) and time.monotonic() < end and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
-    times = {path: path.stat().st_mtime_ns for path in runs.glob('*.json')}
+    times = {path: path.stat().st_mtime_ns for path in folder.glob('*.json')}
     assert 1 <= len(times) < 4
     said = []
     jobs = jobs_of('sgd-0.1', range(2), 200)
@@ -54,7 +54,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     results = run(tmp_path, jobs, processes=1, report=said.append)
     assert said == [f'4 trainings, {len(times)} of them done before.']
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert len(list(runs.glob('*.json'))) == 4
+    assert len(list(folder.glob('*.json'))) == 4
     assert unfinished(tmp_path, jobs) == []
     assert unfinished(tmp_path, jobs_of('sgd-0.1', [2], 200)) == jobs_of('sgd-0.1', [2], 200)
     assert results[0]['records'] == run_job(jobs[0], Digits(load_digits()))['records']
@@ -72,9 +72,9 @@ def test_the_script_in_quick_mode_makes_the_summaries_the_figure_and_the_numbers
 
 
 @pytest.mark.parametrize(('arguments', 'said'), [
-    (['lasagne'], 'there is no setting lasagne; expected of: sgd-0.1, sgd-0.02, sgd-0.5, keras.'),
-    (['--steps', '0'], '--steps is at least 20; --seeds and --processes are at least 1.'),
-    (['--processes', '0'], '--steps is at least 20; --seeds and --processes are at least 1.'),
+    (['lasagne'], 'there is no setting lasagne; expected one of: sgd-0.1, sgd-0.02, sgd-0.5, keras.'),
+    (['--steps', '0'], '--steps is at least 20.'),
+    (['--processes', '0'], '--seeds and --processes are at least 1.'),
     (['--data-dir', '/nowhere'], '/nowhere is not a folder; expected one with train-images-idx3-ubyte or '
                                  'train-images-idx3-ubyte.gz in it.')])
 def test_the_script_refuses_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):

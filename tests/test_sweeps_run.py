@@ -5,7 +5,7 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.experiment_run import NormAfterActivation, Run, load_images, network_of, result_of, run_from
+from gluon_bn.sweeps.run import NormAfterActivation, Run, load_images, network_of, result_of, run_from
 
 SHORT = {'batch_size': 16, 'score_after': (2, 6), 'test_images': 250}
 

@@ -4,20 +4,20 @@ The learning rates here are those for the *mean* loss of a batch, so that they c
 main job's 0.001 on the summed loss of 64 images is 0.064. Run as a module, this is a worker.
 """
 import math
-from dataclasses import asdict, dataclass, replace
-from itertools import chain, count, islice
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Optional, Tuple
 
 import numpy as np
 
-from . import data
-from ._mxnet import mx
-from .activations import relu
-from .lenet import LeNet
-from .parallel import serve_jobs
-from .recalibration import recalibrate
-from .results import finite
-from .training import MovingLoss, evaluate_accuracy, stored_statistics_kept, train_step
+from .. import data
+from .._mxnet import mx
+from ..activations import relu
+from ..lenet import LeNet
+from ..parallel import serve_jobs
+from ..recalibration import recalibrate
+from ..results import finite
+from ..training import MovingLoss, evaluate_accuracy, stored_statistics_kept, train_step
 
 POSITIONS = ('before', 'after', None)  # of batch norm, beside the activation; None is a network without it
 EVALUATION_BATCH = 250
@@ -106,7 +106,7 @@ def result_of(run, images):
     """
     net, moving_loss, scores, diverged, step = network_of(run), MovingLoss(), [], False, 0
     result = {'run': asdict(run), 'status': 'finished', 'reason': None, 'scores': scores, 'loss': None}
-    for step, (X, y) in enumerate(islice(_batches(images['train'], run), run.steps), 1):
+    for step, (X, y) in enumerate(islice(data.whole_batches(*images['train'], run.batch_size, run.seed), run.steps), 1):
         try:
             moving_loss.add(train_step(net, X, y, run.lr / run.batch_size))
         except ValueError as error:
@@ -127,14 +127,6 @@ def result_of(run, images):
     return finite({**result, 'loss': float(np.mean(moving_loss.losses[-max(1, run.steps // 10):]))})
 
 
-def _batches(examples, run):
-    """Batches of one size without end, in an order that is the seed's."""
-    n = len(examples[0]) // run.batch_size * run.batch_size
-    batches = data.batches(*(array[:n] for array in examples), run.batch_size, shuffle=True, seed=run.seed,
-                           ctx=mx.cpu())
-    return chain.from_iterable(batches for _ in count())
-
-
 def _scores(net, run, images, step):
     """The test accuracy with the stored statistics; if asked for, also with recalibrated ones and the batch's own."""
     scores = {'step': step, 'test_acc': evaluate_accuracy(_test_batches(images, run), net)}
@@ -142,7 +134,8 @@ def _scores(net, run, images, step):
         scores['batch_acc'] = evaluate_accuracy(_test_batches(images, run), net, is_training=True)
         batches = -(-run.recalibrate // run.batch_size)
         with stored_statistics_kept(net):
-            recalibrate(net, islice(_batches(images['train'], replace(run, seed=run.seed + 2**16)), batches))
+            others = data.whole_batches(*images['train'], run.batch_size, run.seed + 2**16)
+            recalibrate(net, islice(others, batches))
             scores['recalibrated_acc'] = evaluate_accuracy(_test_batches(images, run), net)
     return scores
 

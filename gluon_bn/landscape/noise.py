@@ -5,10 +5,10 @@ layers' inputs stable, then noise that shifts them at every step should undo the
 """
 import numpy as np
 
-from ._mxnet import nd
-from .activations import relu
-from .lenet import LeNet
-from .sigmoid_mlp import SigmoidMLP
+from .._mxnet import nd
+from ..activations import relu
+from ..lenet import LeNet
+from ..sigmoid_mlp import SigmoidMLP
 
 
 class Noise:

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from gluon_bn import data, deep_nets
+from gluon_bn import data
 from gluon_bn.data import DataError
-from gluon_bn.deep_nets import Job, run, run_job, summary
+from gluon_bn.deep_nets import runs
+from gluon_bn.deep_nets.runs import Job, run, run_job, summary
 
 QUICK = [Job(seed, normalization, hidden=(10,), epochs=1) for normalization in ('batchnorm', None) for seed in (0, 1)]
 
@@ -16,13 +17,13 @@ def splits():
 
 
 def test_the_jobs_are_those_that_are_announced():
-    assert len(deep_nets.weight_scale_jobs(range(3))) == 20 * 2 * 3
-    scales = sorted({job.weight_scale for job in deep_nets.weight_scale_jobs([0])})
+    assert len(runs.weight_scale_jobs(range(3))) == 20 * 2 * 3
+    scales = sorted({job.weight_scale for job in runs.weight_scale_jobs([0])})
     assert scales[0] == pytest.approx(1e-4)
     assert scales[-1] == pytest.approx(1)
-    assert {job.batch_size for job in deep_nets.batch_size_jobs([0])} == {5, 10, 50}
-    assert {job.hidden for job in deep_nets.deep_net_jobs([0])} == {(100,) * 5}
-    assert {job.normalization for job in deep_nets.small_batch_jobs([0])} == {'batchnorm', 'layernorm'}
+    assert {job.batch_size for job in runs.batch_size_jobs([0])} == {5, 10, 50}
+    assert {job.hidden for job in runs.deep_net_jobs([0])} == {(100,) * 5}
+    assert {job.normalization for job in runs.small_batch_jobs([0])} == {'batchnorm', 'layernorm'}
 
 
 def test_a_job_is_reproducible_and_json_can_hold_it(splits):

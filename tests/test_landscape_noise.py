@@ -3,7 +3,7 @@ import pytest
 
 from gluon_bn import LeNet, SigmoidMLP
 from gluon_bn._mxnet import mx, nd
-from gluon_bn.noise import DisturbedLeNet, DisturbedMLP, Noise
+from gluon_bn.landscape.noise import DisturbedLeNet, DisturbedMLP, Noise
 
 PAIRS = [(DisturbedLeNet, LeNet), (DisturbedMLP, SigmoidMLP)]
 

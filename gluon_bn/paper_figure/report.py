@@ -5,37 +5,37 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import paper_figure
-from .files import written_whole
-from .machine import describe_machine
-from .paper_training import PERCENTILES
-from .plots import draw_band
-from .results import mean_and_spread
+from ..files import written_whole
+from ..machine import describe_machine
+from ..plots import draw_band
+from ..results import mean_and_spread
+from . import runs
+from .training import PERCENTILES
 
 NAMES = {True: 'with batch norm', False: 'without'}
 _COLORS = {True: 'tab:blue', False: 'tab:orange'}
 
 
-def make_figure(folder, settings, seeds=range(3), steps=paper_figure.STEPS, data_dir=None, processes=None,
+def make_figure(folder, settings, seeds=range(3), steps=runs.STEPS, data_dir=None, processes=None,
                 report=print, events=None):
     """Do the trainings that are missing; write ``paper_figure.png`` and ``paper_figure.json`` to ``folder``.
 
     Parameters
     ----------
     settings : names of ``paper_figure.SETTINGS``
-    folder, data_dir, processes, report, events : as for :func:`gluon_bn.paper_figure.run`
+    folder, data_dir, processes, report, events : as for :func:`gluon_bn.paper_figure.runs.run`
 
-    Returns setting -> claims, see :func:`claims`. Raises what ``paper_figure.run`` raises.
+    Returns setting -> claims, see :func:`claims`. Raises what ``runs.run`` raises.
     """
-    jobs = {setting: paper_figure.jobs_of(setting, seeds, steps) for setting in settings}
-    results = iter(paper_figure.run(folder, sum(jobs.values(), []), data_dir, processes, report, events))
+    jobs = {setting: runs.jobs_of(setting, seeds, steps) for setting in settings}
+    results = iter(runs.run(folder, sum(jobs.values(), []), data_dir, processes, report, events))
     nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
     figure, found = draw(nets), {setting: claims(pair) for setting, pair in nets.items()}
     with written_whole(Path(folder) / 'paper_figure.png') as file:
         figure.savefig(file, format='png', dpi=110)
     with written_whole(Path(folder) / 'paper_figure.json', 'w') as file:
         json.dump({'machine': describe_machine(), 'settings': {setting: {
-            'setting': describe(pair), 'claims': found[setting], 'demanded': setting in paper_figure.PAPER,
+            'setting': describe(pair), 'claims': found[setting], 'demanded': setting in runs.PAPER,
             **{NAMES[which]: numbers(net) for which, net in pair.items()}} for setting, pair in nets.items()}},
             file, indent=1)
     for line in (table(nets), *_verdicts(found)):
@@ -162,6 +162,6 @@ def _draw_percentiles(axes, title, net):
 def _verdicts(found):
     """A line for each claim: whether it holds, where the paper makes it; what is the case, in another setting."""
     for setting, sentences in found.items():
-        words = ('FAILS', 'holds') if setting in paper_figure.PAPER else ('not so', 'so it is')
+        words = ('FAILS', 'holds') if setting in runs.PAPER else ('not so', 'so it is')
         for sentence, holds in sentences.items():
             yield f"{setting}: {words[holds]}: {sentence}"

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from gluon_bn import paper_events
 from gluon_bn._mxnet import nd
 from gluon_bn.observation import observe
-from gluon_bn.paper_figure import events_folder, jobs_of, run, run_job
-from gluon_bn.paper_training import Digits, load_digits, recorded_steps, train
+from gluon_bn.paper_figure import events as paper_events
+from gluon_bn.paper_figure.runs import events_folder, jobs_of, run, run_job
+from gluon_bn.paper_figure.training import Digits, load_digits, recorded_steps, train
 from gluon_bn.tensorboard import filter_grid, part_path
 
 pytest.importorskip('tensorboardX', reason='tensorboardX is not installed')

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import deep_nets
-from .files import written_whole
-from .plots import draw_band
-from .results import finite, mean_and_spread
+from ..files import written_whole
+from ..plots import draw_band
+from ..results import finite, mean_and_spread
+from . import runs
 
 TRAINED, UNTRAINED = 0.25, 0.2  # accuracy on 1,000 training images; guessing has 0.1 with a deviation of 0.01
 _STYLES = {'batchnorm': ('tab:blue', 'o', 'batch norm'), 'layernorm': ('tab:green', '^', 'layer norm'),
@@ -16,12 +16,12 @@ _STYLES = {'batchnorm': ('tab:blue', 'o', 'batch norm'), 'layernorm': ('tab:gree
 
 
 def run_experiment(name, folder, jobs, data_dir=None, processes=None, report=print):
-    """Do one of ``deep_nets.EXPERIMENTS``; write ``<name>.json`` and ``<name>.png`` to ``folder``.
+    """Do one of ``runs.EXPERIMENTS``; write ``<name>.json`` and ``<name>.png`` to ``folder``.
 
-    Returns the claims as a dict sentence -> bool; see :func:`claims`. Raises what ``deep_nets.run`` raises.
+    Returns the claims as a dict sentence -> bool; see :func:`claims`. Raises what ``runs.run`` raises.
     """
     folder = Path(folder)
-    kinds = deep_nets.summary(deep_nets.run(folder, jobs, data_dir, processes, report))
+    kinds = runs.summary(runs.run(folder, jobs, data_dir, processes, report))
     verdicts = claims(name, kinds)
     figure = FIGURES[name](kinds)
     with written_whole(folder / f'{name}.png') as file:
@@ -40,7 +40,7 @@ def claims(name, kinds):
 
 
 def of(kinds, normalization, **values):
-    """Those of ``kinds`` (from ``deep_nets.summary``) with this normalisation and these values in their jobs."""
+    """Those of ``kinds`` (from ``runs.summary``) with this normalisation and these values in their jobs."""
     return [kind for kind in kinds if kind['job']['normalization'] == normalization
             and all(kind['job'][key] == value for key, value in values.items())]
 
@@ -143,7 +143,7 @@ def draw_batch_sizes(kinds):
         size = kind['job']['batch_size']
         color, marker, label = _STYLES[kind['job']['normalization']]
         line, label = ('-', '--', ':')[::-1][sizes.index(size) % 3], f'{label}, batch {size}'
-        per_epoch = [np.reshape(losses, (-1, deep_nets.NUM_TRAINING // size)).mean(axis=1)
+        per_epoch = [np.reshape(losses, (-1, runs.NUM_TRAINING // size)).mean(axis=1)
                      for losses in kind['losses']]                                    # (seeds, epochs)
         draw_band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
@@ -162,7 +162,7 @@ def _panels(title, kinds):
     seeds = len(kinds[0]['seeds'])
     figure = Figure(figsize=(15, 4.5), layout='constrained')
     spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{title}; {deep_nets.NUM_TRAINING:,} CIFAR-10 images; {spread}")
+    figure.suptitle(f"{title}; {runs.NUM_TRAINING:,} CIFAR-10 images; {spread}")
     return figure, figure.subplots(1, 3)
 
 
