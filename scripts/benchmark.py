@@ -15,6 +15,7 @@ import notebook_formulation  # noqa: E402
 
 from gluon_bn import native_status  # noqa: E402
 from gluon_bn.benchmarks import measure, peers, report  # noqa: E402
+from gluon_bn.command_line import complain  # noqa: E402
 from gluon_bn.data import load  # noqa: E402
 from gluon_bn.files import written_whole  # noqa: E402
 from gluon_bn.machine import describe_machine  # noqa: E402
@@ -27,13 +28,15 @@ LEVELS = ('layer', 'iteration', 'epoch')
 def main():
     """Measure and report."""
     options = arguments()
-    contestants = [c for c in peers.installed(notebook_formulation) if not options.peers or c.name in options.peers]
+    try:
+        contestants = peers.installed(notebook_formulation, options.peers)
+    except ValueError as error:
+        return complain('benchmark', error, 2)
     images, labels = load('mnist')
     if options.child:  # one figure of one contestant, in a process of its own
         return print(child(options, contestants[0], images, labels))
     if OURS not in [c.name for c in contestants]:
-        print(f"benchmark: --peers must name {OURS!r}: the ratios are to it", file=sys.stderr)
-        return 2
+        return complain('benchmark', f"--peers must name {OURS!r}: the ratios are to it", 2)
     print(f"{describe_machine()}\n{native_status()}\n", flush=True)
     repeats, levels, accuracy = options.repeats, {}, {}
     if 'layer' in options.levels:

@@ -59,7 +59,8 @@ def test_medians_and_ratios():
 def test_every_contestant_learns(rng, make):
     images, labels = rng.integers(0, 255, (16, 1, 28, 28), np.uint8), np.arange(16) % 10
     net = make().network()
-    losses = [float(net.step(images, labels.astype(np.int32)).asscalar()) for _ in range(12)]
+    (batch,) = net.batches(images, labels.astype(np.int32), 16)
+    losses = [float(net.step(*batch).asscalar()) for _ in range(12)]
     assert losses[0] == pytest.approx(np.log(10), abs=0.3)
     assert losses[-1] < losses[0]
     assert 0 <= net.correct(images, labels) <= 16

@@ -89,9 +89,14 @@ class _Network:
             self._p.update({f'b{i}': jnp.zeros(units), f'gamma{i}': jnp.ones(units), f'beta{i}': jnp.zeros(units)})
         self._stored, self._run = None, keep(_step)
 
-    def step(self, images, labels):
+    def batches(self, images, labels, batch_size):
+        """Batches of the images in their order."""
+        for i in range(0, len(images), batch_size):
+            yield as_float(images[i:i + batch_size]), labels[i:i + batch_size]
+
+    def step(self, data, label):
         """One step of SGD on one batch; returns the mean loss, which may still be computed."""
-        self._p, self._stored, loss = self._run(self._p, self._stored, as_float(images), labels)
+        self._p, self._stored, loss = self._run(self._p, self._stored, data, label)
         return loss
 
     def correct(self, images, labels):

@@ -1,7 +1,8 @@
 """Timing contestants in turn, so that what disturbs the machine disturbs all of them: seconds a call."""
+import functools
 import gc
-import resource
 import time
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -51,7 +52,12 @@ def iterations(contestants, images, labels, batch_size, repeats, seconds=0.2):
     """``{level: times}`` of one training iteration, its batch prepared from bytes."""
     X, y = images[:batch_size], labels[:batch_size]
     nets = {c.name: c.network() for c in contestants}
-    functions = {c.name: (lambda net=nets[c.name]: net.step(X, y), c.wait) for c in contestants}
+
+    def iteration(net):
+        (batch,) = net.batches(X, y, batch_size)
+        net.step(*batch)
+
+    functions = {c.name: (functools.partial(iteration, nets[c.name]), c.wait) for c in contestants}
     return {f'iteration, batch {batch_size}': in_turn(functions, repeats, seconds)}
 
 
@@ -67,13 +73,12 @@ def epochs(contestants, train, test, batch_size, repeats):
         for c in contestants:
             net, warm_up = c.network(), repeat == 0
             order = np.random.default_rng(repeat).permutation(len(images))
-            starts = range(0, len(images), batch_size)
             if warm_up:
-                starts = [0, 0, starts[-1]]  # both sizes of batches
+                order = order[:2 * batch_size + len(images) % batch_size]  # both sizes of batches
             c.wait()
             began = time.perf_counter()
-            for number, start in enumerate(starts):
-                loss = net.step(images[order[start:start + batch_size]], labels[order[start:start + batch_size]])
+            for number, batch in enumerate(net.batches(images[order], labels[order], batch_size)):
+                loss = net.step(*batch)
                 if number % 8 == 7:
                     float(loss.asscalar() if hasattr(loss, 'asscalar') else loss)  # it is shown while training
             c.wait()
@@ -89,10 +94,11 @@ def epochs(contestants, train, test, batch_size, repeats):
 def peak_memory(contestant, images, labels, batch_size, steps=20):
     """The largest resident memory in MB after some iterations; a process of its own is to call this."""
     net = contestant.network()
-    for _ in range(steps):
-        net.step(images[:batch_size], labels[:batch_size])
+    for batch in net.batches(images[:steps * batch_size], labels[:steps * batch_size], batch_size):
+        net.step(*batch)
     contestant.wait()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = dict(line.split(':') for line in Path('/proc/self/status').read_text().splitlines())
+    return int(status['VmHWM'].split()[0]) / 1024  # getrusage would count the parent's, from before exec
 
 
 def growth(contestant, reference, quick):

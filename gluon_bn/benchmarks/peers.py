@@ -1,7 +1,8 @@
 """The contestants on MXNet. A contestant has a ``name`` and three methods:
 
 ``layer(shape)``    two functions without arguments: forward, and forward and backward, of batch norm alone
-``network()``       an object with ``step(images, labels)`` and ``correct(images, labels)``; uint8 images, int labels
+``network()``       an object with ``batches(images, labels, batch_size)``, which gives pairs for ``step(data, label)``,
+                    and ``correct(images, labels)``; images are uint8, labels integers
 ``wait()``          until all that was started is done
 """
 import numpy as np
@@ -120,9 +121,12 @@ class _Network:
     def __init__(self, net, step):
         self._net, self._step = net, step
 
-    def step(self, images, labels):
+    def batches(self, images, labels, batch_size):
+        """Batches of the images in their order."""
+        return batches(images, labels, batch_size, ctx=mx.cpu())
+
+    def step(self, data, label):
         """One step of SGD on one batch; returns the mean loss, which may still be computed."""
-        (data, label), = batches(images, labels, len(images), ctx=mx.cpu())
         return self._step(self._net, data, label)
 
     def correct(self, images, labels):
@@ -130,20 +134,31 @@ class _Network:
         return round(evaluate_accuracy(batches(images, labels, 256, ctx=mx.cpu()), self._net) * len(images))
 
 
-def installed(notebook_module):
-    """All contestants whose library is installed."""
-    found = [Notebook(notebook_module), GluonBN('plain'), GluonBN('fast'), Gluon(False), Gluon(True)]
-    try:
-        from .torch_peer import Torch
-        found += [Torch(False), Torch(True)]
-    except ImportError:
-        pass
-    try:
-        from .jax_peer import Jax
-        found.append(Jax())
-    except ImportError:
-        pass
+def installed(notebook_module, names=None):
+    """The contestants of these names, or all; those whose library is not installed are left out, and not imported."""
+    makers = {'notebook': lambda: Notebook(notebook_module),
+              'gluon_bn plain': lambda: GluonBN('plain'), 'gluon_bn fast': lambda: GluonBN('fast'),
+              'Gluon': lambda: Gluon(False), 'Gluon hybridized': lambda: Gluon(True),
+              'PyTorch eager': lambda: _torch(False), 'PyTorch compiled': lambda: _torch(True), 'JAX jitted': _jax}
+    found = []
+    for name in makers if names is None else names:
+        try:
+            found.append(makers[name]())
+        except ImportError:
+            continue
+        except KeyError:
+            raise ValueError(f"there is no contestant {name}; expected one of: {', '.join(makers)}.") from None
     return found
+
+
+def _torch(compiled):
+    from .torch_peer import Torch
+    return Torch(compiled)
+
+
+def _jax():
+    from .jax_peer import Jax
+    return Jax()
 
 
 def as_float(images):

@@ -46,14 +46,20 @@ class _Network:
         self._optimizer = torch.optim.SGD(self._net.parameters(), LEARNING_RATE)
         self._loss = nn.CrossEntropyLoss(reduction='sum')
 
-    def step(self, images, labels):
+    def batches(self, images, labels, batch_size):
+        """Batches of the images in their order."""
+        for i in range(0, len(images), batch_size):
+            yield (torch.from_numpy(as_float(images[i:i + batch_size])),
+                   torch.from_numpy(labels[i:i + batch_size]).long())
+
+    def step(self, data, label):
         """One step of SGD on one batch; returns the mean loss."""
         self._net.train()
-        loss = self._loss(self._ready(torch.from_numpy(as_float(images))), torch.from_numpy(labels).long())
+        loss = self._loss(self._ready(data), label)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        return loss.detach() / len(images)
+        return loss.detach() / len(data)
 
     @torch.no_grad()
     def correct(self, images, labels):

@@ -59,7 +59,7 @@ def draw_rates(kinds):
 
 def draw_weight_scales(kinds):
     """Test accuracy over the learning rate and the scale of the weights, with batch norm and without: heat maps."""
-    figure, panels = _panels("LeNet on MNIST, batches of 64: test accuracy (%)", kinds, 2)
+    figure, panels = _panels("LeNet on MNIST, batches of 64: test accuracy (%)", kinds, 2, shown="mean")
     rates, scales = (values_of(kinds, name) for name in ('lr', 'weight_scale'))
     for axes, position in zip(panels, ('before', None)):
         cells = [[of(kinds, batch_norm=position, lr=lr, weight_scale=scale)[0] for lr in rates] for scale in scales]
@@ -136,14 +136,14 @@ FIGURES = {'learning_rates': draw_rates, 'positions': draw_rates, 'weight_scales
            'recalibration': draw_recalibration}
 
 
-def _panels(title, kinds, number):
+def _panels(title, kinds, number, shown="mean and standard deviation"):
     """A figure with axes in a row."""
     seeds = len(kinds[0]['seeds'])
     figure = Figure(figsize=(7 if number == 1 else 6 * number, 4.5), layout='constrained')
     steps = {kind['steps'][-1] for kind in kinds}
     length = f"; {max(steps):,} steps" if len(steps) == 1 else ''
-    spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{title}{length}\n{spread}", fontsize='medium')
+    of_seeds = f"{shown} of {seeds} seeds" if seeds > 1 else "one seed"
+    figure.suptitle(f"{title}{length}\n{of_seeds}", fontsize='medium')
     return figure, list(np.atleast_1d(figure.subplots(1, number, sharey=True)))
 
 
