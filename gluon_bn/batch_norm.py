@@ -42,7 +42,7 @@ def pure_batch_norm(X, gamma, beta, eps=1e-5):
            [ 0.9258,  1.2247]], dtype=float32)
     """
     check_more_than_one_value(check_layer_arguments(X, gamma, beta, eps))
-    out, _, _ = normalize_batch(*_at_least_float32(X, gamma, beta), eps)
+    out, _, _ = normalize_batch(*_at_least_float32(X.dtype, X, gamma, beta), eps)
     return out.astype(X.dtype, copy=False)
 
 
@@ -106,18 +106,20 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     """
     described = check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
-    train, normalize_by_stored = _FORMULATIONS[which_impl(X, impl)]
-    X_, gamma_, beta_ = _at_least_float32(X, gamma, beta)
+    train, normalize_by_stored = _FORMULATIONS[which_impl(described, impl)]
+    X_, gamma_, beta_ = _at_least_float32(described.dtype, X, gamma, beta)
     if is_training:
         check_more_than_one_value(described)
         old = (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) if layer_name in bn_ewv_means else None
-        out, mean, var, new = train(X_, gamma_, beta_, old, momentum, eps)
-        bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(old, (mean, var), momentum)
+        out, batch_statistics, new = train(X_, gamma_, beta_, old, momentum, eps, described)
+        bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(old, batch_statistics, momentum)
     else:
-        mean, var = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
-        out = normalize_by_stored(X_, mean, var, gamma_, beta_, eps)
-    out = out.astype(described.dtype, copy=False)
+        batch_statistics = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
+        out = normalize_by_stored(X_, *batch_statistics, gamma_, beta_, eps)
+    if described.dtype == np.float16:
+        out = out.astype(np.float16)
     if debug:
+        mean, var, *_ = batch_statistics
         print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {which_impl(X, impl)})\n"
               f"mean = {mean}\nvar = {var}\n"
               f"bn_ewv_means[{layer_name!r}] = {bn_ewv_means[layer_name]}\n"
@@ -139,9 +141,10 @@ def which_impl(X, impl='auto'):
     return ('fast' if fast.applies_to(X) else 'plain') if impl == 'auto' else impl
 
 
-def _train(X, gamma, beta, old, momentum, eps):
-    """The plain formula's training batch: ``(out, mean, var, None)``; the averages are computed from mean and var."""
-    return (*normalize_batch(X, gamma, beta, eps), None)
+def _train(X, gamma, beta, old, momentum, eps, described):
+    """The plain formula's training batch: ``(out, (mean, var), None)``; the averages are computed from the pair."""
+    out, *batch_statistics = normalize_batch(X, gamma, beta, eps)
+    return out, batch_statistics, None
 
 
 _FORMULATIONS = {'plain': (_train, normalize_with),
@@ -158,11 +161,11 @@ def _beside(v, X):
     return v.reshape((1, -1) + (1,) * (X.ndim - 2))
 
 
-def _at_least_float32(X, *others):
-    """The arrays with float16 turned into float32: a sum of float16 overflows at 65,504 and stalls long before."""
-    if X.dtype != np.float16:  # then the others have X's type
-        return (X, *others)
-    return tuple(a.astype(np.float32, copy=False) for a in (X, *others))
+def _at_least_float32(dtype, *arrays):
+    """X of this ``dtype`` and others, float16 made float32: a sum of float16 overflows at 65,504, and stalls before."""
+    if dtype != np.float16:  # then the others have X's type
+        return arrays
+    return tuple(a.astype(np.float32, copy=False) for a in arrays)
 
 
 def _averages(old, new, momentum):

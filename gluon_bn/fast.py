@@ -20,7 +20,7 @@ from .native import operators
 
 
 def applies_to(X):
-    """Whether these operators compute ``X``'s layer, and quicker than the plain formula does."""
+    """Whether these operators compute ``X``'s layer, and quicker than the plain formula; ``X`` may be described."""
     return operators.apply_to(X) or _plain_operators_apply_to(X)
 
 
@@ -31,19 +31,19 @@ def why_not(X):
     return f"for {what}, and X is {np.dtype(X.dtype).name} {X.shape} on {X.ctx}"
 
 
-def train(X, gamma, beta, old, momentum, eps):
-    """A training batch: ``(out, mean, var, new)``, ``new`` the pair of stored statistics after ``old``, or None.
+def train(X, gamma, beta, old, momentum, eps, described):
+    """A training batch: ``(out, (mean, var), new)``, ``new`` the pair of stored statistics after ``old``, or None.
 
-    None means that they are to be computed from ``mean`` and ``var``.
+    None means that they are to be computed from the mean and the variance. ``described`` is what X is.
     """
-    if operators.apply_to(X):
-        out, mean, var, *new = operators.layer(X, gamma, beta, old, momentum, eps)
-        return out, mean, var, new
-    return (*normalize_batch(X, gamma, beta, eps), None)
+    if operators.apply_to(described):
+        return operators.layer(X, gamma, beta, old, momentum, eps, described)
+    out, *batch_statistics = normalize_batch(X, gamma, beta, eps)
+    return out, batch_statistics, None
 
 
 def _plain_operators_apply_to(X):
-    return X.ndim == 4 and X.dtype == np.float32 and X.ctx.device_type.startswith('cpu')
+    return len(X.shape) == 4 and X.dtype == np.float32 and X.ctx.device_type.startswith('cpu')
 
 
 def normalize_batch(X, gamma, beta, eps):

@@ -178,10 +178,9 @@ def medians(results, measure, **values):
 # ## 1. The landscape
 #
 # Shaded: from the lowest to the highest value over the step lengths. Claims, asserted by the call for each network:
-# with batch norm the net trains at all three learning rates, at the largest without it the loss at the end is more than
-# twice as high; where both train, the loss varies less along the gradient and the gradient changes by less of its
-# length with batch norm (medians over the steps, every seed); at the smallest learning rate the effective smoothness is
-# smaller.
+# with batch norm the net trains at all three learning rates; at the largest, the loss at the end is higher without it;
+# where both train, the loss varies less along the gradient and the gradient changes by less of its length with batch
+# norm (medians over the steps, every seed); at the smallest learning rate the effective smoothness is smaller.
 #
 # In the table: the range of the loss, the change of the gradient over its length, $\beta$, $\eta \beta$, medians over
 # the steps; then three numbers for the sections below.

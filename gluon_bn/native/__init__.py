@@ -1,7 +1,8 @@
 """The native operators: C++ built by the user's compiler on first use, kept in the cache folder, loaded into MXNet.
 
-``layer.cc`` is batch norm alone, ``block.cc`` a convolution with batch norm, ReLU and pooling; each file's first lines
-say what it computes. They use MXNet's own extension interface (``lib_api.h``, which its wheels ship) and OpenMP.
+``layer.cc`` is batch norm alone, ``block.cc`` a convolution with batch norm, ReLU and pooling, ``launch.cc`` saves
+calls from Python; each file's first lines say what it does. They use MXNet's own extension interface (``lib_api.h``,
+which its wheels ship) and OpenMP.
 
 Nothing here raises: without a compiler, after a failed build, or with ``GLUON_BN_NATIVE=0`` in the environment,
 :func:`available` is False, :func:`native_status` says why, and ``fast.py`` uses MXNet's operators instead.
@@ -20,7 +21,7 @@ from pathlib import Path
 from .._mxnet import mx
 from ..data.download import cache_dir
 
-SOURCES = ('library.cc', 'layer.cc', 'block.cc')
+SOURCES = ('library.cc', 'layer.cc', 'block.cc', 'launch.cc')
 HEADERS = ('common.h', 'convolution.h')
 FLAGS = ('-O3', '-march=native', '-fopenmp', '-shared', '-fPIC', '-std=c++11')
 _FOLDER = Path(__file__).parent
@@ -32,7 +33,17 @@ class BuildError(Exception):
 
 def available():
     """Whether the native operators are loaded; the first call builds them if need be."""
-    return _load() is None
+    return _load()[1] is None
+
+
+def loaded():
+    """Whether they are loaded already: this builds nothing."""
+    return _load.cache_info().currsize == 1 and available()
+
+
+def path():
+    """The file of the loaded library."""
+    return _load()[0]
 
 
 def native_status():
@@ -41,22 +52,23 @@ def native_status():
     >>> native_status().startswith('native operators: ')
     True
     """
-    reason = _load()
+    _, reason = _load()
     return 'native operators: in use.' if reason is None else f'native operators: not in use, {reason}.'
 
 
 @functools.lru_cache(maxsize=None)
 def _load():
-    """Load the library, built if need be; ``None``, or the reason why that cannot be."""
+    """Load the library, built if need be: its path and None, or None and the reason why that cannot be."""
     if os.environ.get('GLUON_BN_NATIVE', '1') == '0':
-        return 'GLUON_BN_NATIVE is 0'
+        return None, 'GLUON_BN_NATIVE is 0'
     try:
-        mx.library.load(str(_library()), verbose=False)
+        library = _library()
+        mx.library.load(str(library), verbose=False)
     except BuildError as error:
-        return str(error)
+        return None, str(error)
     except (OSError, mx.base.MXNetError) as error:
-        return f"{(str(error).strip().splitlines() or [type(error).__name__])[0]}"
-    return None
+        return None, f"{(str(error).strip().splitlines() or [type(error).__name__])[0]}"
+    return library, None
 
 
 def _library():

@@ -2,7 +2,7 @@
 
 MXNet's extension interface does not tell an operator that a gradient is to be *added* (``grad_req='add'``): it always
 writes. So no array with a gradient attached is given to an operator directly; each passes through one of MXNet's own
-operators first, ``nd.stack`` or ``reshape``, whose backward adds where it should.
+operators first (``nd.stack``, ``reshape``, ``X * 1``), whose backward adds where it should.
 
 Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
 would fill an array of zeros for its gradient.
@@ -10,36 +10,38 @@ would fill an array of zeros for its gradient.
 A small layer takes less time to compute than to launch, so its operators are launched as one, a static graph.
 """
 import functools
+import math
 
 import numpy as np
 
 from .._mxnet import autograd, mx, nd
 from . import available
+from .launch import launch
 
 EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
 SMALL = 1 << 14         # values; ALONE in layer.cc
 
 
 def apply_to(X):
-    """Whether :func:`layer` can compute ``X``'s layer: its type and context."""
+    """Whether :func:`layer` can compute ``X``'s layer: its type and context; ``X`` may be described."""
     return X.dtype in (np.float32, np.float64) and X.ctx.device_type.startswith('cpu') and available()
 
 
-def layer(X, gamma, beta, old, momentum, eps):
-    """Batch norm of a batch, ``X`` of ``(m, C, H, W)`` or ``(m, C)``: ``(out, mean, var, new mean, new var)``.
+def layer(X, gamma, beta, old, momentum, eps, described):
+    """Batch norm of a batch, ``X`` of ``(m, C, H, W)`` or ``(m, C)``: ``(out, statistics, (new mean, new variance))``.
 
-    ``old`` is the pair of stored statistics, None before the first batch; the last four of the result, all ``(C,)``,
-    are not on the tape.
+    ``old`` is the pair of stored statistics, None before the first batch. The first two rows of ``statistics`` are the
+    batch's mean and variance. All but ``out`` is off the tape. ``described`` is what X is.
     """
-    statistics, rows = _statistics(gamma.shape[0], X)
-    old_mean, old_var = old or rows[:2]  # of the first batch they are not read
-    attributes = {'training': 1, 'first': int(old is None), 'momentum': momentum, 'eps': eps}
-    if X.size <= SMALL:
-        launch = _layer_as_one(X.shape, X.grad is not None, tuple(attributes.items()))
-        return (launch(X, gamma, beta, old_mean, old_var, statistics), *rows)
-    out = nd._internal._gluon_bn_layer(off_the_leaf(X), nd.stack(gamma, beta), old_mean, old_var, statistics,
-                                       **attributes)
-    return (out, *rows)
+    if math.prod(described.shape) <= SMALL:
+        graph = _layer_as_one(described.shape, old is None, momentum, eps)
+        out, statistics, *new = launch(graph, X, gamma, beta, old, described)
+        return out, statistics, new
+    statistics, rows = _statistics(described.shape[1], X)
+    out = nd._internal._gluon_bn_layer(
+        off_the_leaf(X), nd.stack(gamma, beta), *(old or rows[2:]), statistics, training=1, first=int(old is None),
+        momentum=momentum, eps=eps)  # of the first batch there is nothing old, and it is not read
+    return out, rows, rows[2:]
 
 
 def layer_with(X, gamma, beta, mean, var, eps):
@@ -61,7 +63,7 @@ def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
     kept = (blocks, K, X.shape[2] - R + 1, X.shape[3] - R + 1, EXAMPLES_TOGETHER) if keep else (1,)
     convolved = nd.empty(kept, ctx=X.ctx)
     statistics, rows = _statistics(K, X)
-    old_mean, old_var = old or rows[:2]
+    old_mean, old_var = old or rows[2:]
     out = nd._internal._gluon_bn_block(
         off_the_leaf(X), off_the_leaf(W), nd.stack(b, gamma, beta), old_mean, old_var, convolved, statistics, m=m,
         flat=int(flat), keep=int(keep), training=int(is_training), first=int(old is None), momentum=momentum, eps=eps)
@@ -74,11 +76,11 @@ def off_the_leaf(X):
 
 
 @functools.lru_cache(maxsize=256)
-def _layer_as_one(shape, is_leaf, attributes):
-    """The operators of a layer for one shape, as a function that launches them at once."""
+def _layer_as_one(shape, first, momentum, eps):
+    """The operators of a layer for one shape, as a graph that is launched at once."""
     X, gamma, beta, *rest = (mx.sym.var(name) for name in ('X', 'gamma', 'beta', 'mean', 'var', 'statistics'))
-    X = X * 1 if is_leaf else X  # in a graph this is quicker than a reshape
-    out = mx.sym._internal._gluon_bn_layer(X, mx.sym.stack(gamma, beta), *rest, **dict(attributes))
+    out = mx.sym._internal._gluon_bn_layer(X * 1, mx.sym.stack(gamma, beta), *rest, training=1, first=int(first),
+                                           momentum=momentum, eps=eps)
     return nd.CachedOp(out, [('static_alloc', True), ('static_shape', True)])
 
 
