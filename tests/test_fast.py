@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -91,16 +92,19 @@ def betas_away_from_kinks(seed, m):
     return betas
 
 
-def network(seed, m, impl, ctx=None, grad_req='write', steps=1, betas=None):
-    """Scores, the gradients of images and parameters, and the stored statistics of a LeNet, as NumPy arrays."""
+def network(seed, m, impl, ctx=None, grad_req='write', steps=1, betas=None, without=None):
+    """Scores, the gradients of images and parameters, and the stored statistics of a LeNet, as NumPy arrays.
+
+    ``without`` names the array that gets no gradient.
+    """
     mx.random.seed(seed)
     net = LeNet(ctx or mx.cpu(), weight_scale=0.3, impl=impl)
     for name, beta in (betas or {}).items():
         net.params[name][:] = beta
     rng = np.random.default_rng(seed)
     X, dY = (nd.array(a, ctx=net.ctx) for a in (rng.uniform(size=(m, 1, 28, 28)), rng.normal(size=(m, 10))))
-    for array in (X, *net.params.values()):
-        array.attach_grad(grad_req)
+    for name, array in {'X': X, **net.params}.items():
+        array.attach_grad('null' if name == without else grad_req)
     for _ in range(steps):
         with autograd.record():
             scores = net(X)
@@ -145,13 +149,14 @@ def in_double(seed, m, choose_beta):
 @pytest.mark.parametrize('m', BATCHES)
 def test_the_network_agrees_with_the_plain_formulas_in_double_precision(seed, m):
     betas = betas_away_from_kinks(seed, m)
-    found, expected = network(seed, m, 'fast', betas=betas), in_double(seed, m, lambda i, z, beta: betas['beta' + i])
+    found, plain = (network(seed, m, impl, betas=betas) for impl in ('fast', 'plain'))
+    expected = in_double(seed, m, lambda i, z, beta: betas['beta' + i])
     for name, value in expected.items():
         if name in ('db1', 'db2', 'db3'):  # exactly 0 in exact arithmetic
             assert np.abs(found[name]).max() <= 1e-4 * np.abs(expected['dbeta' + name[-1]]).max()
-        else:
-            error = np.linalg.norm(found[name] - value) / np.linalg.norm(value)
-            assert error < (1e-3 if m == 2 else 1e-4), (name, error)
+        else:  # of two values a dense layer's batch norm leaves only which is larger: gradients are the rest of rounding
+            error, of_float32 = (np.linalg.norm(a[name] - value) / np.linalg.norm(value) for a in (found, plain))
+            assert error < (max(1e-3, 5 * of_float32) if m == 2 else 1e-5), (name, error, of_float32)
 
 
 @needs_native
@@ -160,7 +165,7 @@ def test_the_network_on_every_device_and_by_both_formulations(ctx, seed):
     fast, plain = (network(seed, 40, impl, ctx, betas=betas) for impl in ('fast', 'plain'))
     for name, value in plain.items():
         if not name.startswith('db1') and not name.startswith('db2') and not name.startswith('db3'):
-            assert np.linalg.norm(fast[name] - value) <= 1e-4 * np.linalg.norm(value), name
+            assert np.linalg.norm(fast[name] - value) <= 2e-5 * np.linalg.norm(value), name  # 1e-5 each
 
 
 @needs_native
@@ -178,6 +183,32 @@ def test_gradients_are_added_where_that_is_asked_for(seed):
     for name, value in once.items():
         if name.startswith('d') and name not in ('db1', 'db2', 'db3'):
             np.testing.assert_allclose(twice[name], 2 * value, rtol=1e-4, atol=1e-5 * np.abs(value).max(), err_msg=name)
+
+
+def test_no_gradient_is_made_where_none_is_asked_for(seed):
+    """grad_req='null', for images or parameters, leaves that gradient alone, and the others to the last bit."""
+    everything = network(seed, 16, 'auto')
+    for without in ('X', 'W1', 'gamma1', 'W2', 'beta2', 'gamma3', 'W4'):
+        found = network(seed, 16, 'auto', without=without)
+        for name, value in everything.items():
+            expected = np.zeros_like(value) if name == 'd' + without else value
+            assert np.array_equal(found[name], expected), (without, name)
+
+
+def test_other_processes_compute_the_same_bits(seed):
+    command = [sys.executable, '-c', f'import test_fast; print(test_fast.digest({seed}))']
+    here = str(Path(__file__).parent)
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), here])}
+    found = {subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=100).stdout
+             for _ in range(2)}
+    assert found == {digest(seed) + '\n'}
+
+
+def digest(seed):
+    """Of all that a network and a layer compute."""
+    arrays = [*network(seed, 70, 'auto').values(), *layer(seed, (9, 5, 7, 7), 'float32', mx.cpu(), 'auto')[:6],
+              *layer(seed, (64, 128), 'float32', mx.cpu(), 'auto')[:6]]
+    return sha256(b''.join(array.tobytes() for array in arrays)).hexdigest()
 
 
 def test_fast_is_no_error_for_any_layer_of_the_network():
