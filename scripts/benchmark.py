@@ -51,7 +51,7 @@ def main():
                                          options.epoch_repeats)
         levels.update(times)
     memory = {c.name: in_child('memory', c.name, options.quick) for c in contestants}
-    print(report.table(levels, OURS, accuracy, memory))
+    print(report.table(levels, OURS, accuracy, memory), report.overview(levels, OURS), sep='\n\n')
     if options.json:
         with written_whole(options.json, 'w') as file:
             json.dump({'machine': describe_machine(), 'native': native_status(), 'accuracy': accuracy,

@@ -54,6 +54,14 @@ def test_medians_and_ratios():
     assert (found['us']['median'], found['they']['median'], found['they']['ratio']) == (2, 4, 0.5)
 
 
+def test_the_overview_has_the_ratio_to_each_contestant():
+    levels = {'epoch': {'us': [1.], 'they': [4.], 'those': [.5]},
+              'evaluation': {'us': [.1], 'they': [.1], 'those': [1.]}}
+    assert report.overview(levels, 'us').splitlines() == [
+        '| time of us | ms | / they | / those |', '|---|--:|--:|--:|',
+        '| epoch | 1,000 | 0.25 | 2.00 |', '| evaluation | 100 | 1.00 | 0.10 |']
+
+
 @pytest.mark.parametrize('make', [lambda: peers.GluonBN('fast'), lambda: peers.GluonBN('plain'),
                                   lambda: peers.Gluon(False), lambda: peers.Gluon(True)])
 def test_every_contestant_learns(rng, make):

@@ -35,6 +35,18 @@ def table(levels, ours, accuracy, memory):
     return '\n'.join(lines[1:])
 
 
+def overview(levels, ours):
+    """All ratios in one table of Markdown: a row for each level, a column for each contestant."""
+    found = summary(levels, ours)
+    others = [name for name in next(iter(found.values())) if name != ours]
+    lines = [f"| time of {ours} | ms | {' | '.join(f'/ {name}' for name in others)} |",
+             '|---|' + '--:|' * (1 + len(others))]
+    for level, entries in found.items():
+        ratios = ' | '.join(f"{entries[name]['ratio']:.2f}" for name in others)
+        lines.append(f"| {level} | {entries[ours]['median'] * 1e3:,.4g} | {ratios} |")
+    return '\n'.join(lines)
+
+
 def bar_chart(levels, path):
     """A bar for each contestant at each level, logarithmic, to ``path``."""
     figure, axes = plt.subplots(len(levels), 1, figsize=(8, 1.9 * len(levels) + 0.5), squeeze=False)
