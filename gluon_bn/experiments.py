@@ -4,7 +4,7 @@ An experiment is a list of runs. Their results are lines of one file, so that a 
 is done twice, and several processes share the work. ``scripts/sweep.py`` is the command.
 
 What is held fixed is part of each comparison: a number of *steps*, but for the batch sizes a number of *images*, since
-a step on 512 images costs 512 times one on a single image. All experiments together take some 20 minutes on two cores.
+a step on 512 images costs 512 times one on a single image. All experiments together take some 25 minutes on two cores.
 """
 from dataclasses import asdict
 from pathlib import Path

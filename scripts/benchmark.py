@@ -57,7 +57,7 @@ def main():
             json.dump({'machine': describe_machine(), 'native': native_status(), 'accuracy': accuracy,
                        'peak_memory_mb': memory, 'levels': report.summary(levels, OURS)}, file, indent=1)
     if options.plot:
-        report.bar_chart(levels, options.plot)
+        report.bar_chart(levels, OURS, options.plot)
     if options.scaling:
         threads = {n: in_child('iteration', OURS, options.quick, n) for n in range(1, physical_cores() + 1)}
         ours, gluon = peers.GluonBN('fast'), peers.Gluon(False)

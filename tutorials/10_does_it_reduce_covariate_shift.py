@@ -137,7 +137,7 @@ np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).
 # initial weights of 0.1), at every 12th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
 # tests compare parameters and stored statistics bit for bit. Ioffe and Szegedy give no learning rate. So there are
 # three, a factor of 4 apart, the same for both nets; each net's own best can be read off. Three seeds each. All of it
-# takes some minutes the first time, then it is read from the folder (`python scripts/landscape.py` does the same).
+# takes about ten minutes the first time, then it is read from the folder (`python scripts/landscape.py` does the same).
 
 # %%
 assert [SETTINGS[network][name] for network in ('sigmoid_mlp', 'lenet') for name in (

@@ -17,7 +17,7 @@
 #
 # This is a small version of the sweeps that `scripts/sweep.py` makes: fewer values, two seeds, a few minutes on two
 # cores. `python scripts/sweep.py NAME`, with NAME one of learning_rates, positions, weight_scales, batch_sizes,
-# momenta, eps, recalibration, makes one in full: three seeds, about 20 minutes for all. Both keep their results in
+# momenta, eps, recalibration, makes one in full: three seeds, about 25 minutes for all. Both keep their results in
 # the same folder, and neither repeats a run that the other has done.
 
 # %%

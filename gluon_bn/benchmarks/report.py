@@ -47,16 +47,18 @@ def overview(levels, ours):
     return '\n'.join(lines)
 
 
-def bar_chart(levels, path):
-    """A bar for each contestant at each level, logarithmic, to ``path``."""
+def bar_chart(levels, ours, path, longest=5):
+    """A bar for each contestant at each level, in units of the time of ``ours``, up to ``longest``, to ``path``."""
     figure, axes = plt.subplots(len(levels), 1, figsize=(8, 1.9 * len(levels) + 0.5), squeeze=False)
     for axis, (level, times) in zip(axes[:, 0], levels.items()):
         names = sorted(times, key=lambda name: -median(times[name]))
-        values = [median(times[name]) * 1e3 for name in names]
-        axis.barh(names, values, color=['tab:orange' if name.startswith('gluon_bn') else 'tab:blue' for name in names])
-        axis.set_xscale('log')
-        axis.set_xlabel('ms, median (logarithmic)')
-        axis.set_title(level, fontsize=10)
+        mine = median(times[ours])
+        units = [median(times[name]) / mine for name in names]
+        bars = axis.barh(names, [min(unit, longest) for unit in units],
+                         color=['tab:orange' if name.startswith('gluon_bn') else 'tab:blue' for name in names])
+        axis.bar_label(bars, labels=[f'{unit:.2f}' for unit in units], fontsize=8, padding=3)
+        axis.set_xlim(0, min(max(units), longest) * 1.1)
+        axis.set_title(f'{level}: times {ours}, {mine * 1e3:,.4g} ms', fontsize=10)
         axis.tick_params(labelsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

@@ -97,9 +97,10 @@ def _panels(results, rows, title):
 
 
 def _log(axes, **labels):
-    """A logarithmic axis with 1, 2 and 5 of every decade written out, which can be read within one decade, too."""
+    """A logarithmic axis for what is drawn; 1, 2 and 5 of every decade are written out as long as there is room."""
     axes.set(yscale='log', **labels)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    lowest, highest = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if highest < 1e5 * lowest else (1,)))
     axes.yaxis.set_major_formatter('{x:g}')
     axes.yaxis.set_minor_locator(NullLocator())
 
