@@ -43,8 +43,12 @@ def overview(levels, ours):
              '|---|' + '--:|' * (1 + len(others))]
     for level, entries in found.items():
         ratios = ' | '.join(f"{entries[name]['ratio']:.2f}" for name in others)
-        lines.append(f"| {level} | {entries[ours]['median'] * 1e3:,.4g} | {ratios} |")
+        lines.append(f"| {level} | {_milliseconds(entries[ours]['median'])} | {ratios} |")
     return '\n'.join(lines)
+
+
+def _milliseconds(seconds):
+    return f'{seconds * 1e3:,.0f}' if seconds >= 1 else f'{seconds * 1e3:.4g}'
 
 
 def bar_chart(levels, ours, path, longest=5):
@@ -58,7 +62,7 @@ def bar_chart(levels, ours, path, longest=5):
                          color=['tab:orange' if name.startswith('gluon_bn') else 'tab:blue' for name in names])
         axis.bar_label(bars, labels=[f'{unit:.2f}' for unit in units], fontsize=8, padding=3)
         axis.set_xlim(0, min(max(units), longest) * 1.1)
-        axis.set_title(f'{level}: times {ours}, {mine * 1e3:,.4g} ms', fontsize=10)
+        axis.set_title(f'{level}: times {ours}, {_milliseconds(mine)} ms', fontsize=10)
         axis.tick_params(labelsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
