@@ -359,8 +359,8 @@ for name, seconds in small_seconds.items():
 # %% [markdown]
 # Here the limit of bytes says nothing: the time goes with the number of operators, and with what Python does around
 # them. Only fewer operators help, and fewer questions: what the checks want to know of five arrays (shape, type,
-# context) takes Python longer to ask, one question after the other, than the layer takes to compute. So a small layer is
-# one static graph, asked about in two calls and launched in one (`gluon_bn/native/launch.cc`).
+# context) takes Python longer to ask, one question after the other, than the layer takes to compute. So a small layer
+# is one static graph, asked about in two calls and launched in one (`gluon_bn/native/launch.cc`).
 #
 # It is also part of what the large layer takes, which launches its operators one by one. The small one's time is a
 # lower bound for that:

@@ -43,10 +43,12 @@ def launch(graph, X, gamma, beta, old, described):
     """
     results, ctx = _Results(), described.ctx
     mean, var = (None, None) if old is None else (old[0].handle, old[1].handle)
-    _check(_library().gluon_bn_launch(
+    status = _library().gluon_bn_launch(
         _functions(), graph.handle, X.handle, gamma.handle, beta.handle, mean, var,
-        described.shape[1], _type_number(described.dtype), ctx.device_typeid, ctx.device_id, results))
-    return tuple(nd.NDArray(ctypes.c_void_p(handle)) for handle in results)
+        described.shape[1], _type_number(described.dtype), ctx.device_typeid, ctx.device_id, results)
+    arrays = tuple(nd.NDArray(ctypes.c_void_p(handle)) for handle in results if handle)  # first: now they are freed
+    _check(status)
+    return arrays
 
 
 def _ask(array):
