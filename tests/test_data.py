@@ -189,6 +189,22 @@ def test_a_pass_can_be_gone_on_with_from_any_batch():
     assert order(batches.from_batch(1, 3)) == whole[1][21:]
 
 
+def test_whole_batches_go_on_pass_after_pass_in_new_orders():
+    images, labels = np.zeros((10, 1, 2, 2), np.uint8), np.arange(10)
+
+    def first_passes(seed):
+        batches = data.whole_batches(images, labels, 3, seed)
+        return np.array([next(batches)[1].asnumpy() for _ in range(9)]).reshape(3, 9)
+
+    passes = first_passes(0)
+    assert all(sorted(one_pass) == list(range(9)) for one_pass in passes)  # the tenth is beyond the last whole batch
+    assert len({tuple(one_pass) for one_pass in passes}) == 3
+    assert (first_passes(0) == passes).all()
+    assert (first_passes(1) != passes).any()
+    with pytest.raises(ValueError, match='10 images are no batch of 11; take more, or a smaller batch'):
+        data.whole_batches(images, labels, 11, seed=0)
+
+
 def test_batches_refuse_what_does_not_fit():
     images, labels = numbered(5)
     with pytest.raises(ValueError, match='5 images and 4 labels'):
