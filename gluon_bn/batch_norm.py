@@ -41,9 +41,10 @@ def pure_batch_norm(X, gamma, beta, eps=1e-5):
            [ 0.4629, -1.2247],
            [ 0.9258,  1.2247]], dtype=float32)
     """
-    check_more_than_one_value(check_layer_arguments(X, gamma, beta, eps))
-    out, _, _ = normalize_batch(*_at_least_float32(X.dtype, X, gamma, beta), eps)
-    return out.astype(X.dtype, copy=False)
+    described = check_layer_arguments(X, gamma, beta, eps)
+    check_more_than_one_value(described)
+    out, _, _ = normalize_batch(*_at_least_float32(described.dtype, X, gamma, beta), eps)
+    return out.astype(described.dtype, copy=False)
 
 
 def normalize_batch(X, gamma, beta, eps):
@@ -106,7 +107,8 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     """
     described = check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
-    train, normalize_by_stored = _FORMULATIONS[which_impl(described, impl)]
+    formulation = which_impl(described, impl)
+    train, normalize_by_stored = _FORMULATIONS[formulation]
     X_, gamma_, beta_ = _at_least_float32(described.dtype, X, gamma, beta)
     if is_training:
         check_more_than_one_value(described)
@@ -120,7 +122,7 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
         out = out.astype(np.float16)
     if debug:
         mean, var, *_ = batch_statistics
-        print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {which_impl(X, impl)})\n"
+        print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {formulation})\n"
               f"mean = {mean}\nvar = {var}\n"
               f"bn_ewv_means[{layer_name!r}] = {bn_ewv_means[layer_name]}\n"
               f"bn_ewv_vars[{layer_name!r}] = {bn_ewv_vars[layer_name]}\nout = {out}\n== end {layer_name!r}")

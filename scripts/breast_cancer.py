@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.breast_cancer import table  # noqa: E402
+from gluon_bn.command_line import exit_status  # noqa: E402
 
 
 def positive(text):
@@ -22,11 +23,12 @@ def main(argv=None):
     parser.add_argument('--epochs', type=positive, default=20, metavar='N',
                         help="passes over the training rows (default: %(default)s)")
     options = parser.parse_args(argv)
-    try:
-        print(table(options.splits, options.epochs))
-    except ImportError as error:
-        print(f"breast_cancer: {error}", file=sys.stderr)
-        return 2
+    return exit_status('breast_cancer', lambda: run(options), interrupted='interrupted')
+
+
+def run(options):
+    """Print the table; returns 0."""
+    print(table(options.splits, options.epochs))
     return 0
 
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn import notebooks
+from gluon_bn.command_line import complain
 
 
 def main(argv=None):
@@ -26,8 +27,7 @@ def main(argv=None):
         print(f"build_notebooks: {error}", file=sys.stderr)
         return 1
     except (ValueError, ImportError, OSError) as error:
-        print(f"build_notebooks: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return complain('build_notebooks', error, 2)
 
 
 def parser():
