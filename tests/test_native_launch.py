@@ -1,4 +1,6 @@
 """Asking and launching through the library gives what MXNet's own interface gives."""
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,8 +8,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import batch_norm, native
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.native import launch
-from gluon_bn.native.operators import SMALL
+from gluon_bn.native import launch, operators
 
 DTYPES = ('float16', 'float32', 'float64', 'int32', 'uint8')
 
@@ -41,13 +42,52 @@ def test_without_the_library_the_answers_are_the_same(monkeypatch):
     assert launch.describe(*arrays) == found
 
 
-def test_what_mxnet_refuses_is_its_error():
-    x = mx.sym.var('x')
-    graph = nd.CachedOp(x + 1)  # of one input, and a layer has six
-    X = nd.ones((4, 3))
-    described = launch.describe(X, X)[0]
+def call(shape=(4, 3), dtype='float32', cpu=0, old=True, momentum=0.9, eps=1e-5, attached=()):
+    X, *others = (nd.ones(each, dtype=dtype, ctx=mx.cpu(cpu)) for each in (shape, *[shape[1:2]] * 4))
+    for place in attached:
+        (X, *others)[place].attach_grad()
+    return X, *others[:2], tuple(others[2:]) if old else None, momentum, eps
+
+
+OTHER_CALLS = [('shape', (5, 3)), ('shape', (4, 2)), ('shape', (4, 3, 1, 1)), ('dtype', 'float64'), ('cpu', 1),
+               ('old', False), ('momentum', 0.8), ('eps', 1e-4), ('attached', (0,)), ('attached', (1,)),
+               ('attached', (2,))]
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch):
+    launch._library().gluon_bn_forget()
+    monkeypatch.setattr(launch, '_graphs', [])
+    yield
+    launch._library().gluon_bn_forget()  # the graphs of the other tests are no longer known, but made again
+
+
+@pytest.mark.parametrize(('name', 'value'), OTHER_CALLS, ids=str)
+def test_a_call_that_differs_is_not_launched(nothing_remembered, name, value):
+    different = {name: value}
+    graph = operators._layer_as_one((False,) * 3, False, 0.9, 1e-5)
+    launch.remember(graph, *call())
+    assert launch.launch(*call(**different)) is None
+    launch.remember(graph, *call(**different))
+    for known in (call(), call(**different)):
+        out, statistics, *new = launch.launch(*known)
+        assert out.shape == known[0].shape
+        assert statistics.shape == (5, known[0].shape[1])
+        assert [row.shape for row in new] == [known[1].shape] * 2
+
+
+def test_no_more_than_so_many_are_remembered(nothing_remembered):
+    graph = nd.CachedOp(mx.sym.var('x') + 1)
+    for number in range(257):
+        launch.remember(graph, *call(eps=number))
+    assert len(launch._graphs) == 1
+    assert launch.launch(*call(eps=255)) is None
+
+
+def test_what_mxnet_refuses_is_its_error(nothing_remembered):
+    launch.remember(nd.CachedOp(mx.sym.var('x') + 1), *call())  # of one input, and a layer has six
     with pytest.raises(mx.base.MXNetError, match='6'):
-        launch.launch(graph, X, X, X, None, described)
+        launch.launch(*call())
 
 
 @pytest.mark.parametrize('recording', [False, True])
@@ -58,9 +98,67 @@ def test_a_launch_leaves_autograd_as_it_was(recording):
     with autograd.record() if recording else autograd.pause():
         out = batch_norm(X, one, zero, means, vars_)
         assert autograd.is_recording() == recording
-    assert X.size <= SMALL
+    assert X.size <= operators.SMALL
     np.testing.assert_allclose(means[''].asnumpy(), X.asnumpy().mean(axis=0), rtol=1e-5, atol=1e-6)
     if recording:
         out.backward()
         with pytest.raises(mx.base.MXNetError):  # the statistics are not on the tape
             means[''].backward()
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('gamma', nd.ones(2)), ('gamma', nd.ones(3, dtype='float64')), ('gamma', np.ones(3)),
+    ('beta', nd.zeros(3, ctx=mx.cpu(1))), ('X', nd.ones((1, 3))), ('X', np.ones((4, 3))), ('momentum', 1.5),
+    ('momentum', float('nan')), ('eps', -1.0), ('impl', 'quick'), ('bn_ewv_means', None),
+    ('bn_ewv_means', {'bn': np.zeros(3)}), ('bn_ewv_vars', {})], ids=lambda value: type(value).__name__)
+def test_a_layer_that_was_launched_before_refuses_what_it_refused(name, value):
+    right = {'X': nd.random.normal(shape=(4, 3)), 'gamma': nd.ones(3), 'beta': nd.zeros(3), 'bn_ewv_means': {},
+             'bn_ewv_vars': {}, 'layer_name': 'bn'}
+    for _ in range(3):
+        batch_norm(**right)
+    before = {key: right[key]['bn'].asnumpy() for key in ('bn_ewv_means', 'bn_ewv_vars')}
+    with pytest.raises((ValueError, TypeError), match='expected|expects|give|one value|pass'):
+        batch_norm(**{**right, name: value})
+    for key, stored in before.items():
+        np.testing.assert_array_equal(right[key]['bn'].asnumpy(), stored)
+
+
+def test_the_first_call_and_the_ones_after_it_compute_the_same():
+    X, gamma, beta = nd.random.normal(shape=(6, 3)), nd.array([0.5, 2, -1]), nd.array([1, 0, 3])
+    X.attach_grad()
+    gradients = []
+    means, vars_ = {}, {}
+    for _ in range(3):
+        with autograd.record():
+            out = batch_norm(X, gamma, beta, means, vars_, momentum=0.5, layer_name='bn')
+        out.backward(nd.arange(18).reshape((6, 3)))
+        gradients.append((out.asnumpy(), X.grad.asnumpy(), means['bn'].asnumpy(), vars_['bn'].asnumpy()))
+    for again in gradients[1:]:
+        for value, first in zip(again[:2], gradients[0]):
+            np.testing.assert_array_equal(value, first)
+        for value, first in zip(again[2:], gradients[0][2:]):  # the average of equal values
+            np.testing.assert_allclose(value, first, rtol=1e-6)
+
+
+@pytest.mark.parametrize('requests', itertools.product(('write', 'add', 'null'), repeat=3), ids='-'.join)
+def test_each_gradient_is_written_added_or_left_out_as_asked(requests):
+    """Three batches, of which the first is checked and the others are launched at once; the plain formula in float64."""
+    found = {impl: gradients_of_three_batches(requests, impl) for impl in ('fast', 'plain')}
+    for mine, plain in zip(*found.values()):
+        np.testing.assert_allclose(mine, plain, rtol=1e-10, atol=1e-12)
+
+
+def gradients_of_three_batches(requests, impl):
+    rng = np.random.default_rng(0)
+    arrays = [nd.array(rng.normal(size=shape), dtype='float64') for shape in ((6, 3), 3, 3)]
+    for array, request in zip(arrays, requests):
+        if request != 'null':
+            array.attach_grad(request)
+    means, vars_ = {}, {}
+    for _ in range(3):
+        dout = nd.array(rng.normal(size=(6, 3)), dtype='float64')
+        with autograd.record():
+            out = batch_norm(*arrays, means, vars_, layer_name='bn', impl=impl)
+        if set(requests) != {'null'}:
+            out.backward(dout)
+    return [array.grad.asnumpy() for array in arrays if array.grad is not None] + [out.asnumpy()]

@@ -360,7 +360,9 @@ for name, seconds in small_seconds.items():
 # Here the limit of bytes says nothing: the time goes with the number of operators, and with what Python does around
 # them. Only fewer operators help, and fewer questions: what the checks want to know of five arrays (shape, type,
 # context) takes Python longer to ask, one question after the other, than the layer takes to compute. So a small layer
-# is one static graph, asked about in two calls and launched in one (`gluon_bn/native/launch.cc`).
+# is one static graph; once a call has passed all checks, the next one like it is compared with it and launched in a
+# single native call (`gluon_bn/native/launch.cc`). And none of its operators uses a second thread: such a thread waits
+# for more work in a loop, for milliseconds, on the processor that MXNet's engine needs.
 #
 # It is also part of what the large layer takes, which launches its operators one by one. The small one's time is a
 # lower bound for that:

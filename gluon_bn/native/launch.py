@@ -1,6 +1,7 @@
 """What is asked of MXNet at every call of a layer, in as few calls as can be: ``launch.cc`` for Python.
 
-:func:`describe` is what the checks need to know of arrays, :func:`launch` starts a small layer's graph.
+:func:`describe` is what the checks need to know of arrays. :func:`launch` asks and starts a small layer's graph in one:
+what a call has to be like for a graph, :func:`remember` has noted when such a call had passed all checks.
 """
 import ctypes
 import functools
@@ -12,10 +13,11 @@ from .._mxnet import mx, nd
 from . import loaded, path
 
 FUNCTIONS = ('MXNDArrayGetShapeEx', 'MXNDArrayGetDType', 'MXNDArrayGetContext', 'MXNDArrayCreateEx', 'MXNDArrayAt',
-             'MXAutogradSetIsRecording', 'MXInvokeCachedOpEx')
+             'MXNDArrayFree', 'MXNDArrayGetGrad', 'MXAutogradSetIsRecording', 'MXInvokeCachedOpEx')
 FIELDS, AXES = 8, 4  # as in launch.cc
 _Fields = ctypes.c_int * (3 * FIELDS)
 _Results = ctypes.c_void_p * 4
+_UNKNOWN = 1
 
 
 class Described(NamedTuple):
@@ -36,19 +38,42 @@ def describe(a, b, c=None):
     return tuple(_ask(array) if one is None else one for one, array in zip(described, (a, b, c)))
 
 
-def launch(graph, X, gamma, beta, old, described):
-    """Run ``graph``, a layer for the ``described`` X: ``(out, statistics (5, C), new mean, new variance)``.
+def launch(X, gamma, beta, old, momentum, eps):
+    """Run the graph that :func:`remember` has for such a call, if any, else return None.
 
-    ``old`` is the pair of stored statistics, or None. Only ``out`` is on the tape.
+    Returns ``(out, statistics (5, C), new mean, new variance)``, of which only ``out`` is on the tape. ``old`` is the
+    pair of stored statistics, or None.
     """
-    results, ctx = _Results(), described.ctx
-    mean, var = (None, None) if old is None else (old[0].handle, old[1].handle)
-    status = _library().gluon_bn_launch(
-        _functions(), graph.handle, X.handle, gamma.handle, beta.handle, mean, var,
-        described.shape[1], _type_number(described.dtype), ctx.device_typeid, ctx.device_id, results)
+    if not _graphs:
+        return None
+    results = _Results()
+    status = _library().gluon_bn_launch(_functions(), *_handles(X, gamma, beta, old), momentum, eps, results)
+    if status == _UNKNOWN:
+        return None
     arrays = tuple(nd.NDArray(ctypes.c_void_p(handle)) for handle in results if handle)  # first: now they are freed
     _check(status)
     return arrays
+
+
+def remember(graph, X, gamma, beta, old, momentum, eps):
+    """From now on ``graph`` is what :func:`launch` runs for a call like this one.
+
+    Alike are calls whose arrays have the same shapes, types and contexts, of which the same of the first three have a
+    gradient attached, and that have the same ``momentum`` and ``eps``.
+    """
+    if len(_graphs) >= 256:
+        _library().gluon_bn_forget()
+        _graphs.clear()
+    _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps, graph.handle))
+    _graphs.append(graph)
+
+
+_graphs = []  # the library has their handles
+
+
+def _handles(X, gamma, beta, old):
+    mean, var = (None, None) if old is None else (old[0].handle, old[1].handle)
+    return X.handle, gamma.handle, beta.handle, mean, var
 
 
 def _ask(array):
@@ -66,15 +91,11 @@ def _described(fields):
 
 
 @functools.lru_cache(maxsize=None)
-def _type_number(dtype):
-    return mx.nd.ndarray._DTYPE_NP_TO_MX[dtype]
-
-
-@functools.lru_cache(maxsize=None)
 def _library():
     library = ctypes.CDLL(str(path()))
     library.gluon_bn_describe.argtypes = [ctypes.c_void_p] * 5
-    library.gluon_bn_launch.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int] * 4 + [ctypes.c_void_p]
+    for function in (library.gluon_bn_launch, library.gluon_bn_remember):
+        function.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_double] * 2 + [ctypes.c_void_p]
     return library
 
 

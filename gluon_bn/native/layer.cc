@@ -1,7 +1,7 @@
 // The operator _gluon_bn_layer: batch norm of (m, C, H, W) or (m, C), float32 or float64, forward and backward.
 //
-// inputs   X, affine (2, C) = gamma and beta, old mean (C), old variance (C), and statistics (5, C), which is written:
-//          batch mean, batch variance, new stored mean, new stored variance, what the first one lost in rounding
+// inputs   X, gamma (C), beta (C), old mean (C), old variance (C), and statistics (5, C), which is written: batch mean,
+//          batch variance, new stored mean, new stored variance, what the first one lost in rounding
 // output   of the shape of X; with training=0 it uses the old mean and variance and writes nothing else
 //
 // Statistics take one read of memory: a piece that fits the cache gives its mean, then its squared deviations, and the
@@ -10,7 +10,7 @@
 
 namespace {
 
-enum { X_, AFFINE, OLD_MEAN, OLD_VAR, STATISTICS, NUM_INPUTS };
+enum { X_, GAMMA, BETA, OLD_MEAN, OLD_VAR, STATISTICS, NUM_INPUTS };
 enum { PIECE = 1 << 15, ALONE = 1 << 14 };  // values of a piece; values below which one thread is quicker than two
 
 // X cut into pieces of `rows` examples by `columns` channels. S values of a channel lie together in an example.
@@ -183,7 +183,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
   const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
-  const T *x = in[X_].data<T>(), *gamma = in[AFFINE].data<T>(), *beta = gamma + p.C;
+  const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
   const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
   T* statistics = in[STATISTICS].data<T>();
   std::vector<Moments> parts(training ? p.number * p.columns : 0);
@@ -224,7 +224,7 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   const Pieces p(in[X_].shape);
   const double eps = number(attributes, "eps");
   const bool training = number(attributes, "training") != 0;
-  const T *x = in[X_].data<T>(), *g = all[0].data<T>(), *gamma = in[AFFINE].data<T>();
+  const T *x = in[X_].data<T>(), *g = all[0].data<T>(), *gamma = in[GAMMA].data<T>();
   const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>(), *statistics = in[STATISTICS].data<T>();
   std::vector<double> parts(p.number * p.columns * 2);
   Channels<T> channels(p.C);
@@ -244,8 +244,8 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
         sum += parts[(piece * p.columns + c % p.columns) * 2];
         product += parts[(piece * p.columns + c % p.columns) * 2 + 1];
       }
-      gradients[AFFINE].data<T>()[c] = product;
-      gradients[AFFINE].data<T>()[p.C + c] = sum;
+      gradients[GAMMA].data<T>()[c] = product;
+      gradients[BETA].data<T>()[c] = sum;
       gradients[OLD_MEAN].data<T>()[c] = gradients[OLD_VAR].data<T>()[c] = 0;
       channels.mean_g[c] = training ? sum / (static_cast<double>(p.m) * p.S) : 0;
       channels.mean_gx[c] = training ? product / (static_cast<double>(p.m) * p.S) : 0;

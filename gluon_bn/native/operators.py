@@ -2,21 +2,20 @@
 
 MXNet's extension interface does not tell an operator that a gradient is to be *added* (``grad_req='add'``): it always
 writes. So no array with a gradient attached is given to an operator directly; each passes through one of MXNet's own
-operators first (``nd.stack``, ``reshape``, ``X * 1``), whose backward adds where it should.
+operators first (``nd.stack``, ``reshape``, ``identity``), whose backward adds where it should.
 
 Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
 would fill an array of zeros for its gradient.
 
 A small layer takes less time to compute than to launch, so its operators are launched as one, a static graph.
 """
-import functools
 import math
 
 import numpy as np
 
 from .._mxnet import autograd, mx, nd
 from . import available
-from .launch import launch
+from .launch import launch, remember
 
 EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
 SMALL = 1 << 14         # values; ALONE in layer.cc
@@ -34,21 +33,20 @@ def layer(X, gamma, beta, old, momentum, eps, described):
     batch's mean and variance. All but ``out`` is off the tape. ``described`` is what X is.
     """
     if math.prod(described.shape) <= SMALL:
-        graph = _layer_as_one(described.shape, old is None, momentum, eps)
-        out, statistics, *new = launch(graph, X, gamma, beta, old, described)
-        return out, statistics, new
+        return _small_layer(X, gamma, beta, old, momentum, eps)
     statistics, rows = _statistics(described.shape[1], X)
+    mean, var = old or rows[2:]  # of the first batch there is nothing old, and it is not read
     out = nd._internal._gluon_bn_layer(
-        off_the_leaf(X), nd.stack(gamma, beta), *(old or rows[2:]), statistics, training=1, first=int(old is None),
-        momentum=momentum, eps=eps)  # of the first batch there is nothing old, and it is not read
+        off_the_leaf(X), off_the_leaf(gamma), off_the_leaf(beta), mean, var, statistics, training=1,
+        first=int(old is None), momentum=momentum, eps=eps)
     return out, rows, rows[2:]
 
 
 def layer_with(X, gamma, beta, mean, var, eps):
     """Batch norm with the given ``mean`` and ``var`` of ``(C,)``, which are constants to autograd."""
     statistics = nd.empty((5, gamma.shape[0]), ctx=X.ctx, dtype=X.dtype)
-    return nd._internal._gluon_bn_layer(off_the_leaf(X), nd.stack(gamma, beta), mean, var, statistics, training=0,
-                                        eps=eps)
+    return nd._internal._gluon_bn_layer(off_the_leaf(X), off_the_leaf(gamma), off_the_leaf(beta), mean, var, statistics,
+                                        training=0, eps=eps)
 
 
 def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
@@ -75,12 +73,35 @@ def off_the_leaf(X):
     return X if X.grad is None else X.reshape(X.shape)  # forward this is a view and copies nothing
 
 
-@functools.lru_cache(maxsize=256)
-def _layer_as_one(shape, first, momentum, eps):
-    """The operators of a layer for one shape, as a graph that is launched at once."""
-    X, gamma, beta, *rest = (mx.sym.var(name) for name in ('X', 'gamma', 'beta', 'mean', 'var', 'statistics'))
-    out = mx.sym._internal._gluon_bn_layer(X * 1, mx.sym.stack(gamma, beta), *rest, training=1, first=int(first),
-                                           momentum=momentum, eps=eps)
+def layer_again(X, gamma, beta, old, momentum, eps):
+    """``(out, (new mean, new variance))`` if :func:`layer` has computed such a small layer before, else None.
+
+    What alike means, :func:`gluon_bn.native.launch.remember` says; all of the arguments that checks look at is in it.
+    """
+    launched = launch(X, gamma, beta, old, momentum, eps)
+    return launched and (launched[0], launched[2:])
+
+
+def _small_layer(X, gamma, beta, old, momentum, eps):
+    arguments = X, gamma, beta, old, float(momentum), float(eps)
+    if (launched := launch(*arguments)) is None:
+        leaves = tuple(array.grad is not None for array in (X, gamma, beta))
+        remember(_layer_as_one(leaves, old is None, momentum, eps), *arguments)
+        launched = launch(*arguments)
+    out, statistics, *new = launched
+    return out, statistics, new
+
+
+def _layer_as_one(leaves, first, momentum, eps):
+    """The operators of a layer as a graph that is launched at once; ``leaves``: which inputs have a gradient attached.
+
+    Such an input passes through ``identity``: it copies without threads, which would spin for a while after each call
+    and take the time of a processor from the engine.
+    """
+    inputs = [mx.sym.identity(mx.sym.var(name)) if leaf else mx.sym.var(name)
+              for name, leaf in zip(('X', 'gamma', 'beta'), leaves)]
+    rest = [mx.sym.var(name) for name in ('mean', 'var', 'statistics')]
+    out = mx.sym._internal._gluon_bn_layer(*inputs, *rest, training=1, first=int(first), momentum=momentum, eps=eps)
     return nd.CachedOp(out, [('static_alloc', True), ('static_shape', True)])
 
 
