@@ -140,9 +140,9 @@ def test_the_first_call_and_the_ones_after_it_compute_the_same():
             np.testing.assert_allclose(value, first, rtol=1e-6)
 
 
-@pytest.mark.parametrize('requests', itertools.product(('write', 'add', 'null'), repeat=3), ids='-'.join)
+@pytest.mark.parametrize('requests', list(itertools.product(("write", "add", "null"), repeat=3)), ids='-'.join)
 def test_each_gradient_is_written_added_or_left_out_as_asked(requests):
-    """Three batches, of which the first is checked and the others are launched at once; the plain formula in float64."""
+    """Three batches, the first checked, the others launched at once; compared with the plain formula in float64."""
     found = {impl: gradients_of_three_batches(requests, impl) for impl in ('fast', 'plain')}
     for mine, plain in zip(*found.values()):
         np.testing.assert_allclose(mine, plain, rtol=1e-10, atol=1e-12)
