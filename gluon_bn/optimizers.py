@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from ._mxnet import autograd, nd
+from .native import operators
 
 
 def sgd(params, lr):
@@ -40,7 +41,10 @@ def sgd(params, lr):
             together.append((param, grad))
         else:
             param -= lr * grad
-    for few in _groups(together):  # the same in one operator for all of them
+    if together and operators.sgd_applies_to(together[0][0]):  # the same in one operator for all of them
+        operators.sgd(together, lr)
+        return
+    for few in _groups(together):
         nd.multi_sgd_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),
                             out=[param for param, _ in few])
 

@@ -33,6 +33,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
 import mxnet as mx
+from gluon_bn.native import operators
 
 warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
@@ -449,11 +450,15 @@ def lenet(X, p, layer):
     return head(nd.flatten(h2), p, layer)
 
 
-def head(flat, p, layer):
+def dense(X, W, b):
+    return nd.dot(X, W) + b
+
+
+def head(flat, p, layer, dense=dense):
     """The two dense layers, (m, 800) -> (m, 10)."""
-    h3 = nd.dot(flat, p['W3']) + p['b3']                                                    # (m, 128)
+    h3 = dense(flat, p['W3'], p['b3'])                                                      # (m, 128)
     h3 = gbn.relu(layer(h3.reshape((*h3.shape, 1, 1)), p['gamma3'], p['beta3']).reshape(h3.shape))
-    return nd.dot(h3, p['W4']) + p['b4']                                                    # (m, 10)
+    return dense(h3, p['W4'], p['b4'])                                                      # (m, 10)
 
 
 class Network:
@@ -550,18 +555,52 @@ table(reading)
 print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: so much there is to hide, at most")
 
 # %% [markdown]
-# ## 10. What is left
+# ## 10. The small operators (threads that have to be woken)
 #
-# The dense layers, the loss and the update are MXNet's operators still, launched one after another. Measured alone, as
-# a network of their own, they show what the two blocks take, and how far these are from their arithmetic. (Without
-# native operators, "blocks" means the convolutions and what follows each of them.)
+# Behind the blocks come the dense layers, the loss and the update: little arithmetic, but many operators. Each of
+# MXNet's wakes the other threads for a few microseconds of work, and some take a long way round. The gradient of the
+# bias is a sum over the batch, one of the slow reductions of step 2; the update of all parameters at once,
+# `nd.multi_sgd_update`, walks every parameter as far as the largest goes.
+#
+# So a dense layer, `X W + b`, is one native operator, forward and backward (`gluon_bn/native/dense.cc`): sums of eight
+# examples by two vectors stay in registers. The update is another (`update.cc`). And all operators of the network are
+# launched as one graph, as those of the small layer are.
+
+# %%
+flat, dh = nd.random.normal(shape=(m, 800)), nd.random.normal(shape=(m, 128))       # (m, 800), (m, 128)
+flat.attach_grad()
+p = new_params()
+
+dense_layers = {'dense layer: nd.dot and +': dense}
+if NATIVE:
+    dense_layers['dense layer: one operator'] = operators.dense
+    assert error(operators.dense(flat, p['W3'], p['b3']), dense(flat, p['W3'], p['b3'])) < 1e-5
+dense_seconds = measure({name: lambda layer=layer: forward_backward(layer, (flat, p['W3'], p['b3']), dh)
+                         for name, layer in dense_layers.items()})
+table(dense_seconds, 2 * m * multiply_adds['dense 1'] / FLOPS_RATE)
+
+pairs = [(param, param.grad) for param in p.values()]
+updates = {'update: nd.multi_sgd_update': lambda: nd.multi_sgd_update(
+    *(array for pair in pairs for array in pair), num_weights=len(pairs), lrs=(LR,) * len(pairs),
+    wds=(0,) * len(pairs), out=list(p.values()))}
+if NATIVE:
+    updates['update: one native operator'] = lambda: operators.sgd(pairs, LR)
+table(measure(updates), 3 * 4 * sum(param.size for param in p.values()) / BYTES_RATE)  # two reads and a write
+
+# %% [markdown]
+# Measured as a network of their own, the dense layers, the loss and the update show what the two blocks take, and how
+# far these are from their arithmetic. (Without native operators, "blocks" means the convolutions and what follows each
+# of them.)
 
 
 # %%
-flat = nd.random.normal(shape=(m, 800))                                             # (m, 800)
-rest = {name: array for name, array in new_params().items() if name[-1] in '34'}
-rest_layer = package_layer('fast') if NATIVE else with_convolutions
-rest_net = Network(rest, lambda X, p: head(X, p, rest_layer))
+def small_operators(flat, p):
+    """The two dense layers, (m, 800) -> (m, 10), in the operators that the quickest network has."""
+    layer, affine = (package_layer('fast'), operators.dense) if NATIVE else (with_convolutions, dense)
+    return head(flat, p, layer, affine)
+
+
+rest_net = Network({name: array for name, array in new_params().items() if name[-1] in '34'}, small_operators)
 left = measure({'whole step': lambda: gbn.train_step(quickest, data, labels, LR),
                 'dense layers, loss, update': lambda: gbn.train_step(rest_net, flat, labels, LR)})
 blocks = left['whole step'] - left['dense layers, loss, update']
@@ -628,8 +667,8 @@ plt.show()
 # ## Next
 #
 # The formula is `gluon_bn/batch_norm.py`; the same mathematics in quick operators is `gluon_bn/fast.py`, and
-# `gluon_bn/native/layer.cc` and `block.cc` are the native ones. `python scripts/train_mnist.py --help` trains with
-# them. `09_the_papers_figure.py` asks what batch norm is good for.
+# `layer.cc`, `block.cc` and `dense.cc` in `gluon_bn/native/` are the native ones.
+# `python scripts/train_mnist.py --help` trains with them. `09_the_papers_figure.py` asks what batch norm is good for.
 #
 # S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
 # Shift*, ICML 2015, arXiv:1502.03167. The sums of pieces are joined as in T. F. Chan, G. H. Golub and R. J. LeVeque,

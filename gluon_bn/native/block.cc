@@ -1,9 +1,9 @@
 // The operator _gluon_bn_block: convolution without bias, batch norm, ReLU and the mean of 2x2, forward and backward.
 //
-// inputs   X, weight (K, C, R, R), affine (3, K) = bias, gamma and beta, old mean (K), old variance (K),
-//          convolved (blocks, K, OH, OW, 32) and statistics (5, K), both written: what backward needs, and
-//          (with keep=0 convolved stays as it is, and backward convolves again: quicker than memory for few channels)
-//          statistics = batch mean, batch variance, new stored mean, new stored variance, rest of the batch mean
+// inputs   X, weight (K, C, R, R), bias (K), gamma (K), beta (K), old mean (K), old variance (K), and, both written,
+//          statistics (5, K): batch mean, batch variance, new stored mean, new stored variance, rest of the batch mean
+//          with keep=1 also convolved (blocks, K, OH, OW, 32) for the backward pass, which otherwise convolves again:
+//          quicker than memory for few channels
 // output   (blocks, K, OH/2, OW/2, 32), or with flat=1 (m, K * OH/2 * OW/2)
 // X        (m, C, H, W), or the (blocks, C, H, W, 32) of a block before; examples beyond m are zero
 //
@@ -13,7 +13,7 @@
 
 namespace {
 
-enum { X_, WEIGHT, AFFINE, OLD_MEAN, OLD_VAR, CONVOLVED, STATISTICS, NUM_INPUTS };
+enum { X_, WEIGHT, BIAS, GAMMA, BETA, OLD_MEAN, OLD_VAR, STATISTICS, CONVOLVED };
 
 struct Sizes {
   int m, blocks, C, H, W, K, R, OH, OW, PH, PW;
@@ -163,7 +163,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
   if (!s.flat) pooled = out[0].data<float>();
   const float* X = blocked_input(in[X_].data<float>(), scratch, s);
   pack_by_output(in[WEIGHT].data<float>(), packed, s.K, taps, group);
-  const float *bias = in[AFFINE].data<float>(), *gamma = bias + s.K, *beta = gamma + s.K;
+  const float *bias = in[BIAS].data<float>(), *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>();
   const float *old_mean = in[OLD_MEAN].data<float>(), *old_var = in[OLD_VAR].data<float>();
   float* statistics = in[STATISTICS].data<float>();
   const int groups = s.K / group, channel = s.pixels() * EXAMPLES;
@@ -234,7 +234,7 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   const float* X = blocked_input(in[X_].data<float>(), scratch, s);
   const float* dout = s.flat ? dpooled : all[0].data<float>();
   pack_by_input(in[WEIGHT].data<float>(), packed, s.K, s.C, R * R, group);
-  const float *gamma = in[AFFINE].data<float>() + s.K, *beta = gamma + s.K;
+  const float *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>();
   const float* statistics = in[STATISTICS].data<float>();
   const int ogroup = channels_together(s.K, GROUP);
   if (!s.keep) pack_by_output(in[WEIGHT].data<float>(), packed_again, s.K, taps, ogroup);
@@ -296,10 +296,9 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
     }
   }
   for (int k = 0; k < s.K; ++k) {
-    float* affine_gradient = gradients[AFFINE].data<float>();
-    affine_gradient[k] = gradients[OLD_MEAN].data<float>()[k] = gradients[OLD_VAR].data<float>()[k] = 0;
-    affine_gradient[s.K + k] = total[2 * k + 1];
-    affine_gradient[2 * s.K + k] = total[2 * k];
+    for (int zero : {BIAS, OLD_MEAN, OLD_VAR}) gradients[zero].data<float>()[k] = 0;
+    gradients[GAMMA].data<float>()[k] = total[2 * k + 1];
+    gradients[BETA].data<float>()[k] = total[2 * k];
   }
   return MX_SUCCESS;
 }
@@ -310,8 +309,8 @@ MXReturnValue forward_any(const Attributes& a, Tensors* in, Tensors* out, const 
 MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource& r) {
   return in->at(1 + WEIGHT).shape[2] == 3 ? backward<3>(a, *in, *out, r) : backward<5>(a, *in, *out, r);
 }
-MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
-  *inputs = NUM_INPUTS;
+MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
+  *inputs = number(attributes, "keep") != 0 ? CONVOLVED + 1 : CONVOLVED;
   *outputs = 1;
   return MX_SUCCESS;
 }
@@ -321,13 +320,15 @@ MXReturnValue infer_shape(const Attributes& attributes, Shapes* in, Shapes* out)
     MX_ERROR_MSG << "the weight must be (K, C, 3, 3) or (K, C, 5, 5)";
     return MX_FAIL;
   }
+  if (!are_vectors(*in, BIAS, OLD_VAR, w[0])) return MX_FAIL;
   const Sizes s(attributes, std::vector<int64_t>(x.begin(), x.end()), std::vector<int64_t>(w.begin(), w.end()));
   if (s.flat) out->at(0) = {unsigned(s.m), unsigned(s.K * s.PH * s.PW)};
   else out->at(0) = {unsigned(s.blocks), unsigned(s.K), unsigned(s.PH), unsigned(s.PW), unsigned(EXAMPLES)};
   return MX_SUCCESS;
 }
-MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
-  *indices = {CONVOLVED, STATISTICS};
+MXReturnValue mutated(const Attributes& attributes, std::vector<int>* indices) {
+  *indices = {STATISTICS};
+  if (number(attributes, "keep") != 0) indices->push_back(CONVOLVED);
   return MX_SUCCESS;
 }
 

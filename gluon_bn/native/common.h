@@ -89,4 +89,14 @@ inline MXReturnValue same_types(const Attributes&, std::vector<int>* in, std::ve
   for (size_t i = 0; i < out->size(); ++i) out->at(i) = in->at(0);
   return MX_SUCCESS;
 }
+
+// Whether the inputs `begin` to `end` are (size): kernels read them without another look.
+inline bool are_vectors(const Shapes& in, int begin, int end, unsigned size) {
+  for (int i = begin; i <= end; ++i)
+    if (in[i] != std::vector<unsigned>(1, size)) {
+      MX_ERROR_MSG << "input " << i << " of a batch norm of " << size << " channels must be (" << size << ",)";
+      return false;
+    }
+  return true;
+}
 #endif  // GLUON_BN_COMMON_H_

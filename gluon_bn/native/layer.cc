@@ -269,6 +269,7 @@ MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
   return MX_SUCCESS;
 }
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
+  if (!are_vectors(*in, GAMMA, OLD_VAR, in->at(X_)[1])) return MX_FAIL;
   out->at(0) = in->at(X_);
   return MX_SUCCESS;
 }

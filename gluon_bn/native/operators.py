@@ -1,4 +1,4 @@
-"""The native operators as functions of NDArrays: :func:`layer` and :func:`block`.
+"""The native operators as functions of NDArrays. (``fast_lenet`` makes a graph of them, and of those for a block.)
 
 MXNet's extension interface does not tell an operator that a gradient is to be *added* (``grad_req='add'``): it always
 writes. So no array with a gradient attached is given to an operator directly; each passes through one of MXNet's own
@@ -10,15 +10,15 @@ would fill an array of zeros for its gradient.
 A small layer takes less time to compute than to launch, so its operators are launched as one, a static graph.
 """
 import math
+from itertools import chain
 
 import numpy as np
 
 from .._mxnet import autograd, mx, nd
-from . import available
+from . import available, loaded
 from .launch import launch, remember
 
-EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
-SMALL = 1 << 14         # values; ALONE in layer.cc
+SMALL = 1 << 14  # values; ALONE in layer.cc
 
 
 def apply_to(X):
@@ -34,7 +34,7 @@ def layer(X, gamma, beta, old, momentum, eps, described):
     """
     if math.prod(described.shape) <= SMALL:
         return _small_layer(X, gamma, beta, old, momentum, eps)
-    statistics, rows = _statistics(described.shape[1], X)
+    statistics, rows = statistics_of(described.shape[1], X)
     mean, var = old or rows[2:]  # of the first batch there is nothing old, and it is not read
     out = nd._internal._gluon_bn_layer(
         off_the_leaf(X), off_the_leaf(gamma), off_the_leaf(beta), mean, var, statistics, training=1,
@@ -49,23 +49,19 @@ def layer_with(X, gamma, beta, mean, var, eps):
                                         training=0, eps=eps)
 
 
-def block(X, W, b, gamma, beta, old, m, momentum, eps, is_training, flat):
-    """Convolution, batch norm, ReLU and the mean of 2×2: ``(out, (mean, var))`` with the new stored statistics.
+def dense(X, W, b):
+    """A dense layer ``X W + b`` in float32: ``(m, D), (D, K), (K,) -> (m, K)``."""
+    return nd._internal._gluon_bn_dense(*map(off_the_leaf, (X, W, b)))
 
-    ``X`` is ``(m, C, H, W)``, or the output of a block before, ``(blocks, C, H, W, 32)``: the examples innermost. With
-    ``flat`` the output is ``(m, K*H'*W')``, else ``(blocks, K, H', W', 32)``.
-    """
-    K, R = W.shape[0], W.shape[2]
-    blocks = -(-m // EXAMPLES_TOGETHER)
-    keep = is_training and X.shape[1] > 1  # the convolution of a single channel is done twice rather than stored
-    kept = (blocks, K, X.shape[2] - R + 1, X.shape[3] - R + 1, EXAMPLES_TOGETHER) if keep else (1,)
-    convolved = nd.empty(kept, ctx=X.ctx)
-    statistics, rows = _statistics(K, X)
-    old_mean, old_var = old or rows[2:]
-    out = nd._internal._gluon_bn_block(
-        off_the_leaf(X), off_the_leaf(W), nd.stack(b, gamma, beta), old_mean, old_var, convolved, statistics, m=m,
-        flat=int(flat), keep=int(keep), training=int(is_training), first=int(old is None), momentum=momentum, eps=eps)
-    return out, rows[2:]
+
+def sgd_applies_to(param):
+    """Whether :func:`sgd` can update this float32 parameter here and now. While recording MXNet's own are to refuse."""
+    return param.ctx.device_type.startswith('cpu') and loaded() and not autograd.is_recording()
+
+
+def sgd(pairs, lr):
+    """``param -= lr * grad`` for pairs of float32 arrays, all in one CPU context, in one operator."""
+    nd._internal._gluon_bn_sgd(*chain(*pairs), num_weights=len(pairs), lr=lr)
 
 
 def off_the_leaf(X):
@@ -105,8 +101,8 @@ def _layer_as_one(leaves, first, momentum, eps):
     return nd.CachedOp(out, [('static_alloc', True), ('static_shape', True)])
 
 
-def _statistics(C, X):
-    """An array for an operator's statistics, and its first four rows: mean, variance, new stored mean and variance."""
+def statistics_of(C, X):
+    """An array for an operator's statistics, and its rows: batch mean and variance, new stored mean and variance."""
     statistics = nd.empty((5, C), ctx=X.ctx, dtype=X.dtype)
     with autograd.pause():  # a row taken while recording would be on the tape
         return statistics, tuple(statistics._at(row) for row in range(4))

@@ -1,0 +1,97 @@
+"""The native dense layer and update against NumPy in float64, for every shape; and what the kernels refuse."""
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluon_bn import LeNet, native
+from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.native import operators
+from gluon_bn.optimizers import sgd
+
+SIZES = st.integers(1, 70)
+
+
+@pytest.fixture(autouse=True)
+def library():
+    if not native.available():
+        pytest.skip(native.native_status())
+
+
+@given(SIZES, SIZES, SIZES, st.integers(0, 2 ** 32 - 1))
+def test_a_dense_layer_is_the_product_and_the_bias_and_has_their_gradients(m, D, K, seed):
+    compare_dense(m, D, K, seed)
+
+
+@pytest.mark.parametrize(('m', 'D', 'K'), [(64, 800, 128), (65, 801, 129), (200, 128, 10)])  # by several threads
+def test_a_large_dense_layer(m, D, K, seed):
+    compare_dense(m, D, K, seed)
+
+
+def compare_dense(m, D, K, seed):
+    rng = np.random.default_rng(seed)
+    X, W, b, dout = (rng.normal(size=size).astype('float32') for size in ((m, D), (D, K), K, (m, K)))
+    arrays = [nd.array(a) for a in (X, W, b)]
+    for array in arrays:
+        array.attach_grad()
+    with autograd.record():
+        out = operators.dense(*arrays)
+    out.backward(nd.array(dout))
+    X, W, b, dout = (a.astype('float64') for a in (X, W, b, dout))
+    expected = X @ W + b, dout @ W.T, X.T @ dout, dout.sum(axis=0)
+    terms = (D + 1) ** 0.5, K ** 0.5, m ** 0.5, m ** 0.5  # about what a sum of so many normal numbers is
+    for found, value, scale in zip((out, *(a.grad for a in arrays)), expected, terms):
+        assert found.shape == value.shape
+        np.testing.assert_allclose(found.asnumpy() / scale, value / scale, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('shapes', [((2, 3), (4, 5), 5), ((2, 3), (3, 5), 4), ((2, 3, 1), (3, 5), 5)], ids=str)
+def test_a_dense_layer_refuses_what_does_not_fit(shapes):
+    with pytest.raises(mx.base.MXNetError, match='the bias'):
+        operators.dense(*(nd.ones(shape) for shape in shapes)).wait_to_read()
+
+
+@pytest.mark.parametrize('sizes', [(1,), (3, 1, 7), (300000, 5, 20), (2,) * 100], ids=len)
+def test_sgd_updates_parameters_of_any_size_and_number(ctx, rng, sizes):
+    before = [rng.normal(size=size).astype('float32') for size in sizes]
+    params, lr = [nd.array(a, ctx=ctx) for a in before], 0.37
+    for param in params:
+        param.attach_grad()
+        param.grad[:] = nd.array(rng.normal(size=param.shape), ctx=ctx)
+    sgd(params, lr)
+    for param, old in zip(params, before):
+        np.testing.assert_allclose(param.asnumpy(), old - lr * param.grad.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_update_while_recording_is_refused_as_ever():
+    w = nd.ones(3)
+    w.attach_grad()
+    with autograd.record():
+        assert not operators.sgd_applies_to(w)
+        with pytest.raises(mx.base.MXNetError, match='record|graph'):
+            sgd([w], 0.1)
+
+
+@pytest.mark.parametrize('is_training', [True, False])
+@pytest.mark.parametrize(('what', 'value'), [
+    ('has shape', nd.ones(19)), ('has type', nd.ones(20, dtype='float64')), ('is on', nd.ones(20, ctx=mx.cpu(1)))],
+    ids=lambda value: value if isinstance(value, str) else '')
+def test_a_network_refuses_stored_statistics_that_do_not_fit(is_training, what, value):
+    net, X = LeNet(mx.cpu()), nd.random.normal(shape=(16, 1, 28, 28))
+    net(X)
+    net.bn_ewv_vars['bn1'] = value
+    means = {name: mean.asnumpy() for name, mean in net.bn_ewv_means.items()}
+    with pytest.raises((ValueError, TypeError), match=f"bn_ewv_vars\\['bn1'\\] {what}"):
+        net(X, is_training)
+    for name, mean in means.items():
+        np.testing.assert_array_equal(net.bn_ewv_means[name].asnumpy(), mean)
+
+
+def test_a_network_without_one_layers_statistics_names_it():
+    net, X = LeNet(mx.cpu()), nd.random.normal(shape=(16, 1, 28, 28))
+    net(X)
+    del net.bn_ewv_means['bn2'], net.bn_ewv_vars['bn2']
+    with pytest.raises(ValueError, match="layer 'bn2'"):
+        net(X, is_training=False)
+    net(X)
+    assert net(X, is_training=False).shape == (16, 10)
