@@ -22,7 +22,7 @@ from .._mxnet import mx
 from ..data.download import cache_dir
 
 SOURCES = ('library.cc', 'layer.cc', 'block.cc', 'dense.cc', 'update.cc', 'launch.cc')
-HEADERS = ('common.h', 'convolution.h')
+HEADERS = ('common.h', 'convolution.h', 'shared_loop.h')
 FLAGS = ('-O3', '-march=native', '-fopenmp', '-shared', '-fPIC', '-std=c++11')
 _FOLDER = Path(__file__).parent
 

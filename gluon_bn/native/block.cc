@@ -10,6 +10,7 @@
 // The bias shifts the batch's mean and nothing else: batch norm takes it away again, and its gradient is exactly 0.
 // Every sum is over the same parts in the same order whatever the number of threads: results are bit-for-bit the same.
 #include "convolution.h"
+#include "shared_loop.h"
 
 namespace {
 
@@ -128,9 +129,9 @@ void convolve(const float* X, const float* w, float* Y, int together, const Size
   else convolve_group<R, 1>(X, w, Y, s.C, s.H, s.W);
 }
 template <int R>
-void input_gradient(const float* dY, const float* w, float* dX, int together, const Sizes& s) {
-  if (together == GROUP) input_gradient_group<R, GROUP>(dY, w, dX, s.K, s.H, s.W);
-  else input_gradient_group<R, 1>(dY, w, dX, s.K, s.H, s.W);
+void input_gradient(const float* dY, const float* w, float* dX, int together, const Sizes& s, int y0, int y1) {
+  if (together == GROUP) input_gradient_group<R, GROUP>(dY, w, dX, s.K, s.H, s.W, y0, y1);
+  else input_gradient_group<R, 1>(dY, w, dX, s.K, s.H, s.W, y0, y1);
 }
 template <int R>
 void weight_gradient(const float* X, const float* dY, float* dw, int together, const Sizes& s) {
@@ -138,79 +139,77 @@ void weight_gradient(const float* X, const float* dY, float* dw, int together, c
   else weight_gradient_group<R, 1>(X, dY, dw, s.C, s.H, s.W);
 }
 
-// The input as blocks of 32 examples: as it is, or brought into that order in `scratch`.
-const float* blocked_input(const float* X, float* scratch, const Sizes& s) {
-  if (!s.plain_input) return X;
-  const size_t features = s.in / EXAMPLES;
-#pragma omp parallel for schedule(static)
-  for (int b = 0; b < s.blocks; ++b)
-    to_lanes(X + static_cast<size_t>(b) * EXAMPLES * features, scratch + b * s.in, features, s.examples(b));
-  return scratch;
-}
-
 template <int R>
 MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, const OpResource& resource) {
   const Sizes s(attributes, in[X_].shape, in[WEIGHT].shape);
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
   const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
-  const int group = channels_together(s.K, GROUP), taps = s.C * R * R;
-  const size_t packed_size = static_cast<size_t>(s.K) * taps;
-  const size_t blocked_size = s.plain_input ? s.blocks * s.in : 0, pooled_size = s.flat ? s.blocks * s.out : 0;
-  const size_t conv_size = training && !s.keep ? s.blocks * s.conv : 0;
-  float* packed = static_cast<float*>(resource.alloc_cpu((packed_size + blocked_size + pooled_size + conv_size) * sizeof(float)));
-  float *scratch = packed + packed_size, *pooled = scratch + blocked_size;
-  float* convolved = s.keep ? in[CONVOLVED].data<float>() : pooled + pooled_size;
-  if (!s.flat) pooled = out[0].data<float>();
-  const float* X = blocked_input(in[X_].data<float>(), scratch, s);
-  pack_by_output(in[WEIGHT].data<float>(), packed, s.K, taps, group);
+  const size_t group = channels_together(s.K, GROUP), groups = s.K / group, taps = s.C * R * R, blocks = s.blocks;
+  const size_t packed_size = s.K * taps, blocked_size = s.plain_input ? blocks * s.in : 0;
+  const size_t pooled_size = s.flat ? blocks * s.out : 0, conv_size = training && !s.keep ? blocks * s.conv : 0;
+  float* packed = static_cast<float*>(
+      resource.alloc_cpu((packed_size + blocked_size + pooled_size + conv_size) * sizeof(float)));
+  float *blocked = packed + packed_size, *pooled = s.flat ? blocked + blocked_size : out[0].data<float>();
+  float* convolved = s.keep ? in[CONVOLVED].data<float>() : blocked + blocked_size + pooled_size;
+  const float *x = in[X_].data<float>(), *X = s.plain_input ? blocked : x, *weights = in[WEIGHT].data<float>();
   const float *bias = in[BIAS].data<float>(), *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>();
   const float *old_mean = in[OLD_MEAN].data<float>(), *old_var = in[OLD_VAR].data<float>();
   float* statistics = in[STATISTICS].data<float>();
-  const int groups = s.K / group, channel = s.pixels() * EXAMPLES;
-  std::vector<Moments> parts(training ? static_cast<size_t>(s.blocks) * s.K : 0);
+  const size_t channel = s.pixels() * EXAMPLES, pooled_channel = s.out / s.K, features = s.out / EXAMPLES;
+  std::vector<Moments> parts(training ? blocks * s.K : 0);
   std::vector<Affine<float> > affine(s.K, Affine<float>(0, 1, 0, 0, 0));
-  if (!training)
-    for (int k = 0; k < s.K; ++k) affine[k] = Affine<float>(static_cast<double>(old_mean[k]) - bias[k], old_var[k], gamma[k], beta[k], eps);
 
+  const auto pooled_of = [&](size_t b, size_t k, const float* Y) {
+    normalize_relu_pool(Y, pooled + b * s.out + k * pooled_channel, s, affine[k], Mask(s, b));
+  };
+  const auto arrange = [&](size_t i) {
+    if (i < groups) pack_by_output(weights + i * group * taps, packed + i * group * taps, group, taps, group);
+    else to_lanes(x + (i - groups) * s.in, blocked + (i - groups) * s.in, s.in / EXAMPLES, s.examples(i - groups));
+  };
+  const auto convolve_channels = [&](size_t i) {
+    const size_t b = i / groups, k0 = i % groups * group;
+    std::vector<float> own(training ? 0 : group * channel);
+    float* Y = training ? convolved + b * s.conv + k0 * channel : own.data();
+    convolve<R>(X + b * s.in, packed + k0 * taps, Y, group, s);
+    for (size_t k = k0; k < k0 + group; ++k, Y += channel) {
+      if (training) parts[b * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b), Mask(s, b));
+      else pooled_of(b, k, Y);
+    }
+  };
+  const auto statistics_of_channels = [&](size_t) {
+    for (int k = 0; k < s.K; ++k) {
+      Moments all = parts[k];
+      for (size_t b = 1; b < blocks; ++b) all.join(parts[b * s.K + k]);
+      const double var = all.m2 / all.n, mean = all.mean + bias[k];
+      affine[k] = Affine<float>(all.mean, var, gamma[k], beta[k], eps);
+      statistics[k] = all.mean;
+      statistics[4 * s.K + k] = all.mean - statistics[k];
+      statistics[s.K + k] = var;
+      statistics[2 * s.K + k] = first ? mean : momentum * old_mean[k] + (1 - momentum) * mean;
+      statistics[3 * s.K + k] = first ? var : momentum * old_var[k] + (1 - momentum) * var;
+    }
+  };
+  const auto pool_channels = [&](size_t i) {
+    const size_t b = i / groups, k0 = i % groups * group;
+    for (size_t k = k0; k < k0 + group; ++k) pooled_of(b, k, convolved + b * s.conv + k * channel);
+  };
+  const auto flatten = [&](size_t b) {
+    from_lanes(pooled + b * s.out, out[0].data<float>() + b * EXAMPLES * features, features, s.examples(b));
+  };
+
+  if (!training)
+    for (int k = 0; k < s.K; ++k)
+      affine[k] = Affine<float>(static_cast<double>(old_mean[k]) - bias[k], old_var[k], gamma[k], beta[k], eps);
+  SharedLoop loops[5];
 #pragma omp parallel
   {
-    std::vector<float> own(training ? 0 : static_cast<size_t>(group) * channel);
-#pragma omp for collapse(2) schedule(static)
-    for (int b = 0; b < s.blocks; ++b)
-      for (int g = 0; g < groups; ++g) {
-        const Mask mask(s, b);
-        float* Y = training ? convolved + b * s.conv + static_cast<size_t>(g) * group * channel : own.data();
-        convolve<R>(X + b * s.in, packed + static_cast<size_t>(g) * group * taps, Y, group, s);
-        for (int k = g * group; k < (g + 1) * group; ++k, Y += channel) {
-          if (training) parts[static_cast<size_t>(b) * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b), mask);
-          else normalize_relu_pool(Y, pooled + b * s.out + static_cast<size_t>(k) * s.PH * s.PW * EXAMPLES, s, affine[k], mask);
-        }
-      }
+    loops[0].run(groups + (s.plain_input ? blocks : 0), arrange);
+    loops[1].run(blocks * groups, convolve_channels);
     if (training) {
-#pragma omp for schedule(static)
-      for (int k = 0; k < s.K; ++k) {
-        Moments all = parts[k];
-        for (int b = 1; b < s.blocks; ++b) all.join(parts[static_cast<size_t>(b) * s.K + k]);
-        const double var = all.m2 / all.n, mean = all.mean + bias[k];
-        affine[k] = Affine<float>(all.mean, var, gamma[k], beta[k], eps);
-        statistics[k] = all.mean;
-        statistics[4 * s.K + k] = all.mean - statistics[k];
-        statistics[s.K + k] = var;
-        statistics[2 * s.K + k] = first ? mean : momentum * old_mean[k] + (1 - momentum) * mean;
-        statistics[3 * s.K + k] = first ? var : momentum * old_var[k] + (1 - momentum) * var;
-      }
-#pragma omp for collapse(2) schedule(static)
-      for (int b = 0; b < s.blocks; ++b)
-        for (int k = 0; k < s.K; ++k)
-          normalize_relu_pool(convolved + b * s.conv + static_cast<size_t>(k) * channel,
-                              pooled + b * s.out + static_cast<size_t>(k) * s.PH * s.PW * EXAMPLES, s, affine[k], Mask(s, b));
+      loops[2].run(1, statistics_of_channels);
+      loops[3].run(blocks * groups, pool_channels);
     }
-    if (s.flat) {
-      const size_t features = s.out / EXAMPLES;
-#pragma omp for schedule(static)
-      for (int b = 0; b < s.blocks; ++b)
-        from_lanes(pooled + b * s.out, out[0].data<float>() + b * EXAMPLES * features, features, s.examples(b));
-    }
+    if (s.flat) loops[4].run(blocks, flatten);
   }
   return MX_SUCCESS;
 }
@@ -220,80 +219,90 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
   const Sizes s(attributes, in[X_].shape, in[WEIGHT].shape);
   const double eps = number(attributes, "eps");
-  const int group = channels_together(s.C, GROUP), wgroup = channels_together(s.K, WEIGHT_GROUP), taps = s.C * R * R;
-  const int channel = s.pixels() * EXAMPLES;
-  const size_t weights = static_cast<size_t>(s.K) * taps, blocks = s.blocks;
+  const size_t in_group = channels_together(s.C, GROUP), in_groups = s.C / in_group;
+  const size_t out_group = channels_together(s.K, GROUP), out_groups = s.K / out_group;
+  const size_t w_group = channels_together(s.K, WEIGHT_GROUP), w_groups = s.K / w_group;
+  const size_t taps = s.C * R * R, weights = s.K * taps, blocks = s.blocks, channel = s.pixels() * EXAMPLES;
   const size_t blocked_size = s.plain_input ? blocks * s.in : 0, dout_size = s.flat ? blocks * s.out : 0;
+  const size_t again_size = s.keep ? 0 : weights + blocks * s.conv;
   float* packed = static_cast<float*>(resource.alloc_cpu(
-      (2 * weights + 2 * blocked_size + dout_size + (s.keep ? 1 : 2) * blocks * s.conv + blocks * weights)
-      * sizeof(float)));
-  float *scratch = packed + weights, *dX = scratch + blocked_size, *dpooled = dX + blocked_size;
-  float *dconv = dpooled + dout_size, *dw = dconv + blocks * s.conv, *packed_again = dw + blocks * weights;
+      (weights + 2 * blocked_size + dout_size + blocks * s.conv + blocks * weights + again_size) * sizeof(float)));
+  float *blocked = packed + weights, *dlanes = blocked + 2 * blocked_size, *dconv = dlanes + dout_size;
+  float *dw = dconv + blocks * s.conv, *packed_again = dw + blocks * weights;
   float* convolved = s.keep ? in[CONVOLVED].data<float>() : packed_again + weights;
-  if (!s.plain_input) dX = gradients[X_].data<float>();
-  const float* X = blocked_input(in[X_].data<float>(), scratch, s);
-  const float* dout = s.flat ? dpooled : all[0].data<float>();
-  pack_by_input(in[WEIGHT].data<float>(), packed, s.K, s.C, R * R, group);
-  const float *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>();
-  const float* statistics = in[STATISTICS].data<float>();
-  const int ogroup = channels_together(s.K, GROUP);
-  if (!s.keep) pack_by_output(in[WEIGHT].data<float>(), packed_again, s.K, taps, ogroup);
+  float* dX = s.plain_input ? blocked + blocked_size : gradients[X_].data<float>();
+  const float *x = in[X_].data<float>(), *X = s.plain_input ? blocked : x, *W = in[WEIGHT].data<float>();
+  const float *dout = all[0].data<float>(), *dpooled = s.flat ? dlanes : dout;
+  const float *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>(), *statistics = in[STATISTICS].data<float>();
+  const size_t pooled_channel = s.out / s.K, features = s.out / EXAMPLES;
   std::vector<Affine<float> > affine;
-  for (int k = 0; k < s.K; ++k) affine.push_back(Affine<float>(static_cast<double>(statistics[k]) + statistics[4 * s.K + k], statistics[s.K + k], gamma[k], beta[k], eps));
+  for (int k = 0; k < s.K; ++k)
+    affine.push_back(Affine<float>(static_cast<double>(statistics[k]) + statistics[4 * s.K + k], statistics[s.K + k],
+                                   gamma[k], beta[k], eps));
   std::vector<double> sums(blocks * s.K * 2), total(s.K * 2);
-  const size_t pooled_pixels = static_cast<size_t>(s.PH) * s.PW * EXAMPLES, features = s.out / EXAMPLES;
+  const double n = static_cast<double>(s.m) * s.pixels();
 
-#pragma omp parallel
-  {
-    if (s.flat) {
-#pragma omp for schedule(static)
-      for (int b = 0; b < s.blocks; ++b)
-        to_lanes(all[0].data<float>() + b * EXAMPLES * features, dpooled + b * s.out, features, s.examples(b));
+  const size_t lanes_of_dout = s.flat ? blocks : 0, lanes_of_x = s.plain_input ? blocks : 0;
+  const auto arrange = [&](size_t i) {
+    if (i < in_groups) return pack_by_input(W, packed, s.K, s.C, R * R, in_group, i);
+    i -= in_groups;
+    if (i < lanes_of_dout) return to_lanes(dout + i * s.out, dlanes + i * s.out, features, s.examples(i));
+    i -= lanes_of_dout;
+    if (i < lanes_of_x) return to_lanes(x + i * s.in, blocked + i * s.in, s.in / EXAMPLES, s.examples(i));
+    i -= lanes_of_x;
+    pack_by_output(W + i * out_group * taps, packed_again + i * out_group * taps, out_group, taps, out_group);
+  };
+  const auto convolve_again = [&](size_t i) {
+    const size_t b = i / out_groups, k0 = i % out_groups * out_group;
+    convolve<R>(X + b * s.in, packed_again + k0 * taps, convolved + b * s.conv + k0 * channel, out_group, s);
+  };
+  const auto sums_of_channels = [&](size_t i) {
+    const size_t b = i / w_groups, k0 = i % w_groups * w_group;
+    for (size_t k = k0; k < k0 + w_group; ++k) {
+      double* part = &sums[(b * s.K + k) * 2];
+      gradient_sums(convolved + b * s.conv + k * channel, dpooled + b * s.out + k * pooled_channel, s, affine[k], part,
+                    part + 1);
     }
-    if (!s.keep) {
-#pragma omp for collapse(2) schedule(static)
-      for (int b = 0; b < s.blocks; ++b)
-        for (int g = 0; g < s.K / ogroup; ++g)
-          convolve<R>(X + b * s.in, packed_again + static_cast<size_t>(g) * ogroup * taps,
-                      convolved + b * s.conv + static_cast<size_t>(g) * ogroup * channel, ogroup, s);
-    }
-#pragma omp for collapse(2) schedule(static)
-    for (int b = 0; b < s.blocks; ++b)
-      for (int k = 0; k < s.K; ++k) {
-        double* part = &sums[(static_cast<size_t>(b) * s.K + k) * 2];
-        gradient_sums(convolved + b * s.conv + static_cast<size_t>(k) * channel, dout + b * s.out + k * pooled_pixels, s,
-                      affine[k], part, part + 1);
-      }
-#pragma omp for schedule(static)
+  };
+  const auto total_of_sums = [&](size_t) {
     for (int k = 0; k < 2 * s.K; ++k)
-      for (int b = 0; b < s.blocks; ++b) total[k] += sums[static_cast<size_t>(b) * s.K * 2 + k];
-    const double n = static_cast<double>(s.m) * s.pixels();
-#pragma omp for collapse(2) schedule(static)
-    for (int b = 0; b < s.blocks; ++b)
-      for (int g = 0; g < s.K / wgroup; ++g) {
-        for (int k = g * wgroup; k < (g + 1) * wgroup; ++k)
-          conv_gradient(convolved + b * s.conv + static_cast<size_t>(k) * channel, dout + b * s.out + k * pooled_pixels,
-                        dconv + b * s.conv + static_cast<size_t>(k) * channel, s, affine[k], total[2 * k] / n,
-                        total[2 * k + 1] / n, Mask(s, b));
-        weight_gradient<R>(X + b * s.in, dconv + b * s.conv + static_cast<size_t>(g) * wgroup * channel,
-                           dw + b * weights + static_cast<size_t>(g) * wgroup * taps, wgroup, s);
-      }
-#pragma omp for collapse(2) schedule(static)
-    for (int b = 0; b < s.blocks; ++b)
-      for (int g = 0; g < s.C / group; ++g)
-        input_gradient<R>(dconv + b * s.conv, packed + static_cast<size_t>(g) * group * s.K * R * R,
-                          dX + b * s.in + static_cast<size_t>(g) * group * s.H * s.W * EXAMPLES, group, s);
-#pragma omp for schedule(static) nowait
-    for (size_t t = 0; t < weights; ++t) {
+      for (size_t b = 0; b < blocks; ++b) total[k] += sums[b * s.K * 2 + k];
+  };
+  const auto gradient_of_weights = [&](size_t i) {
+    const size_t b = i / w_groups, k0 = i % w_groups * w_group;
+    for (size_t k = k0; k < k0 + w_group; ++k)
+      conv_gradient(convolved + b * s.conv + k * channel, dpooled + b * s.out + k * pooled_channel,
+                    dconv + b * s.conv + k * channel, s, affine[k], total[2 * k] / n, total[2 * k + 1] / n, Mask(s, b));
+    weight_gradient<R>(X + b * s.in, dconv + b * s.conv + k0 * channel, dw + b * weights + k0 * taps, w_group, s);
+  };
+  const size_t bands = 3, inputs = blocks * in_groups * bands, parts = 8;  // rows and weights in parts: small items
+  const auto gradient_of_input = [&](size_t i) {
+    if (i < inputs) {
+      const size_t b = i / (in_groups * bands), g = i / bands % in_groups, band = i % bands;
+      return input_gradient<R>(dconv + b * s.conv, packed + g * in_group * s.K * R * R,
+                               dX + b * s.in + g * in_group * s.H * s.W * EXAMPLES, in_group, s,
+                               s.H * band / bands, s.H * (band + 1) / bands);
+    }
+    for (size_t t = weights * (i - inputs) / parts; t < weights * (i - inputs + 1) / parts; ++t) {
       double sum = 0;
       for (size_t b = 0; b < blocks; ++b) sum += dw[b * weights + t];
       gradients[WEIGHT].data<float>()[t] = sum;
     }
-    if (s.plain_input) {
-#pragma omp for schedule(static)
-      for (int b = 0; b < s.blocks; ++b)
-        from_lanes(dX + b * s.in, gradients[X_].data<float>() + b * (s.in), s.in / EXAMPLES, s.examples(b));
-    }
+  };
+  const auto input_in_rows = [&](size_t b) {
+    from_lanes(dX + b * s.in, gradients[X_].data<float>() + b * s.in, s.in / EXAMPLES, s.examples(b));
+  };
+
+  SharedLoop loops[7];
+#pragma omp parallel
+  {
+    loops[0].run(in_groups + lanes_of_dout + lanes_of_x + (s.keep ? 0 : out_groups), arrange);
+    if (!s.keep) loops[1].run(blocks * out_groups, convolve_again);
+    loops[2].run(blocks * w_groups, sums_of_channels);
+    loops[3].run(1, total_of_sums);
+    loops[4].run(blocks * w_groups, gradient_of_weights);
+    loops[5].run(inputs + parts, gradient_of_input);
+    if (s.plain_input) loops[6].run(blocks, input_in_rows);
   }
   for (int k = 0; k < s.K; ++k) {
     for (int zero : {BIAS, OLD_MEAN, OLD_VAR}) gradients[zero].data<float>()[k] = 0;

@@ -46,12 +46,13 @@ inline void convolve_group(const float* X, const float* weights, float* Y, int C
       }
 }
 
-// dX[c, y, x] = sum over k, i, j of weights[k, i, j, c] dY[k, y - i, x - j] where that exists, for G channels c.
+// dX[c, y, x] = sum over k, i, j of weights[k, i, j, c] dY[k, y - i, x - j] where that exists, for G channels c and the
+// rows y0 to y1.
 template <int R, int G>
-inline void input_gradient_group(const float* dY, const float* weights, float* dX, int K, int H, int W) {
+inline void input_gradient_group(const float* dY, const float* weights, float* dX, int K, int H, int W, int y0, int y1) {
   const int OH = H - R + 1, OW = W - R + 1;
   for (int v = 0; v < EXAMPLES; v += 2 * LANES)
-    for (int y = 0; y < H; ++y)
+    for (int y = y0; y < y1; ++y)
       for (int x = 0; x < W; ++x) {
         Floats sum[G][2];
         for (int c = 0; c < G; ++c) sum[c][0] = sum[c][1] = Floats{};
@@ -113,12 +114,14 @@ inline void pack_by_output(const float* weights, float* packed, int K, int taps,
       packed[(static_cast<size_t>(k / group) * taps + t) * group + k % group] = weights[static_cast<size_t>(k) * taps + t];
 }
 
-// weights (K, C, R, R) as [group of c][k, i, j][c in the group], the order in which input_gradient_group reads them.
-inline void pack_by_input(const float* weights, float* packed, int K, int C, int RR, int group) {
+// weights (K, C, R, R) as [group of c][k, i, j][c in the group], the order in which input_gradient_group reads them:
+// the group number g of them.
+inline void pack_by_input(const float* weights, float* packed, int K, int C, int RR, int group, int g) {
+  float* to = packed + static_cast<size_t>(g) * K * RR * group;
   for (int k = 0; k < K; ++k)
-    for (int c = 0; c < C; ++c)
+    for (int c = 0; c < group; ++c)
       for (int t = 0; t < RR; ++t)
-        packed[((static_cast<size_t>(c / group) * K + k) * RR + t) * group + c % group] =
-            weights[(static_cast<size_t>(k) * C + c) * RR + t];
+        to[(static_cast<size_t>(k) * RR + t) * group + c] =
+            weights[(static_cast<size_t>(k) * C + g * group + c) * RR + t];
 }
 #endif  // GLUON_BN_CONVOLUTION_H_

@@ -7,6 +7,7 @@
 // work; the sum over the batch that is the bias's gradient alone takes them as long as the three products together.
 // Every sum is made by one thread in the same order, so that threads do not change a bit.
 #include "common.h"
+#include "shared_loop.h"
 
 namespace {
 
@@ -57,15 +58,19 @@ void rows_of_tile(size_t R, const float* a, size_t row, size_t column, const Pad
   for (size_t r = 0; r < R; ++r) tile<1, V>(a + r * row, row, column, B, j, start, out + r * V * LANES);
 }
 
-// out (m, columns of B) = start + A B, shared by the threads of the team that calls it; `start` is one padded row. With
-// `transposed` out is (columns of B, m).
-void product(const float* a, size_t row, size_t column, size_t m, const Padded& B, const float* start, float* out,
-             bool transposed = false) {
-  const size_t down = (m + ROWS - 1) / ROWS, width = 2 * LANES, across = (B.stride + width - 1) / width;
-#pragma omp for schedule(static)
-  for (size_t t = 0; t < down * across; ++t) {
-    const size_t i = t / across * ROWS, j = t % across * width, R = std::min<size_t>(ROWS, m - i);
-    const size_t V = std::min(width, B.stride - j) / LANES, valid = std::min(V * LANES, B.columns - j);
+// out (m, columns of B) = start + A B in tiles, `start` being one padded row; with `transposed` out is (columns of B, m).
+struct Product {
+  const float* a;
+  size_t row, column, m;
+  const Padded& B;
+  const float* start;
+  float* out;
+  bool transposed;
+  size_t across() const { return (B.stride + 2 * LANES - 1) / (2 * LANES); }
+  size_t tiles() const { return (m + ROWS - 1) / ROWS * across(); }
+  void operator()(size_t t) const {
+    const size_t i = t / across() * ROWS, j = t % across() * 2 * LANES, R = std::min<size_t>(ROWS, m - i);
+    const size_t V = std::min<size_t>(2 * LANES, B.stride - j) / LANES, valid = std::min(V * LANES, B.columns - j);
     float part[ROWS * 2 * LANES];
     if (V == 2) rows_of_tile<2>(R, a + i * row, row, column, B, j, start + j, part);
     else rows_of_tile<1>(R, a + i * row, row, column, B, j, start + j, part);
@@ -77,7 +82,7 @@ void product(const float* a, size_t row, size_t column, size_t m, const Padded& 
         for (size_t r = 0; r < R; ++r) out[(j + c) * m + i + r] = part[r * V * LANES + c];
     }
   }
-}
+};
 
 struct Sizes {
   size_t m, D, K;
@@ -88,8 +93,10 @@ struct Sizes {
 MXReturnValue forward(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
   const Sizes s(in->at(X_).shape, in->at(WEIGHT).shape);
   const Padded W(in->at(WEIGHT).data<float>(), s.D, s.K), b(in->at(BIAS).data<float>(), 1, s.K);
+  const Product Y = {in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>(), false};
+  SharedLoop loop;
 #pragma omp parallel if (!s.alone())
-  product(in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>());
+  loop.run(Y.tiles(), Y);
   return MX_SUCCESS;
 }
 
@@ -99,12 +106,12 @@ MXReturnValue backward(const Attributes&, Tensors* all, Tensors* gradients, cons
   const float *dout = all->at(0).data<float>(), *x = in[X_].data<float>();
   const Padded dY(dout, s.m, s.K), dY_transposed(dout, s.K, s.m, true);
   const std::vector<float> zeros(std::max(dY.stride, dY_transposed.stride));
+  const Product dW = {x, 1, s.D, s.D, dY, zeros.data(), gradients->at(WEIGHT).data<float>(), false};  // X^T dY
+  const Product dX = {in[WEIGHT].data<float>(), s.K, 1, s.D, dY_transposed, zeros.data(), gradients->at(X_).data<float>(),
+                      true};                                                                           // (W dY^T)^T
+  SharedLoop loop;
 #pragma omp parallel if (!s.alone())
-  {
-    product(in[WEIGHT].data<float>(), s.K, 1, s.D, dY_transposed, zeros.data(), gradients->at(X_).data<float>(),
-            true);                                                                            // dX^T = W dY^T
-    product(x, 1, s.D, s.D, dY, zeros.data(), gradients->at(WEIGHT).data<float>());           // dW = X^T dY
-  }
+  loop.run(dW.tiles() + dX.tiles(), [&](size_t t) { t < dW.tiles() ? dW(t) : dX(t - dW.tiles()); });
   float* db = gradients->at(BIAS).data<float>();
   std::fill(db, db + s.K, 0.0f);
   for (size_t n = 0; n < s.m; ++n)
