@@ -3,8 +3,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import softmax, softmax_cross_entropy
+from gluon_bn import native, softmax, softmax_cross_entropy
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.native import operators
+
+
+@pytest.fixture(autouse=True, params=['native', 'plain'])
+def formulation(request, monkeypatch):
+    """Every test with the native operator, and without."""
+    if request.param == 'native' and not native.available():
+        pytest.skip(native.native_status())
+    monkeypatch.setattr(operators, 'available', lambda: request.param == 'native')
+    return request.param
+
 
 TOLERANCE = {'float16': 2e-3, 'float32': 1e-5, 'float64': 1e-12}
 
@@ -85,3 +96,32 @@ def test_shows_nan():
 def test_refuses_other_shapes_and_says_what_to_do(scores, y):
     with pytest.raises(ValueError, match=r'expected \(m, K\) for both.*one_hot'):
         softmax_cross_entropy(nd.zeros(scores), nd.zeros(y))
+
+
+def test_the_labels_have_a_gradient_too(rng):
+    scores, y, dloss = (nd.array(a, dtype='float64') for a in (
+        rng.normal(0, 2, (4, 3)), rng.dirichlet([1, 1, 1], 4), rng.normal(size=4)))
+    _, dy = loss_and_gradient(lambda y: softmax_cross_entropy(scores, y), y, dloss)
+    np.testing.assert_allclose(dy, -dloss.asnumpy()[:, None] * nd.log_softmax(scores).asnumpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize('request_', ['write', 'add'])
+def test_a_score_beyond_the_limit_has_no_gradient(formulation, request_):
+    scores = nd.array([[3e38, 0, 1], [0.5, 0.25, 0]])
+    scores.attach_grad(request_)
+    with autograd.record():
+        loss = softmax_cross_entropy(scores, nd.array([[0, 1, 0], [0, 0, 1]]))
+    loss.backward()
+    assert scores.grad[0].asnumpy().tolist() == [0, -1, 0]
+    np.testing.assert_allclose(scores.grad[1].asnumpy(), nd.softmax(scores[1]).asnumpy() - [0, 0, 1], rtol=1e-5)
+
+
+def test_many_examples_by_several_threads(rng):
+    scores, labels = rng.normal(0, 3, (5000, 10)), rng.integers(0, 10, 5000)
+    y = np.eye(10)[labels]
+    loss, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, nd.array(y, dtype='float64')),
+                                      nd.array(scores, dtype='float64'), nd.ones(5000, dtype='float64'))
+    exp = np.exp(scores)
+    p = exp / exp.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(loss, -np.log(p[np.arange(5000), labels]), rtol=1e-10)
+    np.testing.assert_allclose(dscores, p - y, rtol=1e-10, atol=1e-14)

@@ -563,8 +563,8 @@ print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms:
 # `nd.multi_sgd_update`, walks every parameter as far as the largest goes.
 #
 # So a dense layer, `X W + b`, is one native operator, forward and backward (`gluon_bn/native/dense.cc`): sums of eight
-# examples by two vectors stay in registers. The update is another (`update.cc`). And all operators of the network are
-# launched as one graph, as those of the small layer are.
+# examples by two vectors stay in registers. The loss is another (`loss.cc`), and the update a third (`update.cc`). And
+# all operators of the network are launched as one graph, as those of the small layer are.
 
 # %%
 flat, dh = nd.random.normal(shape=(m, 800)), nd.random.normal(shape=(m, 128))       # (m, 800), (m, 128)

@@ -1,8 +1,8 @@
 """The native operators: C++ built by the user's compiler on first use, kept in the cache folder, loaded into MXNet.
 
 ``layer.cc`` is batch norm alone, ``block.cc`` a convolution with batch norm, ReLU and pooling, ``dense.cc`` a dense
-layer, ``update.cc`` SGD, ``launch.cc`` saves calls from Python; each file's first lines say what it does. They use
-MXNet's own extension interface (``lib_api.h``, which its wheels ship) and OpenMP.
+layer, ``loss.cc`` the cross entropy, ``update.cc`` SGD, ``launch.cc`` saves calls from Python; each file's first lines
+say what it does. They use MXNet's own extension interface (``lib_api.h``, which its wheels ship) and OpenMP.
 
 Nothing here raises: without a compiler, after a failed build, or with ``GLUON_BN_NATIVE=0`` in the environment,
 :func:`available` is False, :func:`native_status` says why, and ``fast.py`` uses MXNet's operators instead.
@@ -21,7 +21,7 @@ from pathlib import Path
 from .._mxnet import mx
 from ..data.download import cache_dir
 
-SOURCES = ('library.cc', 'layer.cc', 'block.cc', 'dense.cc', 'update.cc', 'launch.cc')
+SOURCES = ('library.cc', 'layer.cc', 'block.cc', 'dense.cc', 'loss.cc', 'update.cc', 'launch.cc')
 HEADERS = ('common.h', 'convolution.h', 'shared_loop.h')
 FLAGS = ('-O3', '-march=native', '-fopenmp', '-shared', '-fPIC', '-std=c++11')
 _FOLDER = Path(__file__).parent

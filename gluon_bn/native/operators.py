@@ -15,14 +15,14 @@ from itertools import chain
 import numpy as np
 
 from .._mxnet import autograd, mx, nd
-from . import available, loaded
+from . import available
 from .launch import launch, remember
 
 SMALL = 1 << 14  # values; ALONE in layer.cc
 
 
 def apply_to(X):
-    """Whether :func:`layer` can compute ``X``'s layer: its type and context; ``X`` may be described."""
+    """Whether these operators can compute with ``X``: its type and context; ``X`` may be described."""
     return X.dtype in (np.float32, np.float64) and X.ctx.device_type.startswith('cpu') and available()
 
 
@@ -54,9 +54,19 @@ def dense(X, W, b):
     return nd._internal._gluon_bn_dense(*map(off_the_leaf, (X, W, b)))
 
 
+def cross_entropy_applies_to(scores, labels):
+    """Whether :func:`cross_entropy` can compute the loss of these scores."""
+    return labels.dtype == scores.dtype and apply_to(scores)
+
+
+def cross_entropy(scores, labels):
+    """The cross entropy of the softmax of ``scores`` with ``labels``, both ``(m, K)``: ``(m,)``."""
+    return nd._internal._gluon_bn_cross_entropy(off_the_leaf(scores), off_the_leaf(labels))
+
+
 def sgd_applies_to(param):
     """Whether :func:`sgd` can update this float32 parameter here and now. While recording MXNet's own are to refuse."""
-    return param.ctx.device_type.startswith('cpu') and loaded() and not autograd.is_recording()
+    return apply_to(param) and not autograd.is_recording()
 
 
 def sgd(pairs, lr):
