@@ -1,7 +1,7 @@
 """A LeNet-style convolutional network written out by hand, with batch normalization before every activation."""
 from types import MappingProxyType
 
-from . import fast_lenet
+from . import fast_lenet, native
 from ._mxnet import mx, nd
 from .activations import relu
 from .batch_norm import batch_norm, which_impl
@@ -53,6 +53,8 @@ class LeNet:
         self.momentum = momentum
         self.eps = eps
         self.impl = impl
+        if impl != 'plain' and self.ctx.device_type.startswith('cpu'):
+            native.available()  # to build or load them takes a while: better now than in the middle of training
         self.bn_ewv_means, self.bn_ewv_vars = {}, {}
         self.params = {}
         self._add_layer('1', (20, 1, 3, 3), 20, weight_scale)

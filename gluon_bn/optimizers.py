@@ -84,6 +84,9 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
         else:
             velocities[name][:] = momentum * velocities[name] - lr * grad
             param += velocities[name]
+    if together and operators.sgd_applies_to(together[0][0]):
+        operators.sgd(together, lr, momentum=momentum)
+        return
     for few in _groups(together):
         nd.multi_sgd_mom_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),
                                 momentum=momentum, out=[param for param, _, _ in few])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gluon_bn import LeNet, native
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.native import operators
-from gluon_bn.optimizers import sgd
+from gluon_bn.optimizers import momentum_sgd, sgd
 
 SIZES = st.integers(1, 70)
 
@@ -51,16 +51,27 @@ def test_a_dense_layer_refuses_what_does_not_fit(shapes):
         operators.dense(*(nd.ones(shape) for shape in shapes)).wait_to_read()
 
 
+@pytest.mark.parametrize('momentum', [None, 0.0, 0.75])
 @pytest.mark.parametrize('sizes', [(1,), (3, 1, 7), (300000, 5, 20), (2,) * 100], ids=len)
-def test_sgd_updates_parameters_of_any_size_and_number(ctx, rng, sizes):
-    before = [rng.normal(size=size).astype('float32') for size in sizes]
-    params, lr = [nd.array(a, ctx=ctx) for a in before], 0.37
-    for param in params:
-        param.attach_grad()
-        param.grad[:] = nd.array(rng.normal(size=param.shape), ctx=ctx)
-    sgd(params, lr)
-    for param, old in zip(params, before):
-        np.testing.assert_allclose(param.asnumpy(), old - lr * param.grad.asnumpy(), rtol=1e-5, atol=1e-6)
+def test_updates_of_parameters_of_any_size_and_number(ctx, rng, sizes, momentum):
+    """Two steps, so that the second one has a velocity."""
+    params = {str(i): nd.array(rng.normal(size=size), ctx=ctx) for i, size in enumerate(sizes)}
+    lr, velocities = 0.37, {}
+    expected = {name: [param.asnumpy().astype('float64'), 0] for name, param in params.items()}
+    for _ in range(2):
+        for name, param in params.items():
+            param.attach_grad()
+            param.grad[:] = nd.array(rng.normal(size=param.shape), ctx=ctx)
+            velocity = (momentum or 0) * expected[name][1] - lr * param.grad.asnumpy().astype('float64')
+            expected[name] = [expected[name][0] + velocity, velocity]
+        if momentum is None:
+            sgd(params, lr)
+        else:
+            momentum_sgd(params, velocities, lr, momentum)
+    for name, (value, velocity) in expected.items():
+        np.testing.assert_allclose(params[name].asnumpy(), value, rtol=1e-5, atol=1e-6)
+        if momentum is not None:
+            np.testing.assert_allclose(velocities[name].asnumpy(), velocity, rtol=1e-5, atol=1e-6)
 
 
 def test_an_update_while_recording_is_refused_as_ever():

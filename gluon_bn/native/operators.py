@@ -69,9 +69,12 @@ def sgd_applies_to(param):
     return apply_to(param) and not autograd.is_recording()
 
 
-def sgd(pairs, lr):
-    """``param -= lr * grad`` for pairs of float32 arrays, all in one CPU context, in one operator."""
-    nd._internal._gluon_bn_sgd(*chain(*pairs), num_weights=len(pairs), lr=lr)
+def sgd(together, lr, **momentum):
+    """One step for ``(param, grad)`` pairs of float32 arrays, all in one CPU context, in one operator.
+
+    With the keyword ``momentum`` they are triples, ``(param, grad, velocity)``.
+    """
+    nd._internal._gluon_bn_sgd(*chain(*together), num_weights=len(together), lr=lr, **momentum)
 
 
 def off_the_leaf(X):

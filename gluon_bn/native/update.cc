@@ -1,6 +1,7 @@
 // The operator _gluon_bn_sgd: one step of stochastic gradient descent for any number of parameters, float32.
 //
 // inputs   parameter, gradient, parameter, gradient, ...; the parameters are written
+//          with `momentum` among the attributes: parameter, gradient, velocity, ...; the velocities are written as well
 // output   (1), nothing: an operator has to have one
 //
 // MXNet's operator for several parameters walks all of them as far as the largest goes: as much work as if each had its
@@ -11,20 +12,32 @@ namespace {
 
 enum { ALONE = 1 << 18 };
 
+// How many arrays belong to a parameter.
+int arrays_of(const Attributes& attributes) { return attributes.count("momentum") ? 3 : 2; }
+
 MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors*, const OpResource&) {
-  const float lr = number(attributes, "lr");
-  for (size_t i = 0; i + 1 < in->size(); i += 2) {
-    float* param = in->at(i).data<float>();
+  const float lr = number(attributes, "lr"), momentum = number(attributes, "momentum");
+  const size_t arrays = arrays_of(attributes);
+  for (size_t i = 0; i + arrays <= in->size(); i += arrays) {
+    float *param = in->at(i).data<float>(), *velocity = arrays == 3 ? in->at(i + 2).data<float>() : nullptr;
     const float* grad = in->at(i + 1).data<float>();
     const int64_t size = in->at(i).size();
+    if (velocity == nullptr) {
 #pragma omp parallel for simd if (size > ALONE) schedule(static)
-    for (int64_t j = 0; j < size; ++j) param[j] -= lr * grad[j];
+      for (int64_t j = 0; j < size; ++j) param[j] -= lr * grad[j];
+    } else {
+#pragma omp parallel for simd if (size > ALONE) schedule(static)
+      for (int64_t j = 0; j < size; ++j) {
+        velocity[j] = momentum * velocity[j] - lr * grad[j];
+        param[j] += velocity[j];
+      }
+    }
   }
   return MX_SUCCESS;
 }
 
 MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = 2 * static_cast<int>(number(attributes, "num_weights"));
+  *inputs = arrays_of(attributes) * static_cast<int>(number(attributes, "num_weights"));
   *outputs = 1;
   return MX_SUCCESS;
 }
@@ -33,7 +46,11 @@ MXReturnValue infer_shape(const Attributes&, Shapes*, Shapes* out) {
   return MX_SUCCESS;
 }
 MXReturnValue mutated(const Attributes& attributes, std::vector<int>* indices) {
-  for (int i = 0; i < number(attributes, "num_weights"); ++i) indices->push_back(2 * i);
+  const int arrays = arrays_of(attributes);
+  for (int i = 0; i < number(attributes, "num_weights"); ++i) {
+    indices->push_back(arrays * i);
+    if (arrays == 3) indices->push_back(arrays * i + 2);
+  }
   return MX_SUCCESS;
 }
 
