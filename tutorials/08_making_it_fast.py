@@ -360,10 +360,12 @@ for name, seconds in small_seconds.items():
 # %% [markdown]
 # Here the limit of bytes says nothing: the time goes with the number of operators, and with what Python does around
 # them. Only fewer operators help, and fewer questions: what the checks want to know of five arrays (shape, type,
-# context) takes Python longer to ask, one question after the other, than the layer takes to compute. So a small layer
-# is one static graph; once a call has passed all checks, the next one like it is compared with it and launched in a
-# single native call (`gluon_bn/native/launch.cc`). And none of its operators uses a second thread: such a thread waits
-# for more work in a loop, for milliseconds, on the processor that MXNet's engine needs.
+# context) takes Python longer to ask, one question after the other, than the layer takes to compute. So once a call of
+# a small layer has passed all checks, the next one like it is compared with it and launched in a single native call
+# (`gluon_bn/native/launch.cc`), as a static graph. Inputs count as well: each one of an operator on the autograd tape
+# takes time, forward and backward. The small layer's has three, and computes its statistics twice; what is stored comes
+# from an operator of its own, off the tape. And none of these uses a second thread: such a thread waits for more work
+# in a loop, for milliseconds, on the processor that MXNet's engine needs.
 #
 # It is also part of what the large layer takes, which launches its operators one by one. The small one's time is a
 # lower bound for that:

@@ -16,7 +16,6 @@ struct MXNet {
   int (*shape)(Array, int* dims, const int** shape);
   int (*dtype)(Array, int* dtype);
   int (*context)(Array, int* device_type, int* device_id);
-  int (*create)(const uint32_t* shape, uint32_t dims, int device_type, int device_id, int later, int dtype, Array* out);
   int (*at)(Array, uint32_t row, Array* out);
   int (*free)(Array);
   int (*gradient)(Array, Array* out);
@@ -58,15 +57,18 @@ struct Call {
   }
 };
 
-struct Known { Call call; void* graph; };
+struct Known { Call call; void *layer, *statistics; };  // the two graphs
 std::vector<Known> known;  // a network has a few kinds of small layers
 std::mutex lock;
 
-void* graph_of(const Call& call) {
+bool find(const Call& call, Known* found) {
   std::lock_guard<std::mutex> held(lock);
   for (const Known& each : known)
-    if (std::memcmp(&each.call, &call, sizeof(Call)) == 0) return each.graph;
-  return nullptr;
+    if (std::memcmp(&each.call, &call, sizeof(Call)) == 0) {
+      *found = each;
+      return true;
+    }
+  return false;
 }
 
 enum { UNKNOWN = 1 };
@@ -81,13 +83,14 @@ extern "C" int gluon_bn_describe(const MXNet* mxnet, Array a, Array b, Array c, 
   return 0;
 }
 
-// From now on, calls like this one are launched with this graph. The old mean and variance may be null in both.
+// From now on, calls like this one are launched with these graphs. The old mean and variance may be null in both.
 extern "C" int gluon_bn_remember(const MXNet* mxnet, Array X, Array gamma, Array beta, Array old_mean, Array old_var,
-                                 double momentum, double eps, void* graph) {
+                                 double momentum, double eps, void* layer, void* statistics) {
   const Array arrays[ARRAYS] = {X, gamma, beta, old_mean, old_var};
   Known one;
   if (one.call.of(mxnet, arrays, momentum, eps)) return -1;
-  one.graph = graph;
+  one.layer = layer;
+  one.statistics = statistics;
   std::lock_guard<std::mutex> held(lock);
   known.push_back(one);
   return 0;
@@ -98,28 +101,26 @@ extern "C" void gluon_bn_forget() {
   known.clear();
 }
 
-// Launches the graph of a call like this one, or is UNKNOWN. `results`: the output, the array (5, C) that the graph
-// writes, and of that the rows with the new stored mean and variance. Without old ones (null) those stand in for them.
+// Launches the graphs of a call like this one, or is UNKNOWN. `results`: the output, the statistics (4, C), and of these
+// the rows with the new stored mean and variance. Only the first is on the autograd tape.
 extern "C" int gluon_bn_launch(const MXNet* mxnet, Array X, Array gamma, Array beta, Array old_mean, Array old_var,
                                double momentum, double eps, Array* results) {
   const Array arrays[ARRAYS] = {X, gamma, beta, old_mean, old_var};
   Call call;
+  Known found;
   if (call.of(mxnet, arrays, momentum, eps)) return -1;
-  void* graph = graph_of(call);
-  if (graph == nullptr) return UNKNOWN;
-  const int* x = call.fields[X_];
-  const uint32_t shape[] = {5, static_cast<uint32_t>(x[SHAPE + 1])};
-  if (mxnet->create(shape, 2, x[DEVICE_TYPE], x[DEVICE_ID], 0, x[DTYPE], &results[1])) return -1;
-  int recording, ignored;
-  mxnet->set_recording(0, &recording);  // a row taken while recording would be on the tape
-  const int failed = mxnet->at(results[1], 2, &results[2]) || mxnet->at(results[1], 3, &results[3]);
-  mxnet->set_recording(recording, &ignored);
-  if (failed) return -1;
-  Array in[] = {X, gamma, beta, old_mean ? old_mean : results[2], old_var ? old_var : results[3], results[1]};
-  int outputs = 0;
-  Array* out = nullptr;
+  if (!find(call, &found)) return UNKNOWN;
+  int recording, ignored, outputs = 0;
+  Array layer_in[] = {X, gamma, beta}, statistics_in[] = {X, old_mean, old_var}, *out = nullptr;
   const int* storage = nullptr;
-  if (mxnet->invoke(graph, 6, in, &outputs, &out, &storage)) return -1;
+  if (mxnet->invoke(found.layer, 3, layer_in, &outputs, &out, &storage)) return -1;
   results[0] = out[0];
-  return 0;
+  mxnet->set_recording(0, &recording);
+  outputs = 0;
+  out = nullptr;
+  int failed = mxnet->invoke(found.statistics, old_mean ? 3 : 1, statistics_in, &outputs, &out, &storage);
+  if (!failed) results[1] = out[0];
+  failed = failed || mxnet->at(results[1], 2, &results[2]) || mxnet->at(results[1], 3, &results[3]);
+  mxnet->set_recording(recording, &ignored);
+  return failed ? -1 : 0;
 }

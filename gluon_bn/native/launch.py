@@ -1,7 +1,7 @@
 """What is asked of MXNet at every call of a layer, in as few calls as can be: ``launch.cc`` for Python.
 
-:func:`describe` is what the checks need to know of arrays. :func:`launch` asks and starts a small layer's graph in one:
-what a call has to be like for a graph, :func:`remember` has noted when such a call had passed all checks.
+:func:`describe` is what the checks need to know of arrays. :func:`launch` asks and starts a small layer's graphs in one
+call: what arrays have to be like for them, :func:`remember` has noted when such a call had passed all checks.
 """
 import ctypes
 import functools
@@ -12,8 +12,8 @@ import numpy as np
 from .._mxnet import mx, nd
 from . import loaded, path
 
-FUNCTIONS = ('MXNDArrayGetShapeEx', 'MXNDArrayGetDType', 'MXNDArrayGetContext', 'MXNDArrayCreateEx', 'MXNDArrayAt',
-             'MXNDArrayFree', 'MXNDArrayGetGrad', 'MXAutogradSetIsRecording', 'MXInvokeCachedOpEx')
+FUNCTIONS = ('MXNDArrayGetShapeEx', 'MXNDArrayGetDType', 'MXNDArrayGetContext', 'MXNDArrayAt', 'MXNDArrayFree',
+             'MXNDArrayGetGrad', 'MXAutogradSetIsRecording', 'MXInvokeCachedOpEx')
 FIELDS, AXES = 8, 4  # as in launch.cc
 _Fields = ctypes.c_int * (3 * FIELDS)
 _Results = ctypes.c_void_p * 4
@@ -39,9 +39,9 @@ def describe(a, b, c=None):
 
 
 def launch(X, gamma, beta, old, momentum, eps):
-    """Run the graph that :func:`remember` has for such a call, if any, else return None.
+    """Run the graphs that :func:`remember` has for such a call, if any, else return None.
 
-    Returns ``(out, statistics (5, C), new mean, new variance)``, of which only ``out`` is on the tape. ``old`` is the
+    Returns ``(out, statistics (4, C), new mean, new variance)``, of which only ``out`` is on the tape. ``old`` is the
     pair of stored statistics, or None.
     """
     if not _graphs:
@@ -55,8 +55,8 @@ def launch(X, gamma, beta, old, momentum, eps):
     return arrays
 
 
-def remember(graph, X, gamma, beta, old, momentum, eps):
-    """From now on ``graph`` is what :func:`launch` runs for a call like this one.
+def remember(graphs, X, gamma, beta, old, momentum, eps):
+    """From now on ``graphs``, the layer's and its statistics', are what :func:`launch` runs for a call like this one.
 
     Alike are calls whose arrays have the same shapes, types and contexts, of which the same of the first three have a
     gradient attached, and that have the same ``momentum`` and ``eps``.
@@ -64,8 +64,9 @@ def remember(graph, X, gamma, beta, old, momentum, eps):
     if len(_graphs) >= 256:
         _library().gluon_bn_forget()
         _graphs.clear()
-    _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps, graph.handle))
-    _graphs.append(graph)
+    _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps,
+                                        *(graph.handle for graph in graphs)))
+    _graphs.append(graphs)
 
 
 _graphs = []  # the library has their handles
@@ -94,8 +95,9 @@ def _described(fields):
 def _library():
     library = ctypes.CDLL(str(path()))
     library.gluon_bn_describe.argtypes = [ctypes.c_void_p] * 5
-    for function in (library.gluon_bn_launch, library.gluon_bn_remember):
-        function.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_double] * 2 + [ctypes.c_void_p]
+    arguments = [ctypes.c_void_p] * 6 + [ctypes.c_double] * 2
+    library.gluon_bn_launch.argtypes = [*arguments, ctypes.c_void_p]
+    library.gluon_bn_remember.argtypes = [*arguments, ctypes.c_void_p, ctypes.c_void_p]
     return library
 
 

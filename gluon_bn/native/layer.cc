@@ -1,4 +1,5 @@
 // The operator _gluon_bn_layer: batch norm of (m, C, H, W) or (m, C), float32 or float64, forward and backward.
+// At the end of the file the same for small layers, as two operators.
 //
 // inputs   X, gamma (C), beta (C), old mean (C), old variance (C), and statistics (5, C), which is written: batch mean,
 //          batch variance, new stored mean, new stored variance, what the first one lost in rounding
@@ -178,6 +179,13 @@ void moments_of_piece(const T* x, const Pieces& p, size_t piece, Moments* moment
   }
 }
 
+// The moments of channel c, of those of all pieces.
+Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
+  Moments all = {0, 0, 0};
+  for (size_t piece = c / p.columns; piece < p.number; piece += p.across) all.join(parts[piece * p.columns + c % p.columns]);
+  return all;
+}
+
 template <typename T>
 MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
@@ -200,9 +208,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
         channels.set(c, Affine<T>(old_mean[c], old_var[c], gamma[c], beta[c], eps));
         continue;
       }
-      Moments all = {0, 0, 0};
-      for (size_t piece = c / p.columns; piece < p.number; piece += p.across)
-        all.join(parts[piece * p.columns + c % p.columns]);
+      const Moments all = joined(parts, p, c);
       const double var = all.m2 / all.n;
       channels.set(c, Affine<T>(all.mean, var, gamma[c], beta[c], eps));
       statistics[c] = all.mean;
@@ -218,20 +224,11 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   return MX_SUCCESS;
 }
 
+// The closed form of the gradients. `training`: the statistics are those of X, and depend on it.
 template <typename T>
-MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& gradients) {
-  MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
-  const Pieces p(in[X_].shape);
-  const double eps = number(attributes, "eps");
-  const bool training = number(attributes, "training") != 0;
-  const T *x = in[X_].data<T>(), *g = all[0].data<T>(), *gamma = in[GAMMA].data<T>();
-  const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>(), *statistics = in[STATISTICS].data<T>();
+void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* k, T* dX, T* dgamma, T* dbeta) {
   std::vector<double> parts(p.number * p.columns * 2);
-  Channels<T> channels(p.C);
-  for (size_t c = 0; c < p.C; ++c)
-    channels.set(c, training ? Affine<T>(static_cast<double>(statistics[c]) + statistics[4 * p.C + c],
-                                         statistics[p.C + c], gamma[c], 0, eps)
-                             : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
+  Channels<T>& channels = *k;
 #pragma omp parallel if (!p.alone())
   {
 #pragma omp for schedule(static)
@@ -244,16 +241,33 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
         sum += parts[(piece * p.columns + c % p.columns) * 2];
         product += parts[(piece * p.columns + c % p.columns) * 2 + 1];
       }
-      gradients[GAMMA].data<T>()[c] = product;
-      gradients[BETA].data<T>()[c] = sum;
-      gradients[OLD_MEAN].data<T>()[c] = gradients[OLD_VAR].data<T>()[c] = 0;
+      dgamma[c] = product;
+      dbeta[c] = sum;
       channels.mean_g[c] = training ? sum / (static_cast<double>(p.m) * p.S) : 0;
       channels.mean_gx[c] = training ? product / (static_cast<double>(p.m) * p.S) : 0;
     }
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, InputGradient<T>{x, g, gradients[X_].data<T>(), channels, p.S == 1});
+      each_of_piece<T>(p, piece, InputGradient<T>{x, g, dX, channels, p.S == 1});
   }
+}
+
+template <typename T>
+MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& gradients) {
+  MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
+  const Pieces p(in[X_].shape);
+  const double eps = number(attributes, "eps");
+  const bool training = number(attributes, "training") != 0;
+  const T *gamma = in[GAMMA].data<T>(), *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
+  const T* statistics = in[STATISTICS].data<T>();
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c)
+    channels.set(c, training ? Affine<T>(static_cast<double>(statistics[c]) + statistics[4 * p.C + c],
+                                         statistics[p.C + c], gamma[c], 0, eps)
+                             : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
+  for (int zero : {OLD_MEAN, OLD_VAR}) std::fill_n(gradients[zero].data<T>(), p.C, T(0));
+  gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, &channels, gradients[X_].data<T>(),
+               gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
   return MX_SUCCESS;
 }
 
@@ -263,6 +277,95 @@ MXReturnValue forward_any(const Attributes& a, Tensors* in, Tensors* out, const 
 MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
   return in->at(0).dtype == mxnet::ext::kFloat64 ? backward<double>(a, *in, *out) : backward<float>(a, *in, *out);
 }
+// Small layers, computed sooner than launched. Every input of an operator on the autograd tape takes time then, forward
+// and backward. So there is one with X, gamma and beta alone, which computes the statistics once more in backward, and
+// another one, off the tape, for what is stored.
+template <typename T>
+std::vector<Moments> moments_of(const T* x, const Pieces& p) {
+  std::vector<Moments> parts(p.number * p.columns), all(p.C);
+  for (size_t piece = 0; piece < p.number; ++piece) moments_of_piece(x, p, piece, &parts[piece * p.columns]);
+  for (size_t c = 0; c < p.C; ++c) all[c] = joined(parts, p, c);
+  return all;
+}
+template <typename T>
+Channels<T> channels_of(const T* x, const T* gamma, const T* beta, const Pieces& p, double eps) {
+  const std::vector<Moments> moments = moments_of(x, p);
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c)
+    channels.set(c, Affine<T>(moments[c].mean, moments[c].m2 / moments[c].n, gamma[c], beta[c], eps));
+  return channels;
+}
+template <typename T>
+MXReturnValue small_forward(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  const T* x = in[X_].data<T>();
+  const Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
+  for (size_t piece = 0; piece < p.number; ++piece)
+    each_of_piece<T>(p, piece, Normalize<T>{x, out[0].data<T>(), channels, p.S == 1});
+  return MX_SUCCESS;
+}
+template <typename T>
+MXReturnValue small_backward(const Attributes& attributes, Tensors& all, Tensors& gradients) {
+  MXTensor* in = &all[1];
+  const Pieces p(in[X_].shape);
+  const T* x = in[X_].data<T>();
+  Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
+  gradients_of(p, x, all[0].data<T>(), true, &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
+               gradients[BETA].data<T>());
+  return MX_SUCCESS;
+}
+// X, and not for the first batch old mean and variance: batch mean, batch variance, new stored mean and variance (4, C).
+template <typename T>
+MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  const std::vector<Moments> moments = moments_of(in[X_].data<T>(), p);
+  const double momentum = in.size() == 1 ? 0 : number(attributes, "momentum");
+  T* to = out[0].data<T>();
+  for (size_t c = 0; c < p.C; ++c) {
+    const double batch[] = {moments[c].mean, moments[c].m2 / moments[c].n};
+    for (int i = 0; i < 2; ++i) {
+      to[i * p.C + c] = batch[i];
+      to[(2 + i) * p.C + c] = in.size() == 1 ? batch[i] : momentum * in[1 + i].data<T>()[c] + (1 - momentum) * batch[i];
+    }
+  }
+  return MX_SUCCESS;
+}
+MXReturnValue small_forward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
+  return in->at(0).dtype == mxnet::ext::kFloat64 ? small_forward<double>(a, *in, *out) : small_forward<float>(a, *in, *out);
+}
+MXReturnValue small_backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
+  return in->at(0).dtype == mxnet::ext::kFloat64 ? small_backward<double>(a, *in, *out)
+                                                 : small_backward<float>(a, *in, *out);
+}
+MXReturnValue statistics_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
+  return in->at(0).dtype == mxnet::ext::kFloat64 ? statistics<double>(a, *in, *out) : statistics<float>(a, *in, *out);
+}
+MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // off the tape; a graph wants one
+  MX_ERROR_MSG << "the statistics of a small layer have no gradient";
+  return MX_FAIL;
+}
+MXReturnValue small_parse(const Attributes&, int* inputs, int* outputs) {
+  *inputs = BETA + 1;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+MXReturnValue small_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
+  if (!are_vectors(*in, GAMMA, BETA, in->at(X_)[1])) return MX_FAIL;
+  out->at(0) = in->at(X_);
+  return MX_SUCCESS;
+}
+MXReturnValue statistics_parse(const Attributes& attributes, int* inputs, int* outputs) {
+  *inputs = number(attributes, "first") != 0 ? 1 : 3;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+MXReturnValue statistics_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
+  const unsigned C = in->at(X_)[1];
+  if (!are_vectors(*in, 1, static_cast<int>(in->size()) - 1, C)) return MX_FAIL;
+  out->at(0) = {4u, C};
+  return MX_SUCCESS;
+}
+
 MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
   *inputs = NUM_INPUTS;
   *outputs = 1;
@@ -287,3 +390,17 @@ REGISTER_OP(_gluon_bn_layer)
 .setInferType(same_types)
 .setInferShape(infer_shape)
 .setMutateInputs(mutated);
+
+REGISTER_OP(_gluon_bn_small_layer)
+.setForward(small_forward_any, "cpu")
+.setBackward(small_backward_any, "cpu")
+.setParseAttrs(small_parse)
+.setInferType(same_types)
+.setInferShape(small_infer_shape);
+
+REGISTER_OP(_gluon_bn_small_statistics)
+.setForward(statistics_any, "cpu")
+.setBackward(no_gradient, "cpu")
+.setParseAttrs(statistics_parse)
+.setInferType(same_types)
+.setInferShape(statistics_infer_shape);

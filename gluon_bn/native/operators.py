@@ -7,7 +7,7 @@ operators first (``nd.stack``, ``reshape``, ``identity``), whose backward adds w
 Statistics leave the operators through an input that they write. An output would be on the autograd tape, and backward
 would fill an array of zeros for its gradient.
 
-A small layer takes less time to compute than to launch, so its operators are launched as one, a static graph.
+A small layer takes less time to compute than to launch, so it has operators with few inputs, launched as static graphs.
 """
 import math
 from itertools import chain
@@ -95,23 +95,24 @@ def _small_layer(X, gamma, beta, old, momentum, eps):
     arguments = X, gamma, beta, old, float(momentum), float(eps)
     if (launched := launch(*arguments)) is None:
         leaves = tuple(array.grad is not None for array in (X, gamma, beta))
-        remember(_layer_as_one(leaves, old is None, momentum, eps), *arguments)
+        remember(_small_graphs(leaves, old is None, momentum, eps), *arguments)
         launched = launch(*arguments)
     out, statistics, *new = launched
     return out, statistics, new
 
 
-def _layer_as_one(leaves, first, momentum, eps):
-    """The operators of a layer as a graph that is launched at once; ``leaves``: which inputs have a gradient attached.
+def _small_graphs(leaves, first, momentum, eps):
+    """A small layer and its statistics as graphs; ``leaves``: which of the layer's inputs have a gradient attached.
 
     Such an input passes through ``identity``: it copies without threads, which would spin for a while after each call
     and take the time of a processor from the engine.
     """
-    inputs = [mx.sym.identity(mx.sym.var(name)) if leaf else mx.sym.var(name)
-              for name, leaf in zip(('X', 'gamma', 'beta'), leaves)]
-    rest = [mx.sym.var(name) for name in ('mean', 'var', 'statistics')]
-    out = mx.sym._internal._gluon_bn_layer(*inputs, *rest, training=1, first=int(first), momentum=momentum, eps=eps)
-    return nd.CachedOp(out, [('static_alloc', True), ('static_shape', True)])
+    X, *others = (mx.sym.var(name) for name in ('X', 'gamma', 'beta', 'mean', 'var'))
+    inputs = [mx.sym.identity(array) if leaf else array for array, leaf in zip((X, *others), leaves)]
+    layer = mx.sym._internal._gluon_bn_small_layer(*inputs, eps=eps)
+    statistics = mx.sym._internal._gluon_bn_small_statistics(X, *([] if first else others[2:]), first=int(first),
+                                                             momentum=momentum)
+    return tuple(nd.CachedOp(graph, [('static_alloc', True), ('static_shape', True)]) for graph in (layer, statistics))
 
 
 def statistics_of(C, X):
