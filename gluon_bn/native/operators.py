@@ -4,8 +4,8 @@ MXNet's extension interface does not tell an operator that a gradient is to be *
 writes. So no array with a gradient attached is given to an operator directly; each passes through one of MXNet's own
 operators first (``reshape``, ``identity``), whose backward adds where it should.
 
-Statistics leave the operators through an input that they write, or an operator of their own. A second output would be on
-the autograd tape, and backward would fill an array of zeros for its gradient.
+Statistics leave the operators through an input that they write, or come from an operator of their own. A second output
+would be on the autograd tape, and backward would fill an array of zeros for its gradient.
 
 A small layer takes less time to compute than to launch, so it has operators with few inputs, launched as static graphs.
 """
