@@ -74,12 +74,13 @@ def _mean(loss):
     """The mean of ``(m,)``, as ``(1,)``; ``nd.mean`` would wake the engine's threads for these few numbers."""
     if loss.dtype not in (np.float32, np.float64):
         return nd.mean(loss)
-    return nd.dot(loss, _shares(loss.shape[0], loss.ctx, loss.dtype))
+    m = loss.shape[0]
+    return nd.dot(loss, _ones(m, loss.ctx, loss.dtype)) / m
 
 
 @lru_cache(maxsize=64)
-def _shares(m, ctx, dtype):
-    return nd.full((m,), 1 / m, ctx=ctx, dtype=dtype)
+def _ones(m, ctx, dtype):
+    return nd.ones((m,), ctx=ctx, dtype=dtype)
 
 
 def train_epoch(net, data_iterator, lr):
