@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import gluon_bn as gbn
+from gluon_bn import native
 from gluon_bn._mxnet import mx
 from gluon_bn.context import try_all_gpus, why_no_gpu
+from gluon_bn.native import operators
 
 matplotlib.use('Agg')
 settings.register_profile('gluon_bn', deadline=None, print_blob=True, max_examples=30,
@@ -59,6 +61,21 @@ def ctx(request):
     if request.param.device_type == 'gpu' and why_no_gpu(request.param.device_id) is not None:
         pytest.skip(f'{request.param}: {why_no_gpu(request.param.device_id)}')
     return request.param
+
+
+@pytest.fixture
+def library():
+    """The native operators; without them the test is skipped, and says why."""
+    if not native.available():
+        pytest.skip(native.native_status())
+
+
+@pytest.fixture(params=['native', 'plain'])
+def formulation(request, monkeypatch):
+    """The loss and the updates with their native operators, and without."""
+    if request.param == 'native':
+        request.getfixturevalue('library')
+    monkeypatch.setattr(operators, 'available', lambda: request.param == 'native')
 
 
 @pytest.fixture(scope='session')

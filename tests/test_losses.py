@@ -3,20 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import native, softmax, softmax_cross_entropy
+from gluon_bn import softmax, softmax_cross_entropy
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.native import operators
 
-
-@pytest.fixture(autouse=True, params=['native', 'plain'])
-def formulation(request, monkeypatch):
-    """Every test with the native operator, and without."""
-    if request.param == 'native' and not native.available():
-        pytest.skip(native.native_status())
-    monkeypatch.setattr(operators, 'available', lambda: request.param == 'native')
-    return request.param
-
-
+pytestmark = pytest.mark.usefixtures('formulation')
 TOLERANCE = {'float16': 2e-3, 'float32': 1e-5, 'float64': 1e-12}
 
 
@@ -106,7 +96,7 @@ def test_the_labels_have_a_gradient_too(rng):
 
 
 @pytest.mark.parametrize('request_', ['write', 'add'])
-def test_a_score_beyond_the_limit_has_no_gradient(formulation, request_):
+def test_a_score_beyond_the_limit_has_no_gradient(request_):
     scores = nd.array([[3e38, 0, 1], [0.5, 0.25, 0]])
     scores.attach_grad(request_)
     with autograd.record():

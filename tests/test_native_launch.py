@@ -6,17 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import batch_norm, native
+from gluon_bn import batch_norm
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.native import launch, operators
 
 DTYPES = ('float16', 'float32', 'float64', 'int32', 'uint8')
 
 
-@pytest.fixture(autouse=True)
-def library():
-    if not native.available():
-        pytest.skip(native.native_status())
+pytestmark = pytest.mark.usefixtures('library')
 
 
 def asked(array):

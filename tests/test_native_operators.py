@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import LeNet, native
+from gluon_bn import LeNet
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.native import operators
 from gluon_bn.optimizers import momentum_sgd, sgd
@@ -12,10 +12,7 @@ from gluon_bn.optimizers import momentum_sgd, sgd
 SIZES = st.integers(1, 70)
 
 
-@pytest.fixture(autouse=True)
-def library():
-    if not native.available():
-        pytest.skip(native.native_status())
+pytestmark = pytest.mark.usefixtures('library')
 
 
 @given(SIZES, SIZES, SIZES, st.integers(0, 2 ** 32 - 1))

@@ -3,18 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import native, sgd
+from gluon_bn import sgd
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.native import operators
 from gluon_bn.optimizers import joined, momentum_sgd, one_cycle, rmsprop
 
-
-@pytest.fixture(autouse=True, params=['native', 'plain'])
-def formulation(request, monkeypatch):
-    """Every test with the native operator, and without."""
-    if request.param == 'native' and not native.available():
-        pytest.skip(native.native_status())
-    monkeypatch.setattr(operators, 'available', lambda: request.param == 'native')
+pytestmark = pytest.mark.usefixtures('formulation')
 
 
 def param(values, ctx=None, dtype='float32', gradient=None):
