@@ -83,6 +83,14 @@ inline double number(const Attributes& attributes, const char* key) {
   return found == attributes.end() ? 0 : std::atof(found->second.c_str());
 }
 
+// N inputs, one output.
+template <int N>
+MXReturnValue takes(const Attributes&, int* inputs, int* outputs) {
+  *inputs = N;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+
 // All inputs and outputs have the type of the first input.
 inline MXReturnValue same_types(const Attributes&, std::vector<int>* in, std::vector<int>* out) {
   for (size_t i = 1; i < in->size(); ++i) in->at(i) = in->at(0);

@@ -119,11 +119,6 @@ MXReturnValue backward(const Attributes&, Tensors* all, Tensors* gradients, cons
   return MX_SUCCESS;
 }
 
-MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
-  *inputs = NUM_INPUTS;
-  *outputs = 1;
-  return MX_SUCCESS;
-}
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   const std::vector<unsigned>&x = in->at(X_), &w = in->at(WEIGHT);
   if (x.size() != 2 || w.size() != 2 || x[1] != w[0] || in->at(BIAS) != std::vector<unsigned>(1, w[1])) {
@@ -139,6 +134,6 @@ MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
 REGISTER_OP(_gluon_bn_dense)
 .setForward(forward, "cpu")
 .setBackward(backward, "cpu")
-.setParseAttrs(parse)
+.setParseAttrs(takes<NUM_INPUTS>)
 .setInferType(same_types)
 .setInferShape(infer_shape);

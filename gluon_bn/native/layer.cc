@@ -344,11 +344,6 @@ MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResourc
   MX_ERROR_MSG << "the statistics of a small layer have no gradient";
   return MX_FAIL;
 }
-MXReturnValue small_parse(const Attributes&, int* inputs, int* outputs) {
-  *inputs = BETA + 1;
-  *outputs = 1;
-  return MX_SUCCESS;
-}
 MXReturnValue small_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   if (!are_vectors(*in, GAMMA, BETA, in->at(X_)[1])) return MX_FAIL;
   out->at(0) = in->at(X_);
@@ -366,11 +361,6 @@ MXReturnValue statistics_infer_shape(const Attributes&, Shapes* in, Shapes* out)
   return MX_SUCCESS;
 }
 
-MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
-  *inputs = NUM_INPUTS;
-  *outputs = 1;
-  return MX_SUCCESS;
-}
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   if (!are_vectors(*in, GAMMA, OLD_VAR, in->at(X_)[1])) return MX_FAIL;
   out->at(0) = in->at(X_);
@@ -386,7 +376,7 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
 REGISTER_OP(_gluon_bn_layer)
 .setForward(forward_any, "cpu")
 .setBackward(backward_any, "cpu")
-.setParseAttrs(parse)
+.setParseAttrs(takes<NUM_INPUTS>)
 .setInferType(same_types)
 .setInferShape(infer_shape)
 .setMutateInputs(mutated);
@@ -394,7 +384,7 @@ REGISTER_OP(_gluon_bn_layer)
 REGISTER_OP(_gluon_bn_small_layer)
 .setForward(small_forward_any, "cpu")
 .setBackward(small_backward_any, "cpu")
-.setParseAttrs(small_parse)
+.setParseAttrs(takes<BETA + 1>)
 .setInferType(same_types)
 .setInferShape(small_infer_shape);
 

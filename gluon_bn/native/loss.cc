@@ -73,11 +73,6 @@ MXReturnValue forward_any(const Attributes&, Tensors* in, Tensors* out, const Op
 MXReturnValue backward_any(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
   return in->at(0).dtype == mxnet::ext::kFloat64 ? backward<double>(*in, *out) : backward<float>(*in, *out);
 }
-MXReturnValue parse(const Attributes&, int* inputs, int* outputs) {
-  *inputs = NUM_INPUTS;
-  *outputs = 1;
-  return MX_SUCCESS;
-}
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   const std::vector<unsigned>& scores = in->at(SCORES);
   if (scores.size() != 2 || scores[1] == 0 || in->at(LABELS) != scores) {
@@ -93,6 +88,6 @@ MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
 REGISTER_OP(_gluon_bn_cross_entropy)
 .setForward(forward_any, "cpu")
 .setBackward(backward_any, "cpu")
-.setParseAttrs(parse)
+.setParseAttrs(takes<NUM_INPUTS>)
 .setInferType(same_types)
 .setInferShape(infer_shape);
