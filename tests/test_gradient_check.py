@@ -55,7 +55,8 @@ def test_integers_have_no_derivative():
 
 
 def cubes(rng, shape=(3, 4)):
-    x, dout = rng.standard_normal(shape), rng.standard_normal(shape)
+    """The cubes' arguments, upstream gradient and gradient, away from 0, where a wrong factor would not show."""
+    x, dout = (rng.choice([-1, 1], shape) * rng.uniform(0.5, 1.5, shape) for _ in range(2))
     return x, dout, 3 * x ** 2 * dout
 
 
@@ -107,6 +108,17 @@ def test_upstream_gradients_of_one_row_or_column_are_fine(rng):
     for shape in ((1, 4), (4, 1), (1, 1), (1,)):
         x, dout, dx = cubes(rng, shape)
         check_gradients(lambda x=x: x ** 3, {'x': x}, {'x': dx}, dout)
+
+
+@pytest.mark.parametrize('x', [2.7e-3, 1e-4, 1e-5, 0.])
+def test_the_error_of_the_difference_is_not_the_gradients(x):
+    """The difference of x**3 is h**2 too large, however small the derivative is; a wrong derivative stays wrong."""
+    x, dout = np.array([x, 1.]), np.array([-0.7, 0.01])
+    dx = 3 * x ** 2 * dout
+    assert rel_error(dx, eval_numerical_gradient_array(lambda v: v ** 3, x, dout)) > 1e-6
+    check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout)
+    with pytest.raises(GradientError, match=r'dx is off in 1 of 2 entries, most at \[0\]'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx + [1e-9, 0]}, dout)
 
 
 def test_an_upstream_gradient_is_needed_and_must_fit(rng):
