@@ -1,7 +1,9 @@
 """What all tests share: a fresh seed for each, printed when it fails, and every device that works."""
 import os
 import random
+import runpy
 import struct
+import sys
 
 import matplotlib
 import numpy as np
@@ -76,6 +78,26 @@ def formulation(request, monkeypatch):
     if request.param == 'native':
         request.getfixturevalue('library')
     monkeypatch.setattr(operators, 'available', lambda: request.param == 'native')
+
+
+@pytest.fixture
+def script_here(capfd, monkeypatch):
+    """A function that runs a script in this process, where MXNet is there already: ``(status, stdout, stderr)``.
+
+    For what ends early, as a refusal does; a process of its own takes seconds to start.
+    """
+    def run(path, *arguments):
+        monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
+        monkeypatch.setattr(sys, 'path', [os.path.dirname(path), *sys.path])
+        capfd.readouterr()
+        status = 0
+        try:
+            runpy.run_path(str(path), run_name='__main__')
+        except SystemExit as end:
+            status = end.code or 0
+        return (status, *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope='session')

@@ -35,11 +35,10 @@ def test_one_command_measures_all_levels(tmp_path):
     assert (tmp_path / 'b.png').stat().st_size > 10_000
 
 
-def test_a_comparison_without_ourselves_is_refused():
-    result = subprocess.run([sys.executable, str(ROOT / 'scripts' / 'benchmark.py'), '--peers', 'Gluon'], timeout=100,
-                            capture_output=True, text=True)
-    assert result.returncode == 2
-    assert result.stderr == "benchmark: --peers must name 'gluon_bn fast': the ratios are to it\n"
+def test_a_comparison_without_ourselves_is_refused(script_here):
+    status, _, err = script_here(ROOT / 'scripts' / 'benchmark.py', '--peers', 'Gluon')
+    assert status == 2
+    assert err == "benchmark: --peers must name 'gluon_bn fast': the ratios are to it\n"
 
 
 def test_contestants_take_turns():

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -74,9 +72,8 @@ def test_every_claim_holds_in_full(name, tmp_path):
     assert all(verdicts.values()), verdicts
 
 
-def test_the_script_refuses_in_one_line(tmp_path):
-    done = subprocess.run([sys.executable, str(SCRIPT), 'deep_web', '--output', str(tmp_path)], capture_output=True,
-                          text=True, timeout=120)
-    assert done.returncode == 2
-    assert done.stderr.strip() == ('deep_nets: there is no experiment deep_web; expected one of: deep_net, '
-                                   'weight_scales, batch_sizes, small_batches.')
+def test_the_script_refuses_in_one_line(tmp_path, script_here):
+    status, _, err = script_here(SCRIPT, 'deep_web', '--output', tmp_path)
+    assert status == 2
+    assert err.strip() == ('deep_nets: there is no experiment deep_web; expected one of: deep_net, weight_scales, '
+                           'batch_sizes, small_batches.')

@@ -105,14 +105,14 @@ def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     (['--processes', '0'], '--seeds and --processes are at least 1.'),
     (['weights'], 'there is no experiment weights; expected one of: learning_rates, noise, small_weights.'),
     (['--data-dir', '/nowhere'], '/nowhere')])
-def test_bad_arguments_are_one_line_and_status_2(tmp_path, arguments, message):
-    result = subprocess.run([sys.executable, str(SCRIPT), *arguments, '--output', str(tmp_path)], capture_output=True,
-                            text=True, timeout=120)
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+def test_bad_arguments_are_one_line_and_status_2(tmp_path, arguments, message, script_here):
+    status, _, err = script_here(SCRIPT, *arguments, '--output', tmp_path)
+    assert status == 2
+    assert message in err
+    assert len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_script_makes_figures_and_a_table_in_its_quick_mode(tmp_path):
     arguments = ['small_weights', '--quick', '--seeds', '1', '--processes', '1', '--output', str(tmp_path)]
     result = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=240)

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,15 +38,12 @@ def test_config_refuses(wrong):
         mlp_run.Config(**wrong)
 
 
-def test_the_script(tmp_path):
-    def run(*arguments):
-        return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=120,
-                              cwd=tmp_path)
-
-    done = run('--epochs', '1', '--limit', '500', '--batch-size', '100', '--momentum', 'none', '--output', 'here')
-    assert done.returncode == 0, done.stderr
-    assert 'Test accuracy' in done.stdout
-    assert (tmp_path / 'here' / 'result.json').exists()
-    wrong = run('--batch-size', '1')
-    assert wrong.returncode == 2
-    assert len(wrong.stderr.splitlines()) == 1
+def test_the_script(tmp_path, script_here):
+    status, out, err = script_here(SCRIPT, '--epochs', 1, '--limit', 500, '--batch-size', 100, '--momentum', 'none',
+                                   '--output', tmp_path)
+    assert status == 0, err
+    assert 'Test accuracy' in out
+    assert (tmp_path / 'result.json').exists()
+    status, _, err = script_here(SCRIPT, '--batch-size', 1)
+    assert status == 2
+    assert len(err.splitlines()) == 1

@@ -1,4 +1,3 @@
-import runpy
 import signal
 import subprocess
 import sys
@@ -60,6 +59,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     assert results[0]['records'] == run_job(jobs[0], Digits(load_digits()))['records']
 
 
+@pytest.mark.slow
 def test_the_script_in_quick_mode_makes_the_summaries_the_figure_and_the_numbers(tmp_path):
     done = subprocess.run([sys.executable, str(SCRIPT), 'keras', '--quick', '--steps', '40', '--output', str(tmp_path)],
                           capture_output=True, text=True, timeout=300)
@@ -77,8 +77,6 @@ def test_the_script_in_quick_mode_makes_the_summaries_the_figure_and_the_numbers
     (['--processes', '0'], '--seeds and --processes are at least 1.'),
     (['--data-dir', '/nowhere'], '/nowhere is not a folder; expected one with train-images-idx3-ubyte or '
                                  'train-images-idx3-ubyte.gz in it.')])
-def test_the_script_refuses_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
-    monkeypatch.setattr(sys, 'path', [*sys.path])  # the script puts its folder in front
-    main = runpy.run_path(str(SCRIPT))['main']
-    assert main([*arguments, '--output', str(tmp_path)]) == 2
-    assert capsys.readouterr().err.strip() == f'paper_figure: {said}'
+def test_the_script_refuses_in_one_line(tmp_path, script_here, arguments, said):
+    status, _, err = script_here(SCRIPT, *arguments, '--output', tmp_path)
+    assert (status, err.strip()) == (2, f'paper_figure: {said}')

@@ -228,8 +228,9 @@ def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_ch
     (('--frobnicate',), 'unrecognized arguments: --frobnicate'),
     (('--dataset', 'imagenet'), 'invalid choice'),
 ], ids=lambda value: ' '.join(value) if isinstance(value, tuple) else '')
-def test_bad_arguments_end_with_status_2_and_a_sentence(arguments, message, tmp_path):
-    status, out, err = train(*arguments, *(() if '--resume' in arguments else ('--output', tmp_path / 'run')))
+def test_bad_arguments_end_with_status_2_and_a_sentence(arguments, message, tmp_path, script_here):
+    output = () if '--resume' in arguments else ('--output', tmp_path / 'run')
+    status, out, err = script_here(SCRIPT, *arguments, *output)
     assert status == 2
     assert message in err
     assert 'Traceback' not in err
@@ -237,54 +238,54 @@ def test_bad_arguments_end_with_status_2_and_a_sentence(arguments, message, tmp_
     assert not (tmp_path / 'run' / 'config.json').exists()
 
 
-def test_bad_data_end_with_status_2_and_one_line_naming_the_file(small_data, tmp_path):
+def test_bad_data_end_with_status_2_and_one_line_naming_the_file(small_data, tmp_path, script_here):
     for path in small_data.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / 't10k-labels-idx1-ubyte').write_bytes(b'<html>not found</html>')
-    status, _, err = train('--ctx', 'cpu', '--data-dir', tmp_path, '--output', tmp_path / 'run')
+    status, _, err = script_here(SCRIPT, '--ctx', 'cpu', '--data-dir', tmp_path, '--output', tmp_path / 'run')
     assert status == 2
     assert err == (f"train_mnist: {tmp_path / 't10k-labels-idx1-ubyte'} is a web page (HTML), not an IDX file: the "
                    "download went wrong; get the file again.\n")
 
 
-def test_a_folder_with_a_run_is_never_overwritten(uninterrupted, small_data):
+def test_a_folder_with_a_run_is_never_overwritten(uninterrupted, small_data, script_here):
     before = state(uninterrupted)
-    status, _, err = train(*SMALL, '--data-dir', small_data, '--output', uninterrupted)
+    status, _, err = script_here(SCRIPT, *SMALL, '--data-dir', small_data, '--output', uninterrupted)
     assert status == 2
     assert 'holds a run already' in err
     assert state(uninterrupted) == before
 
 
-def test_resume_takes_no_other_configuration(uninterrupted):
-    status, _, err = train('--resume', uninterrupted, '--lr', 0.1, '--batch-size', 8)
+def test_resume_takes_no_other_configuration(uninterrupted, script_here):
+    status, _, err = script_here(SCRIPT, '--resume', uninterrupted, '--lr', 0.1, '--batch-size', 8)
     assert status == 2
     assert 'leave out --batch-size, --lr' in err or 'leave out --lr, --batch-size' in err
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted, tmp_path):
+def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted, tmp_path, script_here):
     folder = tmp_path / 'run'
     (folder / 'checkpoint').mkdir(parents=True)
     config = json.loads((uninterrupted / 'config.json').read_text())
     (folder / 'config.json').write_text(json.dumps({**config, 'lr': 0.5}))
     source = (uninterrupted / 'checkpoint' / 'latest.npz').read_bytes()
     (folder / 'checkpoint' / 'latest.npz').write_bytes(source)
-    status, _, err = train('--resume', folder)
+    status, _, err = script_here(SCRIPT, '--resume', folder)
     assert status == 2
     assert 'is from another configuration than config.json (lr differ)' in err
     assert (folder / 'checkpoint' / 'latest.npz').read_bytes() == source
 
 
-def test_a_damaged_checkpoint_or_configuration_is_refused(uninterrupted, tmp_path):
+def test_a_damaged_checkpoint_or_configuration_is_refused(uninterrupted, tmp_path, script_here):
     folder = tmp_path / 'run'
     (folder / 'checkpoint').mkdir(parents=True)
     (folder / 'config.json').write_bytes((uninterrupted / 'config.json').read_bytes())
     (folder / 'checkpoint' / 'latest.npz').write_bytes(
         (uninterrupted / 'checkpoint' / 'latest.npz').read_bytes()[:-100])
-    status, _, err = train('--resume', folder)
+    status, _, err = script_here(SCRIPT, '--resume', folder)
     assert status == 2
     assert 'truncated or altered' in err
     (folder / 'config.json').write_text('{"epochs": 3')
-    status, _, err = train('--resume', folder)
+    status, _, err = script_here(SCRIPT, '--resume', folder)
     assert status == 2
     assert 'is not valid JSON' in err
     (folder / 'config.json').write_text('{"epochs": 3}')

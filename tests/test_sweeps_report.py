@@ -1,4 +1,3 @@
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -95,45 +94,36 @@ def test_an_experiment_leaves_its_results_its_table_and_its_figure(tmp_path, mon
     assert (tmp_path / 'eps.png').read_bytes().startswith(b'\x89PNG')
 
 
-def sweep(*arguments):
-    return subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=240)
-
-
-def test_the_script_refuses_an_unknown_name_in_one_line(tmp_path):
-    done = sweep('learning_rate', '--output', tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.strip() == ('sweep: there is no experiment learning_rate; expected one of: learning_rates, '
+def test_the_script_refuses_an_unknown_name_in_one_line(tmp_path, script_here):
+    status, _, err = script_here(SCRIPT, 'learning_rate', '--output', tmp_path)
+    assert status == 2
+    assert err.strip() == ('sweep: there is no experiment learning_rate; expected one of: learning_rates, '
                                    'positions, weight_scales, batch_sizes, momenta, eps, recalibration.')
-
-
-@pytest.fixture
-def main():
-    """The script's own main, in this process."""
-    return runpy.run_path(str(SCRIPT))['main']
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['--seeds', '0'], '--seeds and --processes are at least 1.'),
     (['--processes', '0'], '--seeds and --processes are at least 1.'),
     (['--output', '/dev/null/folder'], "Not a directory: '/dev/null/folder'")])
-def test_the_script_refuses_bad_options_in_one_line(main, capsys, arguments, message):
-    assert main(['eps', *arguments]) == 2
-    error = capsys.readouterr().err
+def test_the_script_refuses_bad_options_in_one_line(script_here, arguments, message):
+    status, _, error = script_here(SCRIPT, 'eps', *arguments)
+    assert status == 2
     assert error.startswith('sweep: ')
     assert message in error
     assert error.count('\n') == 1
 
 
-def test_a_second_sweep_in_the_same_folder_is_refused_in_one_line(main, capsys, tmp_path):
+def test_a_second_sweep_in_the_same_folder_is_refused_in_one_line(script_here, tmp_path):
     with folder_locked(tmp_path):
-        assert main(['eps', '--output', str(tmp_path)]) == 2
-    assert capsys.readouterr().err == (f'sweep: another process is at work in {tmp_path}; wait for it, or choose '
-                                       'another folder.\n')
+        status, _, err = script_here(SCRIPT, 'eps', '--output', tmp_path)
+    assert status == 2
+    assert err == f'sweep: another process is at work in {tmp_path}; wait for it, or choose another folder.\n'
 
 
+@pytest.mark.slow
 def test_the_script_prints_the_table_and_draws_the_figure(tmp_path):
-    done = sweep('batch_sizes', '--quick', '--seeds', 1, '--processes', 1, '--output', tmp_path)
+    arguments = ('batch_sizes', '--quick', '--seeds', '1', '--processes', '1', '--output', str(tmp_path))
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert '| before | 1 | 64 |  |  | refused: 1 of 1 |' in done.stdout
     assert 'refused: X has shape (1, 1, 28, 28), a batch of one' in done.stdout

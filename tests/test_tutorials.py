@@ -15,6 +15,7 @@ SECONDS = 300  # far more than any needs, so that a hang ends and a busy machine
 NAMEDTUPLE = ('_replace', '_asdict', '_fields')  # public, in spite of their names
 SECTIONS = ('question', 'expect', 'mathematics', 'fact', 'conjecture', 'exercises', 'next')
 
+LONG = ('05', '09', '10', '11')  # in quick mode, too, they take a quarter of a minute and more
 every_tutorial = pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -61,7 +62,9 @@ def test_no_sentence_ends_in_the_middle(path):
     assert [line for line in endings if not re.search(r'[.:!?`|$*,;)]$', line)] == []
 
 
-@every_tutorial
+@pytest.mark.parametrize('path', [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem.startswith(LONG) else [])
+    for path in TUTORIALS])
 def test_runs_in_quick_mode(path):
     environment = {**os.environ, 'GLUON_BN_QUICK': '1', 'MPLBACKEND': 'Agg',
                    'PYTHONPATH': os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))}
