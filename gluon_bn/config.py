@@ -20,7 +20,7 @@ SCHEDULES = ('constant', 'one-cycle')
 PRESETS = {
     'fast': {'epochs': 1, 'batch_size': 96, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
              'target': 0.99},
-    'best': {'epochs': 20, 'batch_size': 64, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle', 'max_shift': 2,
+    'best': {'epochs': 20, 'batch_size': 64, 'lr': 0.001, 'sgd_momentum': 0.9, 'schedule': 'one-cycle', 'max_shift': 2,
              'target': 0.995},
 }
 
