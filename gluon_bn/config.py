@@ -15,8 +15,8 @@ from .files import written_whole
 
 SCHEDULES = ('constant', 'one-cycle')
 
-# Learning rates and batch sizes were chosen on the last training images (--validation 5000 for 'fast', 10000 for 'best'),
-# never on the test images.
+# Learning rates and batch sizes were chosen on the last training images (--validation 5000 for 'fast', 10000 for
+# 'best'), never on the test images.
 PRESETS = {
     'fast': {'epochs': 1, 'batch_size': 96, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
              'target': 0.99},
