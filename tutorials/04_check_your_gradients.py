@@ -193,6 +193,20 @@ check_gradients(lambda: forward(x + bias), {'b': bias}, {'b': np.zeros(4)}, rand
 # %% [markdown]
 # The checker knows how large the noise can be, about $u \sum |out \cdot dout| / h$, and does not take it for an error.
 #
+# Near zero the other error, that of $h^2$, deceives as well. The central difference of $x^3$ is $3x^2 + h^2$: at
+# $x = 0.002$ it differs from the derivative by more than $10^{-6}$ of it. `check_gradients` looks at such an entry
+# again, by Richardson's extrapolation: in $(4 n(h) - n(2h)) / 3$ the terms in $h^2$ cancel.
+
+# %%
+z = np.array([0.002])
+dz = 3 * z ** 2
+n, wide = (eval_numerical_gradient(lambda v: float(v[0] ** 3), z, verbose=False, h=h) for h in (1e-5, 2e-5))
+extrapolated = (4 * n - wide) / 3
+print(f"error of the difference {rel_error(dz, n):.1e}, extrapolated {rel_error(dz, extrapolated):.1e}")
+assert rel_error(dz, n) > 1e-6 > 100 * rel_error(dz, extrapolated)
+check_gradients(lambda: float(z[0] ** 3), {'z': z}, {'z': dz})
+
+# %% [markdown]
 # ## Facts and conjectures
 #
 # - Fact: each deception above is shown by numbers. A check with random upstream gradient, gamma and beta away from 1
