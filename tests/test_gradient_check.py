@@ -121,6 +121,12 @@ def test_the_error_of_the_difference_is_not_the_gradients(x):
         check_gradients(lambda: x ** 3, {'x': x}, {'x': dx + [1e-9, 0]}, dout)
 
 
+def test_an_infinite_difference_is_off_and_no_warning():
+    x = np.array([1e-6, 1.])
+    with pytest.raises(GradientError, match=r'dx is off in 1 of 2 entries, most at \[0\]'):
+        check_gradients(lambda: np.where(x > 0, x, np.inf), {'x': x}, {'x': np.array([1., 2.])}, np.array([1., 2.]))
+
+
 def test_an_upstream_gradient_is_needed_and_must_fit(rng):
     x, dout, dx = cubes(rng)
     with pytest.raises(ValueError, match='give dout'):

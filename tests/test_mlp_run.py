@@ -44,6 +44,6 @@ def test_the_script(tmp_path, script_here):
     assert status == 0, err
     assert 'Test accuracy' in out
     assert (tmp_path / 'result.json').exists()
-    status, _, err = script_here(SCRIPT, '--batch-size', 1)
+    status, _, err = script_here(SCRIPT, '--batch-size', 1, '--output', tmp_path / 'wrong')
     assert status == 2
     assert len(err.splitlines()) == 1
