@@ -24,8 +24,10 @@ def train(folder, *arguments):
 def main():
     """Print the table in Markdown; returns the exit status."""
     options = Parser(description=__doc__)
-    options.add_argument('--seeds', type=whole_number, default=5, help='one epoch for each of seeds 0 to N-1 (default: 5)')
-    options.add_argument('--epochs', type=whole_number, default=10, help='epochs of the long run with seed 0 (default: 10)')
+    options.add_argument('--seeds', type=whole_number, default=5,
+                         help='one epoch for each of seeds 0 to N-1 (default: 5)')
+    options.add_argument('--epochs', type=whole_number, default=10,
+                         help='epochs of the long run with seed 0 (default: 10)')
     options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
     options.add_argument('--folder', type=Path, default=Path('runs/accuracy'),
                          help='of the runs (default: runs/accuracy)')

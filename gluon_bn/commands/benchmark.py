@@ -64,8 +64,8 @@ def work(options):
 def draw_scaling(options):
     """The picture of how cost grows with batch, channels and threads."""
     with loading('benchmark'):
+        from .._mxnet.threads import physical_cores
         from ..benchmarks import measure, peers, report
-        from ..threads import physical_cores
     threads = {n: in_child('iteration', OURS, options.quick, n) for n in range(1, physical_cores() + 1)}
     ours, gluon = peers.GluonBN('fast'), peers.Gluon(False)
     report.growth_picture(measure.growth(ours, gluon, options.quick), threads, (ours.name, 'nd.BatchNorm'),
