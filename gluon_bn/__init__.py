@@ -23,7 +23,7 @@ Data, and the main job:
 
 ===================  ==================================================================================================
 ``data``             MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
-``context``          GPUs that work
+``_mxnet``           MXNet made to run on this machine, and GPUs that work
 ``checkpoint``       arrays and a description in one file, whole and checked
 ``plots``            the curves of a run
 ``observation``      pre-activations, weights and gradients at one moment
@@ -66,9 +66,9 @@ Differentiable programming, and exercises:
 ``notebooks``        the tutorials as Jupyter notebooks
 ===================  ==================================================================================================
 
-``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
+``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``files``,
 ``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``results``, ``command_line``, ``python_version``,
-``running_statistics``, ``benchmarks`` and ``gpu_probe`` are helpers.
+``running_statistics`` and ``benchmarks`` are helpers.
 
 >>> import gluon_bn as gbn
 """
@@ -77,9 +77,9 @@ from .python_version import check_python
 check_python()  # before anything that other versions cannot import
 
 from . import data, gradient_check, reference
+from ._mxnet.devices import try_all_gpus, try_gpu
 from .activations import relu, softmax
 from .batch_norm import batch_norm, pure_batch_norm, which_impl
-from .context import try_all_gpus, try_gpu
 from .fully_connected import FullyConnectedNet
 from .lenet import LeNet
 from .losses import softmax_cross_entropy

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 from ._mxnet import mx
-from .threads import physical_cores
+from ._mxnet.threads import physical_cores
 
 
 def describe_machine():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gluon_bn import threads
+from gluon_bn._mxnet import threads
 from gluon_bn.python_version import check_python
 
 
