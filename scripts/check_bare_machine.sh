@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The two commands on a machine as a newcomer has it: a minimal Debian in a temporary folder, with Python and nothing else.
+# The two commands on a machine as a newcomer has it: a minimal Debian in a temporary folder, with Python and nothing else,
+# as a user who is not root.
 #
 #   check_bare_machine.sh SUITE [COMMAND...]   SUITE: bookworm (Python 3.11), trixie (3.13), sid (3.14)
 #
@@ -20,7 +21,7 @@ leave() {  # every file system that is mounted there goes first, so that removin
 }
 trap leave EXIT
 # From where this machine has its own packages, if it is a Debian.
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null \
+mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } \
     | sed -n 's/^URIs: *\([^ ]*\/debian\)\/*$/\1/p; s/^deb .*\(https\{0,1\}:[^ ]*\/debian\)\/* .*/\1/p' | head -n 1)
 include=python3,python3-venv,ca-certificates
 log=$(mktemp)
@@ -37,5 +38,6 @@ mkdir -p "$machine/home/some one"
 git clone -q "$root" "$machine/home/some one/gluon_bn"
 settings=$(env | grep -E -i '^(pip_[a-z_]+|[a-z]+_proxy)=' | grep -v -i '^pip_find_links=' || true)
 mapfile -t settings <<< "${settings:-LANG=C.UTF-8}"
+chown -R 1000:1000 "$machine/home/some one"  # an ordinary user, not root
 env -i HOME="/home/some one" PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "${settings[@]}" \
-    chroot "$machine" bash -c "cd ~/gluon_bn && $*"
+    chroot --userspec=1000:1000 "$machine" bash -c "cd ~/gluon_bn && $*"
