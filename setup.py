@@ -39,9 +39,10 @@ def mxnet_requirements(build):
 
 setup(
     license="Apache-2.0",  # here, because setuptools for Python 3.8 and today's do not read the same in pyproject.toml
-    packages=[*find_packages(include=["gluon_bn", "gluon_bn.*"]), "gluon_bn.exercises.tasks"],
-    # The exercises are files for people to read, so they live in tutorials/; an installed package brings them along.
-    package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises"},
+    packages=[*find_packages(include=["gluon_bn", "gluon_bn.*"]), "gluon_bn.exercises.tasks",
+              "gluon_bn.commands.tutorial_files"],
+    # Files for people to read live in tutorials/; an installed package brings them along.
+    package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises", "gluon_bn.commands.tutorial_files": "tutorials"},
     install_requires=['numpy>=1.20; python_version < "3.13"', 'numpy>=2.1; python_version >= "3.13"',
                       "matplotlib>=3.5", "tqdm", *mxnet_requirements(os.environ.get("GLUON_BN_MXNET", "cpu"))],
 )

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..support.command_line import Parser, loading, run
-from ..support.invocation import command_line, quoted
+from ..support.invocation import command_line, script_command
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,7 @@ def work(options):
     if options.notebooks:
         print(f"Open them in Jupyter with the kernel of {sys.executable}")
     else:
-        print(f"Begin with: {quoted(sys.executable)} {quoted(Path(options.folder) / first)}")
+        print(f"Begin with: {script_command(Path(options.folder) / first)}")
     print(f"Exercises: {command_line('exercises', 'list', Path(options.folder) / 'exercises')}")
     return 0
 

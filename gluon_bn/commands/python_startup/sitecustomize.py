@@ -15,6 +15,8 @@ class _WaitForMXNet(object):  # noqa: UP004 - a Python 2 may read this, too
     def find_spec(self, name, path=None, target=None):
         if name.partition('.')[0] != 'mxnet':
             return None
+        if any(getattr(finder, 'makes_mxnet_run', False) for finder in sys.meta_path):
+            return None  # gluon_bn itself was imported first, and its hook is there
         sys.meta_path.remove(self)
         _install_hook()
         from importlib.util import find_spec
