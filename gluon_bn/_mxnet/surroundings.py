@@ -7,6 +7,7 @@ only to MXNet itself, so that nobody else's NumPy changes:
   of NumPy;
 - ``distutils``, which left the standard library in Python 3.12: setuptools brings its own copy;
 - one OpenMP thread for each physical core, where MXNet by itself takes half of them;
+- GCC's libraries where the system has none (``runtime_libraries``);
 - NVIDIA's libraries from PyPI (``nvidia-*-cu11``), which GPU builds link to but whose folders no loader searches.
 
 When MXNet was imported earlier by somebody else, it is used as it is.
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy
 
+from . import runtime_libraries
 from .threads import set_default_threads
 
 # The modules of MXNet 1.9.1 that look up ``bool`` in NumPy after they have been imported.
@@ -81,6 +83,7 @@ def _import_mxnet():
         return sys.modules["mxnet"]
     set_default_threads()
     _supply_distutils()
+    runtime_libraries.preload()
     if _is_gpu_build():
         _load_nvidia_libraries()
     lacks_bool = "bool" not in vars(numpy)
@@ -98,7 +101,8 @@ def _import_mxnet():
         if 'libcuda.so' in str(error):
             raise ImportError("this is a GPU build of MXNet, and NVIDIA's driver (libcuda.so.1) is not on this "
                               "machine: install the driver, or the CPU build (bash scripts/install.sh cpu)") from error
-        raise ImportError(f"MXNet is installed, but its native library does not load: {error}") from error
+        raise ImportError(runtime_libraries.advice(error) or
+                          f"MXNet is installed, but its native library does not load: {error}") from error
     finally:
         if lacks_bool:
             del numpy.bool
