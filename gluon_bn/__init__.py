@@ -31,6 +31,12 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ._mxnet import hook
+from .python_version import check_python
+
+check_python()
+hook.install()  # whoever imports MXNet from now on gets one that runs here
+
 if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a test compares the two
     from . import autodiff as autodiff
     from . import data as data
