@@ -30,6 +30,12 @@ import importlib.util
 import sys
 from types import ModuleType
 
+from ._mxnet import hook
+from .python_version import check_python
+
+check_python()
+hook.install()  # whoever imports MXNet from now on gets one that runs here
+
 TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a test compares the two
     from . import autodiff as autodiff

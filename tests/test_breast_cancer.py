@@ -1,7 +1,5 @@
 """Batch norm in Nodes and the breast cancer network: the layers against others, the training on the real data."""
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ from gluon_bn import breast_cancer, pure_batch_norm
 from gluon_bn._mxnet import autograd, nd
 from gluon_bn.autodiff import Node
 from gluon_bn.breast_cancer import BreastCancerNet, batch_norm, binary_cross_entropy
-
-SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'breast_cancer.py'
+from gluon_bn.commands.breast_cancer import main
 
 
 def by_nodes(X, gamma, beta, dout, eps):
