@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .extras import import_extra
 from .files import written_whole
+from .support.invocation import script_command
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -113,7 +114,8 @@ def _execute(notebook, name, quick, timeout):
     except nbclient.exceptions.CellTimeoutError as error:
         raise TutorialFailed(f"{name}: a cell took longer than {timeout:g} s; give --timeout more.") from error
     except nbclient.exceptions.CellExecutionError as error:
-        raise TutorialFailed(f"{name}: {error.ename}: {error.evalue} (python tutorials/{name} shows where).") from error
+        raise TutorialFailed(f"{name}: {error.ename}: {error.evalue} (to see where: "
+                             f"{script_command(_ROOT / 'tutorials' / name)}).") from error
     except nbclient.exceptions.DeadKernelError as error:
         raise TutorialFailed(f"{name}: Python itself ended while it ran ({error}).") from error
     finally:

@@ -94,11 +94,19 @@ def probe(seconds=PROBE_SECONDS):
         finally:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
+                _wait_for_the_end_of(child)
         out.seek(0)
         for line in out:
             if line.startswith('{'):
                 answer.update(json.loads(line))
     return answer
+
+
+def _wait_for_the_end_of(child):
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        child.returncode = -9  # it hangs inside a driver and cannot even be killed: leave it behind
 
 
 def _how_it_ended(status):

@@ -61,8 +61,11 @@ def _converted(text, kind, expected):
 
 
 def run(parser, work, argv=None, interrupted=INTERRUPTED):
-    """The exit status of a command: ``work(options)`` with the options that ``parser`` reads from ``argv``."""
-    return exit_status(parser.name, lambda: work(parser.parse_args(argv)), interrupted)
+    """The exit status of a command: ``work(options)`` with the options that ``parser`` reads from ``argv``.
+
+    Options may stand before, between and after the other arguments.
+    """
+    return exit_status(parser.name, lambda: work(parser.parse_intermixed_args(argv)), interrupted)
 
 
 def exit_status(name, work, interrupted=INTERRUPTED):
