@@ -112,3 +112,11 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+try:
+    from ._mxnet import hook
+except ImportError:
+    pass
+else:
+    hook.install()
+    del hook
