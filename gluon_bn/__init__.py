@@ -87,7 +87,14 @@ def __getattr__(name):
         return _names_that_work_here()
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
+    try:
+        if name in _MXNET_HALF:
+            hook.load()  # first, so that where MXNet cannot run its sentence comes, and no other error
+        module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
+    except ImportError as error:
+        if error.name == 'mxnet':
+            raise ImportError(f"{__name__}.{name} is not there: {error}", name='mxnet') from None
+        raise
     value = getattr(module, name) if _MODULE_OF[name] else module
     globals()[name] = value
     return value

@@ -13,7 +13,7 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-from ..support.invocation import install_command, python_command, quoted
+from ..support.invocation import install_command, installer, quoted
 
 PROBE_SECONDS = 240
 MXNET_BUILDS = ('mxnet', 'mxnet-cu112', 'mxnet-cu116', 'mxnet-cu117')
@@ -60,7 +60,7 @@ def library(name):
     except importlib.metadata.PackageNotFoundError:
         version = None
     if version is None or not is_installed(name):
-        return Check(name, 'wrong', "not installed", f"{_pip()} install {name}")
+        return Check(name, 'wrong', "not installed", f"{installer()} {name}")
     return Check(name, 'ok', version, None)
 
 
@@ -214,7 +214,7 @@ def _gpu_advice():
     script = _ROOT / 'scripts' / 'install.sh'
     if script.is_file():
         return f"bash {quoted(script)} cu117"
-    return f"{_pip()} uninstall -y mxnet && {_pip()} install --no-deps mxnet-cu117==1.9.1  # and see the README, GPUs"
+    return f"{installer()} --force-reinstall --no-deps mxnet-cu117==1.9.1  # and see the README, GPUs"
 
 
 def cache_folder():
@@ -253,7 +253,7 @@ def data_folder():
                if not list(folder.glob(pattern))]
     if missing:
         return Check('data folder', 'wrong', f"{folder}: {' and '.join(missing)} missing",
-                     f"{_pip()} install --force-reinstall --no-deps gluon_bn")
+                     f"{installer()} --force-reinstall --no-deps gluon_bn")
     return Check('data folder', 'ok', f"{folder}, MNIST and CIFAR-10's small part", None)
 
 
@@ -266,8 +266,4 @@ def extra(name, module):
 
 def _install_mxnet():
     dependencies = '--no-deps ' if sys.version_info >= (3, 13) else ''  # its pins would bring a NumPy that is too old
-    return f"{_pip()} install {dependencies}mxnet==1.9.1"
-
-
-def _pip():
-    return f"{python_command()} -m pip"
+    return f"{installer()} {dependencies}mxnet==1.9.1"

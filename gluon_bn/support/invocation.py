@@ -81,10 +81,13 @@ def _console_script():
 
 
 def _path_of_the_package(current_folder=True):
-    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself."""
+    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself.
+
+    It looks in the ``current_folder``, too, for a module, but not for a script. This process's PYTHONPATH counts for
+    nothing: it may have been set for this process alone.
+    """
     site_packages = [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
-    searched = [*site_packages, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep)),
-                *([os.curdir] if current_folder else [])]
+    searched = [*site_packages, *([os.curdir] if current_folder else [])]
     if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in searched)
             or any(metadata.distributions(name='gluon_bn', path=site_packages))):
         return ''
