@@ -29,8 +29,8 @@ import importlib
 import importlib.util
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a test compares the two
     from . import autodiff as autodiff
     from . import data as data
