@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the package and install it into a fresh environment with each Python here that can run it; try it there: first its
-# NumPy half with NumPy alone, then all of it with MXNet. Arguments: interpreters to try instead, for example python3.8.
+# NumPy half without MXNet, then all of it with MXNet. Arguments: interpreters to try instead, for example python3.8.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 scratch=$(mktemp -d)
@@ -15,7 +15,7 @@ mapfile -t pythons < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else one_python
 for python in "${pythons[@]}"; do
     rm -rf "$scratch/env"
     "$python" -m venv "$scratch/env"
-    "$scratch/env/bin/python" -m pip install -q numpy
+    "$scratch/env/bin/python" -m pip install -q numpy tqdm
     "$scratch/env/bin/python" -m pip install -q --no-deps "$scratch"/gluon_bn-*.whl
     (cd "$scratch" && "$scratch/env/bin/python" "$root/scripts/check_install.py" numpy)
     install_into "$scratch/env/bin/python" cpu "$scratch"/gluon_bn-*.whl
