@@ -43,7 +43,7 @@ def install_command(extra):
     """
     is_checkout = (_ROOT / 'setup.py').is_file() and (_ROOT / 'gluon_bn').is_dir()
     what = ['-e', f'{_ROOT}[{extra}]'] if is_checkout else [f'gluon_bn[{extra}]']
-    return ' '.join([_installer(), *(quoted(word) for word in what)])
+    return ' '.join([installer(), *(quoted(word) for word in what)])
 
 
 def quoted(word):
@@ -55,7 +55,8 @@ def quoted(word):
     return subprocess.list2cmdline([str(word)]) if os.name == 'nt' else shlex.quote(str(word))
 
 
-def _installer():
+def installer():
+    """The beginning of a line for the shell that installs packages into this environment."""
     if not any(metadata.distributions(name='pip')) and shutil.which('uv'):  # environments that uv makes have no pip
         return f'uv pip install --python {python_command()}'
     return f'{python_command()} -m pip install'
