@@ -39,7 +39,9 @@ def mxnet_requirements(build):
 
 setup(
     license="Apache-2.0",  # here, because setuptools for Python 3.8 and today's do not read the same in pyproject.toml
-    packages=[*find_namespace_packages(include=["gluon_bn", "gluon_bn.*"]), "gluon_bn.exercises.tasks"],
+    packages=[*find_namespace_packages(include=["gluon_bn*"], exclude=["*__pycache__*"]), "gluon_bn.exercises.tasks",
+              *(f"gluon_bn.exercises.tasks.{folder}"
+                for folder in find_namespace_packages("tutorials/exercises", exclude=["*__pycache__*"]))],
     # The exercises are files for people to read, so they live in tutorials/; an installed package brings them along.
     package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises"},
     install_requires=['numpy>=1.20; python_version < "3.13"', 'numpy>=2.1; python_version >= "3.13"',
