@@ -1,4 +1,4 @@
-"""Try the installed package: with the argument `numpy` its NumPy half without MXNet, with `mxnet` the README's example."""
+"""Try the installed package: with `numpy` its NumPy half without MXNet, with `mxnet` the README's example."""
 import os
 import re
 import sys
