@@ -5,7 +5,7 @@
 import os
 import sys
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 # GPU builds of MXNet are distributions of their own, named after their CUDA version. They come without
 # NVIDIA's libraries; these are on PyPI too, and gluon_bn/_mxnet/ loads them before it loads MXNet.
@@ -39,8 +39,10 @@ def mxnet_requirements(build):
 
 setup(
     license="Apache-2.0",  # here, because setuptools for Python 3.8 and today's do not read the same in pyproject.toml
-    packages=[*find_packages(include=["gluon_bn", "gluon_bn.*"]), "gluon_bn.exercises.tasks",
-              "gluon_bn.commands.tutorial_files"],
+    packages=[*find_namespace_packages(include=["gluon_bn*"], exclude=["*__pycache__*"]), "gluon_bn.exercises.tasks",
+              *(f"gluon_bn.exercises.tasks.{folder}"
+                for folder in find_namespace_packages("tutorials/exercises", exclude=["*__pycache__*"])),
+              "gluon_bn.commands.tutorial_files", "gluon_bn.commands.tutorial_files.images"],
     # Files for people to read live in tutorials/; an installed package brings them along.
     package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises", "gluon_bn.commands.tutorial_files": "tutorials"},
     install_requires=['numpy>=1.20; python_version < "3.13"', 'numpy>=2.1; python_version >= "3.13"',

@@ -28,6 +28,7 @@ log=$(mktemp)
 debootstrap --variant=minbase --include="$include${EXTRA:+,${EXTRA// /,}}" "$suite" "$machine" ${mirror:+"$mirror"} > "$log" 2>&1 \
     || { tail -n 5 "$log"; rm "$log"; echo "check_bare_machine.sh: debootstrap could not make $suite."; exit 1; }
 rm "$log"
+chmod 755 "$machine"
 mount -t proc proc "$machine/proc"
 mount --bind /dev "$machine/dev"
 cp /etc/resolv.conf /etc/hosts "$machine/etc/"

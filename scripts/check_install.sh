@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Build the package and install it into a fresh environment with each Python here that it supports; try it there.
-# Arguments: interpreters to try instead, for example python3.8.
+# Build the package and install it into a fresh environment with each Python here that can run it; try it there: first its
+# NumPy half without MXNet, then all of it with MXNet. Arguments: interpreters to try instead, for example python3.8.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-mapfile -t pythons < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else
-    find_pythons | while read -r python; do  # one of each version
-        printf '%s %s\n' "$("$python" -c 'import sys; print(sys.version_info[1])')" "$python"
-    done | sort -n -u -k1,1 | cut -d' ' -f2-; fi)
+mapfile -t pythons < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else one_python_of_each_version; fi)
 [ "${#pythons[@]}" -gt 0 ] || _no_python
-"${pythons[0]}" -m venv "$scratch/build"
-"$scratch/build/bin/python" -m pip wheel -q --no-deps -w "$scratch" "$root"
+# The wheel comes out of the source distribution, so that what is missing there is missed here.
+"${pythons[-1]}" -m venv "$scratch/build"
+"$scratch/build/bin/python" -m pip install -q build
+"$scratch/build/bin/python" -m build "$root" --outdir "$scratch" > "$scratch/log" || { tail -n 20 "$scratch/log"; exit 1; }
+"${pythons[-1]}" "$root/scripts/check_distributions.py" "$scratch"/gluon_bn-*.tar.gz "$scratch"/gluon_bn-*.whl
 for python in "${pythons[@]}"; do
     rm -rf "$scratch/env"
     "$python" -m venv "$scratch/env"
-    "$scratch/env/bin/python" -m pip install -q "$scratch"/gluon_bn-*.whl
-    (cd "$scratch" && "$scratch/env/bin/python" -W error::FutureWarning "$root/scripts/check_install.py")
+    "$scratch/env/bin/python" -m pip install -q numpy tqdm
+    "$scratch/env/bin/python" -m pip install -q --no-deps "$scratch"/gluon_bn-*.whl
+    (cd "$scratch" && "$scratch/env/bin/python" "$root/scripts/check_install.py" numpy)
+    install_into "$scratch/env/bin/python" cpu "$scratch"/gluon_bn-*.whl
+    (cd "$scratch" && "$scratch/env/bin/python" -W error::FutureWarning "$root/scripts/check_install.py" mxnet)
 done

@@ -2,12 +2,14 @@
 #
 # ensure_environment EXTRA   makes .venv ready for work: creates it, repairs a half-made one, installs what is missing.
 #                            EXTRA is "" or the name of an extra of pyproject.toml, such as test.
+#                            GLUON_BN_VENV names another folder than .venv, GLUON_BN_PYTHON the interpreter to make it with.
 # find_pythons               prints every interpreter here that can run gluon_bn, one a line, the preferred one first.
+# one_python_of_each_version prints the first of them for each version, the oldest version first.
 # install_into PYTHON BUILD WHAT...
 #                            installs with PYTHON's pip: WHAT, and the build of MXNet (cpu, cu117 ...) with it.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-venv="$root/.venv"
+venv=${GLUON_BN_VENV:-$root/.venv}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 newest_tried=14  # the newest Python 3 that gluon_bn has been tried on
 
@@ -40,6 +42,11 @@ find_pythons() {
     } | awk 'NF && !seen[$0]++'
 }
 
+one_python_of_each_version() {
+    find_pythons | while read -r python; do printf '%s %s\n' "$(_minor "$python")" "$python"; done \
+        | sort -n -u -k1,1 | cut -d' ' -f2-
+}
+
 _no_python() {
     say "gluon_bn needs Python 3.8 or later with venv on 64-bit x86 Linux, and found none (Python here:" \
         "$(python3 --version 2>/dev/null || echo none), $(uname -sm))."
@@ -69,13 +76,13 @@ _make_venv() {
     [ -n "$python" ] || _no_python
     [ "$(_minor "$python")" -le "$newest_tried" ] \
         || say "$("$python" --version) is newer than any that gluon_bn has been tried on (3.$newest_tried): it may not work."
-    say "Setting up .venv with $("$python" --version) ..."
+    say "Setting up ${venv##*/} with $("$python" --version) ..."
     "$python" -m venv "$venv" || { say "$python could not make $venv."; exit 1; }
 }
 
 ensure_environment() {
     local extra=$1 build stamp
-    exec 9> "$root/.venv.lock"
+    exec 9> "$venv.lock"
     flock 9 2>/dev/null || true  # two scripts started together set up one after the other
     if [ -e "$venv" ] && ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
         say "$venv is broken or half-made: making it anew."
