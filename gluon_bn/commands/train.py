@@ -4,6 +4,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3
 good checkpoint is kept); 130 Ctrl-C (everything is saved).
 """
 import argparse
+import functools
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def work(options, name):
         from .. import run
         from ..config import PRESETS, Config, RunError
     folder, resumed = options.pop('output'), options.pop('resume')
+    report = functools.partial(print, flush=True)  # a line when it is due, in a file or a pipe as well
     try:
         if resumed:
             folder = resumed
@@ -31,11 +33,11 @@ def work(options, name):
             if options:
                 raise RunError(f"--resume goes on with the run's own configuration; leave out "
                                f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
-            run.resume(folder, ctx)
+            run.resume(folder, ctx, report)
         else:
             config = Config(**{**PRESETS.get(options.pop('preset', None), {}), **options})
             folder = folder or f"runs/{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
-            run.start(config, folder)
+            run.start(config, folder, report)
     except run.LossNotFinite as error:
         return complain(name, f"{error}; a smaller --lr may help. The last good checkpoint is in {folder}.", 3)
     except (run.Interrupted, KeyboardInterrupt):
