@@ -191,7 +191,7 @@ def test_the_command_refuses_bad_numbers(number, capsys):
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
-    with pytest.raises(ImportError, match=r"gluon_bn\[scikit-learn\]"):
+    with pytest.raises(ImportError, match=r"pip install .*\[scikit-learn\]"):
         breast_cancer.load_split(0)
     assert main([]) == 2
-    assert 'gluon_bn[scikit-learn]' in capsys.readouterr().err
+    assert '[scikit-learn]' in capsys.readouterr().err
