@@ -13,7 +13,7 @@ def python(code, *options, **environment):
     """Run ``code`` in a fresh interpreter; returns what it printed."""
     variables = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
     result = subprocess.run([sys.executable, '-W', 'error::FutureWarning', *options, '-c', code],
-                            env={**variables, **environment}, capture_output=True, text=True, timeout=120)
+                            env={**variables, **environment}, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
