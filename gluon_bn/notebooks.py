@@ -60,11 +60,21 @@ def build(script, output, execute=False, quick=False, timeout=1800):
     if execute:
         _execute(notebook, script.name, quick, timeout)
     path = Path(output) / f'{script.stem}.ipynb'
+    text = _as_text(notebook)
+    with written_whole(path, 'w') as file:
+        file.write(text)
+    return path
+
+
+def notebook_text(script):
+    """What stands in the file of a script's notebook that is not executed."""
+    return _as_text(read_script(script))
+
+
+def _as_text(notebook):
     nbformat = import_extra('nbformat', 'notebooks')
     nbformat.validate(notebook)
-    with written_whole(path, 'w') as file:
-        nbformat.write(notebook, file)
-    return path
+    return nbformat.writes(notebook) + '\n'
 
 
 def read_script(script):

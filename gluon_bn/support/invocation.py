@@ -35,6 +35,15 @@ def command_line(*words):
     return ' '.join([script, *(quoted(word) for word in words)])
 
 
+def script_command(path):
+    """The line for the shell that runs the Python script ``path``, which imports this package.
+
+    >>> script_command('my folder/01.py').endswith("'my folder/01.py'")
+    True
+    """
+    return f'{_path_of_the_package(current_folder=False)}{python_command()} {quoted(path)}'
+
+
 def install_command(extra):
     """The line for the shell that installs the optional libraries called ``extra``, from this checkout if it is one.
 
@@ -71,10 +80,11 @@ def _console_script():
     return 'gluon-bn' if found and Path(found).absolute() == script.absolute() else quoted(script)
 
 
-def _path_of_the_package():
+def _path_of_the_package(current_folder=True):
     """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself."""
     site_packages = [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
-    searched = [*site_packages, os.curdir, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+    searched = [*site_packages, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep)),
+                *([os.curdir] if current_folder else [])]
     if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in searched)
             or any(metadata.distributions(name='gluon_bn', path=site_packages))):
         return ''
