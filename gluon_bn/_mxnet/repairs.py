@@ -29,7 +29,8 @@ class _Text(type):
     """Makes ``text`` stand for ``str`` in a call and in ``isinstance``."""
 
     def __call__(cls, value):
-        return _sequence_as_text(value) if type(value) in (tuple, list) else str(value)
+        written = str(value)  # nearly always what is wanted: this runs for each argument of each operator
+        return _sequence_as_text(value) if 'np.' in written and type(value) in (tuple, list) else written
 
     def __instancecheck__(cls, value):
         return isinstance(value, str)
