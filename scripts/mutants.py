@@ -1,0 +1,216 @@
+"""Mutation testing: change a module in one place at a time, and see whether its tests notice.
+
+A change that no test notices, a survivor, is something that could be wrong without anybody learning of it. The changes
+are those that slip in: a dropped term, a removed check, a flipped comparison, a call left out (a flush, say), another
+number, `all` for `any`. The work is done in a copy of the checkout. In C++ every mutant is a build.
+
+Exit status: 0 every mutant was killed; 1 some survived (they are listed); 2 bad arguments (one line on standard error).
+"""
+import argparse
+import ast
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+Mutant = namedtuple('Mutant', 'line kind before after text')  # text: of the whole mutated file
+
+COMPARISONS = {ast.Lt: '<=', ast.LtE: '<', ast.Gt: '>=', ast.GtE: '>', ast.Eq: '!=', ast.NotEq: '==', ast.Is: 'is not',
+               ast.IsNot: 'is', ast.In: 'not in', ast.NotIn: 'in'}
+NAMES = {'all': 'any', 'any': 'all', 'min': 'max', 'max': 'min', 'argmin': 'argmax', 'argmax': 'argmin'}
+CPP_TERMS = (r' [-+] [\w.\[\]>()-]+(?=[;,)])', r' \* [\w.\[\]>-]+(?=[;,)\s])')
+CPP_COMPARISONS = {' < ': ' <= ', ' <= ': ' < ', ' > ': ' >= ', ' >= ': ' > ', ' == ': ' != ', ' != ': ' == ',
+                   ' && ': ' || ', ' || ': ' && '}
+
+
+def python_mutants(source):
+    """A :class:`Mutant` for every place of ``source`` that one of the changes fits."""
+    tree = ast.parse(source)
+    lines = source.encode().splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+
+    def span(node):
+        return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+
+    def text(node):
+        begin, end = span(node)
+        return source.encode()[begin:end].decode()
+
+    whole = source.encode()
+    mutants = []
+    for node, kind, after in _changes(tree, text):
+        begin, end = span(node)
+        mutated = (whole[:begin] + after.encode() + whole[end:]).decode()
+        mutants.append(Mutant(node.lineno, kind, text(node), after, mutated))
+    return mutants
+
+
+def _changes(tree, text):
+    """``(node, kind, new text)`` of every change; ``text`` gives the source of a node."""
+    for node in _code_of(tree):
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            operator = COMPARISONS[type(node.ops[0])]
+            yield node, 'comparison', f"{text(node.left)} {operator} {text(node.comparators[0])}"
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)):
+            yield node, 'dropped term', f"({text(node.left)})"
+            if isinstance(node.op, (ast.Add, ast.Mult)):
+                yield node, 'dropped term', f"({text(node.right)})"
+        elif isinstance(node, ast.BoolOp):
+            for one in node.values:
+                rest = [text(other) for other in node.values if other is not one]
+                yield node, 'dropped condition', f"({(' and ' if isinstance(node.op, ast.And) else ' or ').join(rest)})"
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+            yield node, 'dropped sign', f"({text(node.operand)})"
+        elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and not node.orelse:
+            yield node, 'removed check', 'pass'
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            yield node, 'removed call', 'pass'
+        elif isinstance(node, ast.IfExp):
+            yield node, 'other branch', f"({text(node.orelse)})"
+        elif isinstance(node, ast.Name) and node.id in NAMES:
+            yield node, 'other function', NAMES[node.id]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            yield node, 'constant', str(not node.value)
+        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield node, 'constant', f"({text(node)} + 1)"
+
+
+def _code_of(node):
+    """All nodes below ``node`` but what only people read: docstrings, messages, annotations."""
+    for child in ast.iter_child_nodes(node):
+        is_docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+        if is_docstring or isinstance(child, (ast.Raise, ast.JoinedStr, ast.arg, ast.Import, ast.ImportFrom)):
+            continue
+        yield child
+        yield from _code_of(child)
+
+
+def cpp_mutants(source):
+    """Mutants of C++, line by line: flipped comparisons, dropped terms, refusals that do not refuse."""
+    lines = source.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        code = line.split('//')[0]
+        changed = [('comparison', code.replace(old, new, 1)) for old, new in CPP_COMPARISONS.items() if old in code]
+        changed += [('dropped term', code[:found.start()] + code[found.end():])
+                    for pattern in CPP_TERMS for found in re.finditer(pattern, code)]
+        if 'return MX_FAIL' in code:
+            changed.append(('removed check', code.replace('return MX_FAIL', '(void)0')))
+        if code.lstrip().startswith(('#', 'template', 'typedef')):
+            continue
+        for kind, after in changed:
+            text = ''.join([*lines[:number], after.rstrip('\n') + '\n', *lines[number + 1:]])
+            yield Mutant(number + 1, kind, line.strip(), after.strip(), text)
+
+
+def survivors(module, tests, mutants, processes, seconds, report=print):
+    """The mutants of ``module`` (a path in the checkout) that ``tests`` pass with; each is reported as it is found."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copies = Queue()
+        for i in range(processes):
+            copies.put(_copy(Path(scratch) / str(i)))
+        started = time.monotonic()
+        first = copies.get()
+        if not _tests_pass(first, tests, None):
+            raise ValueError(f"{' '.join(tests)}: these tests fail without a mutant; mend them first.")
+        copies.put(first)
+        seconds = seconds or 20 + 5 * processes * (time.monotonic() - started)
+
+        def survives(mutant):
+            copy = copies.get()
+            original = (copy / module).read_bytes()
+            try:
+                (copy / module).write_text(mutant.text, encoding='utf-8')
+                alive = _tests_pass(copy, tests, seconds)
+            finally:
+                (copy / module).write_bytes(original)
+                copies.put(copy)
+            if alive:
+                report(f"survived: {module}:{mutant.line}: {mutant.kind}: {_short(mutant.before)} -> "
+                       f"{_short(mutant.after)}")
+            return alive
+
+        with ThreadPoolExecutor(processes) as pool:
+            return [mutant for mutant, alive in zip(mutants, pool.map(survives, mutants)) if alive]
+
+
+def _copy(folder):
+    """A copy of the files that git knows here, as they are now."""
+    listed = subprocess.run(['git', '-C', str(ROOT), 'ls-files', '-z', '-co', '--exclude-standard'], check=True,
+                            stdout=subprocess.PIPE).stdout.decode().split('\0')
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def _tests_pass(folder, tests, seconds):
+    environment = {**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
+    environment.pop('PYTEST_ADDOPTS', None)
+    command = [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', *tests]
+    try:
+        return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=seconds).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False  # a mutant that never ends is noticed
+
+
+def _short(text):
+    line = ' '.join(text.split())
+    return line if len(line) <= 70 else f"{line[:67]}..."
+
+
+def default_tests(module):
+    """The test file of a module: ``tests/test_NAME.py``, or that of its folder and name."""
+    parts = module.with_suffix('').parts[1:]
+    names = ['_'.join(parts[i:]) for i in range(len(parts))]
+    found = [f'tests/test_{name}.py' for name in names if (ROOT / 'tests' / f'test_{name}.py').is_file()]
+    if not found:
+        raise ValueError(f"{module} has no test file of its name in tests/; name its tests with --tests.")
+    return found[:1]
+
+
+def main(argv=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('module', type=Path, help="a file of the package, for example gluon_bn/solver.py")
+    p.add_argument('--tests', nargs='+', metavar='FILE', help="(default: the test file of the module's name)")
+    p.add_argument('--sample', type=int, metavar='N', help="try N of the mutants, drawn at random (default: all)")
+    p.add_argument('--seed', type=int, default=0, help="of the sample (default: %(default)s)")
+    p.add_argument('--processes', type=int, default=1, metavar='N', help="at a time (default: %(default)s)")
+    p.add_argument('--seconds', type=float, metavar='S', help="for one mutant (default: five times the tests' own)")
+    options = p.parse_args(argv)
+    try:
+        if not (ROOT / options.module).is_file():
+            raise ValueError(f"there is no file {options.module} in this checkout.")
+        source = (ROOT / options.module).read_text(encoding='utf-8')
+        mutants = list((python_mutants if options.module.suffix == '.py' else cpp_mutants)(source))
+        if options.sample is not None and options.sample < len(mutants):
+            mutants = random.Random(options.seed).sample(mutants, options.sample)
+        alive = survivors(options.module, options.tests or default_tests(options.module), mutants, options.processes,
+                          options.seconds)
+    except (ValueError, OSError) as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mutants: interrupted", file=sys.stderr)
+        return 130
+    print(f"{options.module}: {len(mutants) - len(alive)} of {len(mutants)} mutants killed")
+    return 1 if alive else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""scripts/mutants.py: changes of a module, one at a time, and which of them tests notice."""
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
+import mutants
+
+SOURCE = '''"""A docstring with 1 + 1."""
+
+
+def clipped(x, low=0):
+    """The larger one: x < low."""
+    if low > 10:
+        raise ValueError(f"low is {low + 1}")
+    notes.append(x)
+    return x if x > low else low + all([])
+'''
+
+
+def afters(kind, source=SOURCE):
+    return {mutant.after for mutant in mutants.python_mutants(source) if mutant.kind == kind}
+
+
+def test_each_kind_of_change_is_made():
+    assert afters('comparison') == {'low >= 10', 'x >= low'}
+    assert afters('dropped term') == {'(low)', '(all([]))'}
+    assert afters('removed check') == afters('removed call') == {'pass'}
+    assert afters('other function') == {'any'}
+    assert afters('constant') == {'(0 + 1)', '(10 + 1)'}
+    assert afters('dropped condition', 'a = b and c and d') == {'(c and d)', '(b and d)', '(b and c)'}
+
+
+def test_a_mutant_is_a_program_that_differs_in_one_place_and_never_in_its_prose():
+    original = ast.dump(ast.parse(SOURCE))
+    for mutant in mutants.python_mutants(SOURCE):
+        assert ast.dump(ast.parse(mutant.text)) != original
+        assert mutant.text.splitlines()[0] == SOURCE.splitlines()[0]
+        assert mutant.text.count('raise') == (0 if mutant.kind == 'removed check' else 1)
+        assert sum(a != b for a, b in zip(mutant.text.splitlines(), SOURCE.splitlines())) >= 1
+
+
+def test_places_are_right_behind_letters_of_several_bytes():
+    mutant, = (m for m in mutants.python_mutants('s = "é·×"; y = x < 1\n') if m.kind == 'comparison')
+    assert mutant.text == 's = "é·×"; y = x <= 1\n'
+
+
+def test_cpp_is_changed_line_by_line():
+    source = '// a < b\nif (n < 2) return MX_FAIL;\ny = x - mean;\n'
+    texts = [mutant.text for mutant in mutants.cpp_mutants(source)]
+    assert texts == [source.replace('n < 2', 'n <= 2'), source.replace('return MX_FAIL', '(void)0'),
+                     source.replace(' - mean', '')]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A small checkout with a package of one module and its tests."""
+    (tmp_path / 'package').mkdir()
+    (tmp_path / 'tests').mkdir()
+    (tmp_path / 'package' / '__init__.py').write_text('')
+    (tmp_path / 'package' / 'double.py').write_text('def double(x):\n    return 2 * x + 0\n')
+    (tmp_path / 'tests' / 'test_double.py').write_text(
+        'from package.double import double\n\n\ndef test_double():\n    assert double(2) == 4\n')
+    subprocess.run(['git', 'init', '-q', str(tmp_path)], check=True)
+    monkeypatch.setattr(mutants, 'ROOT', tmp_path)
+    return tmp_path
+
+
+def test_survivors_are_listed_and_nothing_here_is_changed(checkout, capsys):
+    before = (checkout / 'package' / 'double.py').read_bytes()
+    assert mutants.main(['package/double.py']) == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[:-1] == ['survived: package/double.py:2: dropped term: 2 * x + 0 -> (2 * x)']
+    assert out.endswith('package/double.py: 5 of 6 mutants killed\n')
+    assert (checkout / 'package' / 'double.py').read_bytes() == before
+
+
+def test_a_mutant_that_never_ends_is_killed(checkout):
+    source = 'def double(x):\n    n = 0\n    while n < x:\n        n = n + 1\n    return 2 * n\n'
+    (checkout / 'package' / 'double.py').write_text(source)
+    endless, = (mutant for mutant in mutants.python_mutants(source) if mutant.after == '(n)' and mutant.line == 4)
+    assert mutants.survivors(Path('package/double.py'), ['tests/test_double.py'], [endless], 1, seconds=3) == []
+
+
+def test_all_killed_is_status_0(checkout, capsys):
+    (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 2 * x\n')
+    assert mutants.main(['package/double.py', '--sample', '2']) == 0
+    assert capsys.readouterr().out == 'package/double.py: 2 of 2 mutants killed\n'
+
+
+@pytest.mark.parametrize(('arguments', 'sentence'), [
+    (['package/none.py'], 'there is no file package/none.py in this checkout.'),
+    (['package/__init__.py'], 'has no test file of its name'),
+])
+def test_bad_arguments_are_one_line(checkout, capsys, arguments, sentence):
+    assert mutants.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert sentence in err
+    assert err.count('\n') == 1
+
+
+def test_tests_that_fail_by_themselves_are_refused(checkout, capsys):
+    (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 3 * x\n')
+    assert mutants.main(['package/double.py']) == 2
+    assert 'these tests fail without a mutant' in capsys.readouterr().err
