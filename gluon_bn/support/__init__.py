@@ -1,0 +1,1 @@
+"""What the package needs that knows nothing of networks."""
