@@ -42,6 +42,7 @@ Backward by hand, in NumPy alone:
 ``fully_connected``  a network of any depth
 ``update_rules``     SGD, momentum, RMSprop, Adam
 ``solver``           training of NumPy models
+``solver_state``     its state as arrays, and the way back
 ``mlp``              a multilayer perceptron with batch norm on every layer
 ``mlp_run``          that perceptron on MNIST, in a folder
 ``live``             a picture of training that grows while it runs
