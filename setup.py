@@ -11,7 +11,7 @@ if not (3, 8) <= sys.version_info[:2] < (3, 13):
              f"{sys.version.split()[0]}: choose another interpreter.")
 
 # GPU builds of MXNet are distributions of their own, named after their CUDA version. They come without
-# NVIDIA's libraries; these are on PyPI too, and gluon_bn/_mxnet.py loads them before it loads MXNet.
+# NVIDIA's libraries; these are on PyPI too, and gluon_bn/_mxnet/loading.py loads them before it loads MXNet.
 MXNET_BUILDS = ("cpu", "cu112", "cu116", "cu117")
 NVIDIA_LIBRARIES = ["nvidia-cuda-runtime-cu11", "nvidia-cuda-nvrtc-cu11", "nvidia-cublas-cu11", "nvidia-cudnn-cu11<9",
                     "nvidia-cufft-cu11", "nvidia-curand-cu11", "nvidia-cusolver-cu11", "nvidia-cusparse-cu11",

@@ -1,9 +1,9 @@
-"""Batches of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
+"""Batches for MXNet of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
 from itertools import chain, repeat
 
 import numpy as np
 
-from .._mxnet import mx, nd
+from .. import _mxnet
 from .augmentation import shift_images
 
 # Copying to the device waits until the engine has nothing left to do, so it is done for many batches at once.
@@ -68,7 +68,7 @@ class Batches:
         self.images, self.labels, self.batch_size, self.shuffle = images, labels, int(batch_size), shuffle
         self.seed = int(np.random.randint(2**31)) if seed is None else seed
         self.max_shift = max_shift
-        self.ctx = mx.current_context() if ctx is None else ctx
+        self.ctx = _mxnet.mx.current_context() if ctx is None else ctx
         self._passes = 0
 
     def __len__(self):
@@ -99,5 +99,6 @@ class Batches:
 
     def _on_device(self, images, labels):
         # The bytes travel, and the device makes floats of them: a quarter of the memory traffic on the host.
+        nd = _mxnet.nd
         data = nd.array(images, ctx=self.ctx, dtype=np.uint8).astype(np.float32) / 255
         return data, nd.array(labels, ctx=self.ctx, dtype=np.float32)
