@@ -232,7 +232,8 @@ def test_a_bomb_before_the_files_is_refused(bomb, path, monkeypatch):
 
 
 ARRAYS = {'description': np.frombuffer(b'{}', np.uint8), 'array:W': np.arange(6.).reshape(2, 3),
-          'none': np.zeros((0, 3)), 'columns': np.asfortranarray(np.arange(6, dtype='>i2').reshape(2, 3)), 'one': np.array(3, np.float32)}
+          'none': np.zeros((0, 3)),
+          'columns': np.asfortranarray(np.arange(6, dtype='>i2').reshape(2, 3)), 'one': np.array(3, np.float32)}
 
 
 def test_arrays_come_back_and_can_be_written_to(path):
