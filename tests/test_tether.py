@@ -234,7 +234,7 @@ def test_the_process_that_tries_a_gpu_ends_too(how, script, tmp_path):
         import gluon_bn._mxnet.devices as devices
         real = devices.subprocess.Popen
         devices.subprocess.Popen = lambda command, **options: real(
-            [*command[:2], command[2].replace('import gluon_bn._mxnet.gpu_probe as probe;', 'import probe;')], **options)
+            [*command[:2], command[2].replace('import gluon_bn._mxnet.gpu_probe as probe', 'import probe')], **options)
         devices._ask_subprocess(0)
     ''')
     probe = pid_in(tmp_path / 'probe.pid')
@@ -247,7 +247,8 @@ def test_a_notebooks_kernel_ends_too(script, tmp_path):
     pytest.importorskip('ipykernel')
     pytest.importorskip('jupytext')
     (tmp_path / '01_busy.py').write_text("# %% [markdown]\n# # Busy\n\n# %%\n"
-                                         f"import os; folder = {str(tmp_path)!r}\nopen(folder + '/k', 'w').write(str(os.getpid()))\n"
+                                         f"import os; folder = {str(tmp_path)!r}\n"
+                                         "open(folder + '/k', 'w').write(str(os.getpid()))\n"
                                          "os.rename(folder + '/k', folder + '/kernel.pid')\nwhile True: pass\n")
     assert notebooks.read_script(tmp_path / '01_busy.py').cells
     parent = script('''
