@@ -87,7 +87,7 @@ def of_function(node_class, beside, function, arguments, options):
         return node_class.where(condition, beside(x, a_node), beside(y, a_node))
     if function is np.concatenate:
         return node_class.concat(*values)
-    a_node = next((value for value in values if isinstance(value, node_class)))
+    a_node = next(value for value in values if isinstance(value, node_class))
     nodes = [beside(value, a_node) for value in values[:number]]
     return ours(*nodes, **dict(list(bound.arguments.items())[number:]))
 

@@ -75,9 +75,9 @@ def check_gradients(f, arrays, gradients, dout=None, tolerance=1e-6, h=1e-5):
     gradients : dict name -> array, what the backward pass says of the arrays of those names
     dout : the upstream gradient that the backward pass got, shaped as the result of ``f``; None if that is a number.
         Draw it at random: one that is the same all along an axis hides terms, and is refused.
-    tolerance : float above 0 and below 1, the largest relative error ``|a - n| / (|a| + |n|)`` that passes. What the numerical gradient
-        itself cannot tell from 0 passes too: eight times its rounding error, plus a thousandth of the tolerance times
-        the array's largest gradient.
+    tolerance : float above 0 and below 1, the largest relative error ``|a - n| / (|a| + |n|)`` that passes. What the
+        numerical gradient itself cannot tell from 0 passes too: eight times its rounding error, plus a thousandth of
+        the tolerance times the array's largest gradient.
     h : float, the step
 
     Returns

@@ -269,6 +269,7 @@ def described(descr="'<f8'", shape='(2,)', order='False'):
     (npy('[' * 99), 'archive of arrays'), (npy("__import__('os').abort()   \n"), 'archive of arrays'),
     (npy('1' * 60000), 'has 60000 bytes'), (npy('1' * 9), 'has 9 bytes'), (npy(''), 'is no array'),
     (npy(described(), bytes(16), (3, 0)), 'is no array'), (npy(described(), bytes(16), (9, 0)), 'is no array'),
+    (npy(described(), bytes(16), (1, 4)), 'is no array'),
     (b'', 'is no array'), (b'\x93NUMPY\x01', 'is no array'), (b'pickle' * 9, 'is no array'),
     (npy(described())[:-20], 'archive of arrays')], ids=lambda value: repr(value)[:30])
 def test_a_member_that_is_no_array_or_not_the_one_it_claims_is_refused(member, message, path):

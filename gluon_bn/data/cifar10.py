@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.arguments import boolean
 from ..support.reading import content, unpacked_file
 from .download import cache_dir, download
 from .idx import DataError
@@ -47,15 +48,16 @@ def load_cifar10(train=True, data_dir=None):
     >>> images.shape, [CLASSES[label] for label in labels[:3]]
     ((1000, 3, 32, 32), ['frog', 'truck', 'truck'])
     """
+    train = boolean('train', train)
     if data_dir is None:
-        name, checksum = _EMBEDDED[bool(train)]
+        name, checksum = _EMBEDDED[train]
         return read_records(Path(__file__).parent / 'cifar10' / name, checksum)
     data_dir = Path(data_dir)
     archive = _archive_of(data_dir)
     if archive is not None:
-        parts = [_parse(data, f'{archive}:{name}') for name, data in _read_archive(archive, _FILES[bool(train)])]
+        parts = [_parse(data, f'{archive}:{name}') for name, data in _read_archive(archive, _FILES[train])]
     else:
-        parts = [read_records(_in_folder(data_dir, name)) for name in _FILES[bool(train)]]
+        parts = [read_records(_in_folder(data_dir, name)) for name in _FILES[train]]
     images, labels = zip(*parts)
     return np.concatenate(images), np.concatenate(labels)
 

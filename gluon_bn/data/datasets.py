@@ -1,6 +1,7 @@
 """The data sets by name: where their files are, what their checksums are, and :func:`load`."""
 from pathlib import Path
 
+from ..support.arguments import boolean
 from .cifar10 import load_cifar10
 from .download import cache_dir, download
 from .idx import DataError, read_images, read_labels
@@ -55,6 +56,7 @@ def load(name, train=True, data_dir=None):
     >>> images.shape, str(images.dtype), labels[:5].tolist()
     ((10000, 1, 28, 28), 'uint8', [7, 2, 1, 0, 4])
     """
+    boolean('train', train)
     if name == 'cifar-10':
         return load_cifar10(train, data_dir)
     if name not in DATASETS:

@@ -130,8 +130,8 @@ def _read_member(archive, member):
         raise ValueError(f"{member.filename!r} is no array, or a compressed one")
     with archive.open(member) as file:
         start = file.read(12)
-        major = start[6] if start[:6] == b'\x93NUMPY' and len(start) == 12 else None
-        if major not in (1, 2):
+        major = {b'\x93NUMPY\1\0': 1, b'\x93NUMPY\2\0': 2}.get(start[:8]) if len(start) == 12 else None
+        if major is None:
             raise ValueError(f"{member.filename!r} is no array")
         length = int.from_bytes(start[8:10] if major == 1 else start[8:12], 'little')
         if not 10 <= length <= _LONGEST_HEADER:
@@ -147,7 +147,6 @@ def _read_member(archive, member):
         if file.read(1):  # also: at the end the sum of all bytes is checked
             raise ValueError(f"{member.filename!r} goes on after its end")
         return values.reshape(shape, order='F' if in_columns else 'C')
-
 
 
 def _described(header, major):
