@@ -8,6 +8,7 @@ import numpy as np
 
 from .autodiff import Node
 from .extras import import_extra
+from .support.arguments import boolean, floats, integer, labels, number
 
 LAYERS = (('fc1', 30, 20), ('fc2', 20, 10), ('fc3', 10, 1))
 
@@ -79,14 +80,16 @@ class BreastCancerNet:
     """
 
     def __init__(self, seed=0, batch_norm=True, momentum=0.9, eps=1e-8):
-        rng = np.random.default_rng(seed)
-        self.batch_norm, self.momentum, self.eps = batch_norm, momentum, eps
+        rng = np.random.default_rng(integer('seed', seed, at_least=0))
+        self.batch_norm = boolean('batch_norm', batch_norm)
+        self.momentum = number('momentum', momentum, at_least=0, at_most=1, hint='0.9 is the usual one')
+        self.eps = number('eps', eps, at_least=0, hint='1e-5 is the usual one')
         self.params = {}
-        for (layer, inputs, outputs), number in zip(LAYERS, '123'):
+        for (layer, inputs, outputs), position in zip(LAYERS, '123'):
             self.params[f'weight_{layer}'] = rng.normal(0, inputs ** -0.5, (inputs, outputs))
             if batch_norm and layer != 'fc3':
                 for name, start in (('gamma', 1.), ('beta', 0.), ('avg_mean', 0.), ('avg_variance', 0.)):
-                    self.params[f'{name}_bn{number}'] = np.full(outputs, start)
+                    self.params[f'{name}_bn{position}'] = np.full(outputs, start)
             else:
                 self.params[f'bias_{layer}'] = np.zeros(outputs)
 
@@ -100,6 +103,7 @@ class BreastCancerNet:
         ``train=True`` normalises by the batch and folds its statistics into the moving averages; False uses those and
         changes nothing.
         """
+        boolean('train', train)
         x = x if isinstance(x, Node) else Node(x)
         if len(x.shape) != 2 or x.shape[1] != 30:
             raise ValueError(f"x has shape {x.shape}; this network expects (m, 30).")
@@ -111,11 +115,13 @@ class BreastCancerNet:
 
     def loss(self, x, y, train=True):
         """The mean binary cross entropy for labels ``y`` ``(m,)``, a Node: its ``grad()`` is that of all parameters."""
-        return binary_cross_entropy(self.scores(x, train), np.reshape(y, (-1, 1)))
+        y = labels('y', y, len(x), 2)
+        return binary_cross_entropy(self.scores(x, train), y[:, np.newaxis])
 
     def accuracy(self, x, y):
         """The share of rows on the right side of probability 1/2, by the moving averages."""
-        return float(np.mean((self.scores(x, train=False).value[:, 0] > 0) == (np.asarray(y) == 1)))
+        y = labels('y', y, len(x), 2)
+        return float(np.mean((self.scores(x, train=False).value[:, 0] > 0) == (y == 1)))
 
     def _param(self, name):
         return Node(self.params[name], name)
@@ -148,7 +154,13 @@ def train(net, x, y, epochs=20, batch_size=32, lr=0.1, seed=0):
     ``x`` is ``(n, 30)``, ``y`` ``(n,)``. Each epoch takes the rows in a new order from ``seed``; what does not fill the
     last batch waits for the next epoch.
     """
-    rng, losses = np.random.default_rng(seed), []
+    epochs, batch_size = (integer(name, value, at_least=1) for name, value in (('epochs', epochs),
+                                                                               ('batch_size', batch_size)))
+    lr = number('lr', lr, above=0)
+    x, y = floats('x', x), labels('y', y, len(x), 2)
+    if len(x) < batch_size:
+        raise ValueError(f"x has {len(x)} rows and a batch {batch_size}; take a smaller batch_size.")
+    rng, losses = np.random.default_rng(integer('seed', seed, at_least=0)), []
     for _ in range(epochs):
         order = rng.permutation(len(x))
         for start in range(0, len(x) - batch_size + 1, batch_size):

@@ -195,3 +195,28 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch, capsys):
         breast_cancer.load_split(0)
     assert main([]) == 2
     assert '[scikit-learn]' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'seed': -1}, 'seed is -1'), ({'batch_norm': 'no'}, "batch_norm is 'no'"), ({'momentum': 2}, 'momentum is 2'),
+    ({'eps': -1}, 'eps is -1'), ({'momentum': None}, 'momentum is None')])
+def test_a_network_out_of_range_is_refused(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        BreastCancerNet(**options)
+
+
+@pytest.mark.parametrize('y', [[[1], [0], [1]], [0, 1, 2], [0, -1, 1], [0, np.nan, 1], [0, 0.5, 1], [0, 1]], ids=str)
+def test_labels_have_one_reading(y, rng):
+    net, x = BreastCancerNet(), rng.normal(size=(3, 30))
+    for use in (net.loss, net.accuracy, lambda x, y: breast_cancer.train(net, x, y, batch_size=2)):
+        with pytest.raises(ValueError, match='expected'):
+            use(x, y)
+    assert not net.params['avg_mean_bn1'].any()  # nothing has been trained
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'epochs': 0}, 'epochs is 0'), ({'batch_size': 0}, 'batch_size is 0'), ({'lr': np.inf}, 'lr is inf'),
+    ({'seed': -1}, 'seed is -1'), ({'batch_size': 4}, 'take a smaller batch_size')])
+def test_a_training_out_of_range_is_refused(options, message, rng):
+    with pytest.raises((TypeError, ValueError), match=message):
+        breast_cancer.train(BreastCancerNet(), rng.normal(size=(3, 30)), [0, 1, 1], **{'batch_size': 2, **options})

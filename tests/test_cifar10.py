@@ -196,3 +196,10 @@ def test_a_checksum_of_the_file_as_it_is(as_it_is, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r'SHA-256.*; do this'):
         downloads.download(['https://example.org/x'], tmp_path / 'wrong', checksum, as_it_is=not as_it_is,
                            advice='do this')
+
+
+@pytest.mark.parametrize('train', ['no', 0, 1, None])
+@pytest.mark.parametrize('name', ['mnist', 'cifar-10'])
+def test_train_is_true_or_false(name, train):
+    with pytest.raises(TypeError, match='train is .*; expected True or False'):
+        data.load(name, train)

@@ -77,3 +77,63 @@ def test_the_script_refuses_in_one_line(tmp_path, script_here):
     assert status == 2
     assert err.strip() == ('deep_nets: there is no experiment deep_web; expected one of: deep_net, weight_scales, '
                            'batch_sizes, small_batches.')
+
+
+def otherwise(name, jobs, chosen, **changes):
+    """The claims that hold as expected, and no longer when the results of the chosen jobs are changed."""
+    kinds = made_up(jobs, AS_EXPECTED[name])
+    for kind in kinds:
+        for at, seed in enumerate(kind['seeds']):
+            if chosen(kind['job'], seed):
+                for key, value in changes.items():
+                    kind[key] = [*kind[key][:at], value, *kind[key][at + 1:]]
+    return [sentence for sentence, holds in claims(name, kinds).items() if not holds]
+
+
+@pytest.mark.parametrize('seed', [0, 1, 2])
+def test_what_is_said_of_every_seed_is_said_of_each(seed):
+    jobs = runs.EXPERIMENTS['deep_net'](range(3), epochs=2)
+    loss_lower, accuracy_higher = claims('deep_net', made_up(jobs, AS_EXPECTED['deep_net']))
+    for normalization, loss, accuracy in (('batchnorm', 9., 0.4), (None, 0., 0.95)):
+        def chosen(job, s, normalization=normalization):
+            return job['normalization'] == normalization and s == seed
+        assert otherwise('deep_net', jobs, chosen, final_loss=loss) == [loss_lower]
+        assert otherwise('deep_net', jobs, chosen, best_train_acc=accuracy) == [accuracy_higher]
+    jobs = runs.EXPERIMENTS['small_batches'](range(3), epochs=2)
+    smallest, _ = claims('small_batches', made_up(jobs, AS_EXPECTED['small_batches']))
+    assert otherwise('small_batches', jobs, lambda job, s: job['batch_size'] == 2 and s == seed and
+                     job['normalization'] == 'layernorm', best_train_acc=0.1) == [smallest]
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_a_scale_trains_when_all_seeds_do_and_fails_when_none_does(seed):
+    jobs = runs.EXPERIMENTS['weight_scales'](range(2), epochs=2)
+    wherever, steady, varies, beyond, smallest = claims('weight_scales', made_up(jobs, AS_EXPECTED['weight_scales']))
+    scales = sorted({job.weight_scale for job in jobs})
+
+    def at(scale, normalization):
+        return lambda job, s: (job['weight_scale'], job['normalization'], s) == (scale, normalization, seed)
+
+    assert otherwise('weight_scales', jobs, at(scales[-1], 'batchnorm'), best_train_acc=0.22) == [wherever]
+    assert otherwise('weight_scales', jobs, at(scales[0], None), best_train_acc=0.22) == [smallest]
+    assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=100.) == [steady]
+    assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=0.) == []
+    kinds = made_up(jobs, AS_EXPECTED['weight_scales'])
+    assert claims('weight_scales', [{**kind, 'final_loss': [1., 1.]} for kind in kinds])[varies] is False
+    assert not claims('weight_scales', [{**kind, 'best_train_acc': [0.3, 0.3]} for kind in kinds])[beyond]
+
+
+def test_a_gain_from_larger_batches_is_over_the_mean_of_the_seeds():
+    jobs = runs.EXPERIMENTS['batch_sizes'](range(2), epochs=2)
+    faster, more = claims('batch_sizes', made_up(jobs, AS_EXPECTED['batch_sizes']))
+    largest, smallest = max(job.batch_size for job in jobs), min(job.batch_size for job in jobs)
+
+    def of_size(size, normalization):
+        return lambda job, s: (job['batch_size'], job['normalization']) == (size, normalization)
+
+    assert otherwise('batch_sizes', jobs, of_size(largest, None), train_acc=[0.1, 1., 1.]) == [faster, more]
+    assert otherwise('batch_sizes', jobs, of_size(smallest, None), train_acc=[0.1, 0., 0.]) == [more]
+    jobs = runs.EXPERIMENTS['small_batches'](range(2), epochs=2)
+    _, gains = claims('small_batches', made_up(jobs, AS_EXPECTED['small_batches']))
+    assert gains in otherwise('small_batches', jobs, lambda job, s: job['batch_size'] == 10 and
+                              job['normalization'] == 'batchnorm', best_train_acc=0.)

@@ -68,3 +68,22 @@ def test_summary_brings_the_seeds_together(splits):
     assert kinds[0]['job']['normalization'] == 'batchnorm'
     assert kinds[0]['final_loss'][1] == pytest.approx(np.mean(results[1]['losses']))
     assert kinds[1]['best_val_acc'][0] == max(results[2]['val_acc'])
+
+
+def test_the_final_loss_is_the_mean_over_the_last_epoch_and_the_best_accuracy_the_highest():
+    """Losses that fall, and accuracies that rise and fall: the first epoch's, or the last batch's, are others."""
+    job = {'seed': 0, 'batch_size': 250}  # four batches an epoch
+    result = {'job': job, 'losses': [9., 9., 9., 9., 5., 4., 2., 1.], 'train_acc': [0.1, 0.7, 0.6],
+              'val_acc': [0.2, 0.4, 0.3], 'diverged': None}
+    kind, = summary([result, {**result, 'job': {**job, 'seed': 1}, 'losses': [9.] * 4 + [1., 2., 3., 4.]}])
+    assert kind['final_loss'] == [3., 2.5]
+    assert kind['best_train_acc'] == [0.7, 0.7]
+    assert kind['best_val_acc'] == [0.4, 0.4]
+    assert (kind['job'], kind['seeds']) == ({'batch_size': 250}, [0, 1])
+
+
+def test_the_final_loss_of_a_real_training_is_that_of_its_last_epoch(splits):
+    result = run_job(Job(0, 'batchnorm', hidden=(10,), epochs=3), splits)
+    kind, = summary([result])
+    assert kind['final_loss'] == [pytest.approx(np.mean(result['losses'][-20:]))]
+    assert kind['final_loss'] != [pytest.approx(np.mean(result['losses'][:20]))]

@@ -1,5 +1,6 @@
 """Answers that do harm: each gets a clear verdict within bounded time, and harms nothing."""
 import os
+import sys
 import time
 
 import pytest
@@ -140,7 +141,33 @@ def alive(pid):
 
 
 def test_a_broken_harness_is_no_pass(check, monkeypatch):
-    monkeypatch.setattr(runner.sys, 'executable', '/bin/false')
+    monkeypatch.setattr(sys, 'executable', '/bin/false')
     verdict = check(SOLUTION)
     assert verdict.passed == 0
     assert 'status 1' in verdict.lines[0].message
+
+
+def test_an_answer_that_floods_the_verdicts_is_stopped(check):
+    """It finds the file they are in. Left alone it would pass: it waits for a while, and is a right answer."""
+    verdict = check('''
+import inspect, time
+frame = inspect.currentframe()
+while 'verdicts_path' not in frame.f_locals:
+    frame = frame.f_back
+with open(frame.f_locals['verdicts_path'], 'ab') as file:
+    file.write(b'{}\\n' * 500_000)
+time.sleep(10)
+''' + SOLUTION)
+    assert not verdict.complete
+    assert verdict.passed == 0
+
+
+def test_of_verdicts_no_more_are_kept_than_a_limit(check, monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, 'MOST_RESULTS', 100)
+    path = tmp_path / 'verdicts'
+    path.write_bytes(b'{"check": "a"}\n' * 1000)
+    assert len(runner._told(path)) == 6
+    path.write_bytes(b'{"check": "a"}\nnonsense\n{"check": "b"}\n')
+    assert runner._told(path) == [{'check': 'a'}]
+    path.write_bytes(b'[1]\n{"check": "b"}\n')
+    assert runner._told(path) == []

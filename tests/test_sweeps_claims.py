@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,66 @@ def test_selecting():
     chosen, = of(kinds, batch_norm=None, lr=100.0)
     assert guessing(chosen)
     assert [trained(kind) for kind in of(kinds, lr=0.1)] == [True, True, True]
+
+
+def with_other(result_of_run, chosen, accuracy):
+    """The world ``result_of_run``, in which the chosen runs came out with another accuracy at every step and a loss."""
+    def world(run):
+        made = result_of_run(run)
+        if chosen(run):
+            made = {**result(run, accuracy, recalibrated_acc=1 - accuracy), 'loss': accuracy}
+        return made
+    return world
+
+
+def flipped(name, runs, chosen):
+    """The claims that hold as expected, and no longer when the chosen runs come out otherwise."""
+    return {sentence for accuracy in (0.0, 0.3, 0.85, 1.0) for sentence, holds in claims(
+        name, summary(map(with_other(AS_EXPECTED[name], chosen, accuracy), runs))).items() if not holds}
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_one_result_that_is_otherwise_makes_a_claim_of_every_seed_fail(name):
+    """And one kind of run a claim of all kinds: "every" is no "some"."""
+    runs = EXPERIMENTS[name](range(2))
+    sentences = claims(name, summary(map(AS_EXPECTED[name], runs)))
+    kinds = list(dict.fromkeys(replace(run, seed=0) for run in runs))
+    by_result, by_kind = set(), set()
+    for kind in kinds:
+        by_result |= flipped(name, runs, lambda run, kind=kind: run == kind)
+        by_kind |= flipped(name, runs, lambda run, kind=kind: replace(run, seed=0) == kind)
+    every_seed = {sentence for sentence in sentences if 'every seed' in sentence or 'to the last bit' in sentence}
+    assert every_seed <= by_result
+    some = {sentence for sentence in sentences
+            if any(words in sentence for words in ('there is a', 'more than three times', 'a factor of 30'))}
+    assert set(sentences) - some <= by_result | by_kind
+
+
+def test_a_scale_at_which_nothing_trains_makes_the_claim_of_every_scale_fail():
+    runs = EXPERIMENTS['weight_scales'](range(2))
+    for scale in sorted({run.weight_scale for run in runs}):
+        assert any('for every scale of the weights' in sentence
+                   for sentence in flipped('weight_scales', runs, lambda run, scale=scale: run.weight_scale == scale))
+
+
+@pytest.mark.parametrize('batch_size', [4, 64])
+@pytest.mark.parametrize('momentum', [0.9, 0.99])
+def test_what_is_said_of_both_batch_sizes_or_momenta_is_said_of_each(batch_size, momentum):
+    runs = EXPERIMENTS['recalibration'](range(2))
+
+    def chosen(run):
+        return (run.batch_size, run.momentum, run.seed) == (batch_size, momentum, 0)
+
+    def step_of(step, score):
+        def world(run):
+            made = recalibration_world(run)
+            for entry in made['scores']:
+                if chosen(run) and entry['step'] == step:
+                    entry.update(recalibrated_acc=entry['test_acc'] + score)
+            return made
+        return [sentence for sentence, holds in claims('recalibration', summary(map(world, runs))).items() if not holds]
+
+    early, late, small = claims('recalibration', summary(map(recalibration_world, runs)))
+    assert step_of(10, 0.04) == ([early] if momentum == 0.99 else [])
+    assert step_of(1000, 0.02) == ([late] if batch_size == 64 else [])
+    assert step_of(1000, -0.05) == ([late] if batch_size == 64 else [small])

@@ -5,6 +5,7 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.sweeps import run as sweeps_run
 from gluon_bn.sweeps.run import NormAfterActivation, Run, load_images, network_of, result_of, run_from
 
 SHORT = {'batch_size': 16, 'score_after': (2, 6), 'test_images': 250}
@@ -142,3 +143,20 @@ def test_a_configuration_that_makes_no_sense_is_refused(name, value, expected):
 def test_recalibration_needs_batch_norm():
     with pytest.raises(ValueError, match='recalibrate is 64; expected 0, or .* with batch norm'):
         Run(0, None, recalibrate=64)
+
+
+@pytest.mark.parametrize('batch_norm', ['before', None])
+def test_an_error_in_a_later_step_is_no_refusal(batch_norm, images, monkeypatch):
+    """A network refuses batches of its kind in the first step; what comes later is a mistake of somebody's."""
+    real, steps = sweeps_run.train_step, []
+
+    def failing(*arguments):
+        steps.append(1)
+        if len(steps) == 3:
+            raise ValueError('a mistake')
+        return real(*arguments)
+
+    monkeypatch.setattr(sweeps_run, 'train_step', failing)
+    with pytest.raises(ValueError, match='a mistake'):
+        result_of(Run(0, batch_norm, **SHORT), images)
+    assert len(steps) == 3
