@@ -9,6 +9,7 @@ The layer and a network around it:
 ``checks``           what the layer refuses, and in which words
 ``fast``             the same mathematics in operators that are quick on a CPU
 ``native``           the operators in C++, built by the user's compiler on first use
+``copied``           networks that were copied or pickled train on
 ``activations``      ReLU and softmax
 ``losses``           softmax cross entropy
 ``lenet``            a convolutional network by hand
