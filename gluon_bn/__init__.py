@@ -1,101 +1,127 @@
 """Batch normalization from scratch on Apache MXNet.
 
-The package reads in this order, each module about one idea.
+A map; the first line of each module says the rest.
 
-The layer and a network around it:
+=================================================  ====================================================================
+``batch_norm``, ``checks``, ``fast``, ``native``   the layer: the paper's formula, what it refuses, and how it gets fast
+``activations``, ``losses``, ``optimizers``        what a network has besides
+``lenet``, ``fast_lenet``, ``sigmoid_mlp``         networks by hand; ``copied``: their copies train on
+``training``, ``recalibration``                    an epoch, and exact statistics for test time
+``data``                                           MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
+``run``, ``config``, ``checkpoint``, ``plots``     the main job in a folder, resumable
+``observation``, ``tensorboard``, ``run_events``   what goes on inside a network, in TensorBoard
+``reference``, ``numpy_layers``                    layers forward and backward by hand, in NumPy alone
+``gradient_check``                                 gradients by differences, with which the others are compared
+``fully_connected``, ``solver``, ``mlp``           networks of those layers, and their training
+``autodiff``, ``breast_cancer``                    reverse-mode differentiation, and a network of its ``Node`` objects
+``paper_figure``, ``landscape``, ``deep_nets``     why it works: experiments with several seeds
+``experiments``, ``sweeps``                        how far its knobs can be turned
+``exercises``, ``notebooks``                       assignments that mark themselves; the tutorials for Jupyter
+``_mxnet``, ``support``                            MXNet made to run on this machine; helpers
+=================================================  ====================================================================
 
-===================  ==================================================================================================
-``batch_norm``       the layer: the paper's formula in ``nd``, and the dictionaries of exponentially weighted statistics
-``checks``           what the layer refuses, and in which words
-``fast``             the same mathematics in operators that are quick on a CPU
-``native``           the operators in C++, built by the user's compiler on first use
-``copied``           networks that were copied or pickled train on
-``activations``      ReLU and softmax
-``losses``           softmax cross entropy
-``lenet``            a convolutional network by hand
-``fast_lenet``       the same network's forward pass from native operators
-``sigmoid_mlp``      dense layers with sigmoids, the network of the paper's Figure 1
-``optimizers``       SGD and others, in place
-``training``         an epoch, and the accuracy
-``recalibration``    statistics for test time that are exact: the paper's Algorithm 2
-===================  ==================================================================================================
-
-Data, and the main job:
-
-===================  ==================================================================================================
-``data``             MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
-``context``          GPUs that work
-``checkpoint``       arrays and a description in one file, whole and checked
-``plots``            the curves of a run
-``observation``      pre-activations, weights and gradients at one moment
-``tensorboard``      event files for TensorBoard: histograms, filters, hyper-parameters
-``config``           what a run computes
-``run_events``       the main job in TensorBoard
-``run``              the main job in a folder, resumable
-===================  ==================================================================================================
-
-Backward by hand, in NumPy alone:
-
-===================  ==================================================================================================
-``reference``        normalisation layers, forward and backward by hand: staged, and in closed form
-``numpy_layers``     the other layers: affine, ReLU, dropout, softmax
-``gradient_check``   gradients by differences, with which the others are compared
-``fully_connected``  a network of any depth
-``update_rules``     SGD, momentum, RMSprop, Adam
-``solver``           training of NumPy models
-``mlp``              a multilayer perceptron with batch norm on every layer
-``mlp_run``          that perceptron on MNIST, in a folder
-``live``             a picture of training that grows while it runs
-===================  ==================================================================================================
-
-Why it works, and how far its knobs can be turned:
-
-===================  ==================================================================================================
-``deep_nets``        cs231n's four experiments with deep nets, several seeds
-``paper_figure``     Figure 1 of the paper: a sigmoid MLP with batch norm and without, several seeds
-``landscape``        what batch norm does to the loss along the gradient, and to the layers' inputs; noise behind it
-``experiments``      named sweeps: learning rate, scale, batch size, position, momentum, eps, statistics at test time
-``sweeps``           one of their trainings, their claims, their tables and figures
-===================  ==================================================================================================
-
-Differentiable programming, and exercises:
-
-===================  ==================================================================================================
-``autodiff``         ``Node``: reverse-mode differentiation of NumPy arrays, for batch norm without a backward pass
-``breast_cancer``    a network in Nodes, with batch norm or without
-``exercises``        assignments that mark themselves: ``python -m gluon_bn.exercises``
-``notebooks``        the tutorials as Jupyter notebooks
-===================  ==================================================================================================
-
-``_mxnet`` is how MXNet 1.9.1 is imported on Python 3.8 to 3.12 and NumPy 1.20 to 1.26; ``threads``, ``files``,
-``progress``, ``machine``, ``extras``, ``parallel``, ``resumable``, ``results``, ``command_line``, ``python_version``,
-``running_statistics``, ``benchmarks`` and ``gpu_probe`` are helpers.
+Importing the package loads neither MXNet nor NumPy: each name below does so when it is first asked for. Where MXNet
+cannot run, everything of ``_NUMPY_HALF`` works.
 
 >>> import gluon_bn as gbn
 """
+import importlib
+import importlib.util
+import sys
+from types import ModuleType
+
+from ._mxnet import hook
 from .python_version import check_python
 
-check_python()  # before anything that other versions cannot import
+check_python()
+hook.install()  # whoever imports MXNet from now on gets one that runs here
 
-from . import data, gradient_check, reference
-from .activations import relu, softmax
-from .batch_norm import batch_norm, pure_batch_norm, which_impl
-from .context import try_all_gpus, try_gpu
-from .fully_connected import FullyConnectedNet
-from .lenet import LeNet
-from .losses import softmax_cross_entropy
-from .mlp import MLP
-from .native import native_status
-from .optimizers import sgd
-from .recalibration import recalibrate
-from .run import load_network
-from .sigmoid_mlp import SigmoidMLP
-from .solver import Solver
-from .training import evaluate_accuracy, train_epoch, train_step
+TYPE_CHECKING = False  # typing's own takes longer to import than all of this
+if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a test compares the two
+    from . import autodiff as autodiff
+    from . import data as data
+    from . import gradient_check as gradient_check
+    from . import reference as reference
+    from ._mxnet.devices import try_all_gpus as try_all_gpus
+    from ._mxnet.devices import try_gpu as try_gpu
+    from .activations import relu as relu
+    from .activations import softmax as softmax
+    from .batch_norm import batch_norm as batch_norm
+    from .batch_norm import pure_batch_norm as pure_batch_norm
+    from .batch_norm import which_impl as which_impl
+    from .fully_connected import FullyConnectedNet as FullyConnectedNet
+    from .lenet import LeNet as LeNet
+    from .losses import softmax_cross_entropy as softmax_cross_entropy
+    from .mlp import MLP as MLP
+    from .native import native_status as native_status
+    from .optimizers import sgd as sgd
+    from .recalibration import recalibrate as recalibrate
+    from .run import load_network as load_network
+    from .sigmoid_mlp import SigmoidMLP as SigmoidMLP
+    from .solver import Solver as Solver
+    from .training import evaluate_accuracy as evaluate_accuracy
+    from .training import train_epoch as train_epoch
+    from .training import train_step as train_step
 
 __version__ = "0.1.0"
 
-__all__ = ['FullyConnectedNet', 'LeNet', 'MLP', 'SigmoidMLP', 'Solver', 'batch_norm', 'data', 'evaluate_accuracy',
-           'gradient_check', 'load_network', 'native_status', 'pure_batch_norm', 'recalibrate', 'reference', 'relu',
-           'sgd', 'softmax', 'softmax_cross_entropy', 'train_epoch', 'train_step', 'try_all_gpus', 'try_gpu',
-           'which_impl']
+# Each public name, and the module it comes from; None for a module that is public itself.
+_NUMPY_HALF = {
+    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None,
+    'FullyConnectedNet': 'fully_connected', 'MLP': 'mlp', 'Solver': 'solver',
+}
+_MXNET_HALF = {
+    'LeNet': 'lenet', 'SigmoidMLP': 'sigmoid_mlp',
+    'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
+    'native_status': 'native', 'relu': 'activations', 'softmax': 'activations', 'softmax_cross_entropy': 'losses',
+    'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
+    'recalibrate': 'recalibration', 'load_network': 'run',
+    'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
+}
+_MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}
+
+
+def __getattr__(name):
+    """A public name, when it is first asked for; from then on it is an ordinary attribute (PEP 562)."""
+    if name == '__all__':
+        return _names_that_work_here()
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        if name in _MXNET_HALF:
+            hook.load()  # first, so that where MXNet cannot run its sentence comes, and no other error
+        module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
+    except ImportError as error:
+        if error.name == 'mxnet':
+            raise ImportError(f"{__name__}.{name} is not there: {error}", name='mxnet') from None
+        raise
+    value = getattr(module, name) if _MODULE_OF[name] else module
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_names_that_work_here()})
+
+
+def _names_that_work_here():
+    """All public names where MXNet is installed, else those of the NumPy half: ``import *`` and ``help`` ask for each.
+    """
+    has_mxnet = 'mxnet' in sys.modules or importlib.util.find_spec('mxnet')
+    return sorted(_MODULE_OF if has_mxnet else _NUMPY_HALF)
+
+
+class _Package(ModuleType):
+    """This module's type. A function and its module may share a name, as ``batch_norm`` do: the function has it.
+
+    Whoever imports the module ``gluon_bn.batch_norm``, the import system sets it as an attribute of this package
+    afterwards, at any time and in any thread.
+    """
+
+    def __setattr__(self, name, value):
+        if isinstance(value, ModuleType) and _MODULE_OF.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

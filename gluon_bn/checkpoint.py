@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from ._mxnet import nd
+from . import _mxnet
 from .files import written_whole
 
 FORMAT_VERSION = 1
@@ -76,7 +76,7 @@ def restore_network(net, arrays):
     for group in _GROUPS[1:]:
         statistics = getattr(net, group)
         statistics.clear()
-        statistics.update({name: nd.array(array, ctx=net.ctx, dtype=array.dtype)
+        statistics.update({name: _mxnet.nd.array(array, ctx=net.ctx, dtype=array.dtype)
                            for name, array in found[group].items()})
 
 

@@ -9,7 +9,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from ._mxnet import mx
+from . import _mxnet
 from .data import MNIST_LIKE
 from .files import written_whole
 
@@ -77,8 +77,8 @@ class RunError(ValueError):
 
 def write_config(path, config, ctx):
     """Write ``config`` to the JSON file ``path``, with the versions, the context and the threads it runs with."""
-    environment = {'python': sys.version.split()[0], 'mxnet': mx.__version__, 'numpy': np.__version__, 'ctx': str(ctx),
-                   'threads': os.environ.get('OMP_NUM_THREADS')}
+    environment = {'python': sys.version.split()[0], 'mxnet': _mxnet.mx.__version__, 'numpy': np.__version__,
+                   'ctx': str(ctx), 'threads': os.environ.get('OMP_NUM_THREADS')}
     with written_whole(path, 'w') as file:
         json.dump({**asdict(config), 'environment': environment}, file, indent=2)
         file.write('\n')

@@ -1,8 +1,9 @@
 """Files that are written whole or not at all, and folders that one process has for itself."""
-import fcntl
 import os
 from contextlib import contextmanager
 from pathlib import Path
+
+from .support.locks import lock
 
 
 @contextmanager
@@ -19,7 +20,8 @@ def written_whole(path, mode='wb'):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        with open(temporary, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+        text = {} if 'b' in mode else {'encoding': 'utf-8', 'newline': '\n'}  # the same bytes on every system
+        with open(temporary, mode, **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -42,7 +44,7 @@ def folder_locked(folder):
     Path(folder).mkdir(parents=True, exist_ok=True)
     with open(Path(folder) / '.lock', 'w', encoding='ascii') as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file, wait=False)
         except BlockingIOError:
             raise FolderInUse(f"another process is at work in {folder}; wait for it, or choose another "
                               "folder.") from None

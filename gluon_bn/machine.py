@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 
-from ._mxnet import mx
-from .threads import physical_cores
+from . import _mxnet
+from ._mxnet.threads import physical_cores
 
 
 def describe_machine():
@@ -15,8 +15,16 @@ def describe_machine():
     >>> 'MXNet 1.9.1' in describe_machine()
     True
     """
+    mxnet = _mxnet_version()  # first: loading MXNet decides how many threads
     return (f"{_processor()}, {physical_cores()} cores, {os.environ.get('OMP_NUM_THREADS')} threads; Python "
-            f"{sys.version.split()[0]}, MXNet {mx.__version__}, NumPy {np.__version__}")
+            f"{sys.version.split()[0]}, {mxnet}, NumPy {np.__version__}")
+
+
+def _mxnet_version():
+    try:
+        return f'MXNet {_mxnet.mx.__version__}'
+    except ImportError:
+        return 'no MXNet'
 
 
 def _processor():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .threads import physical_cores
+from ._mxnet.threads import physical_cores
 
 
 class WorkerError(RuntimeError):

@@ -17,8 +17,8 @@ import numpy as np
 
 from . import checkpoint, data
 from ._mxnet import mx, nd
+from ._mxnet.devices import context_from_name
 from .config import RunError, config_from, read_config, write_config
-from .context import context_from_name
 from .files import FolderInUse, folder_locked, remove_leftovers, written_whole
 from .lenet import LeNet
 from .optimizers import momentum_sgd, one_cycle, sgd

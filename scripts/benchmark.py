@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import notebook_formulation  # noqa: E402
 
 from gluon_bn import native_status  # noqa: E402
+from gluon_bn._mxnet.threads import physical_cores  # noqa: E402
 from gluon_bn.benchmarks import measure, peers, report  # noqa: E402
 from gluon_bn.command_line import complain  # noqa: E402
 from gluon_bn.data import load  # noqa: E402
 from gluon_bn.files import written_whole  # noqa: E402
 from gluon_bn.machine import describe_machine  # noqa: E402
-from gluon_bn.threads import physical_cores  # noqa: E402
 
 OURS = 'gluon_bn fast'
 LEVELS = ('layer', 'iteration', 'epoch')

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 import gluon_bn as gbn
 from gluon_bn import native
 from gluon_bn._mxnet import mx
-from gluon_bn.context import try_all_gpus, why_no_gpu
+from gluon_bn._mxnet.devices import try_all_gpus, why_no_gpu
 from gluon_bn.native import operators
 
 matplotlib.use('Agg')

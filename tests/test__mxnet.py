@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gluon_bn import threads
+from gluon_bn._mxnet import threads
 from gluon_bn.python_version import check_python
 
 
@@ -112,5 +112,5 @@ print(any('libcublas' in name for name in seen))
 
 def test_missing_extras_are_named(monkeypatch):
     from gluon_bn.extras import import_extra
-    with pytest.raises(ImportError, match=r"no_such_module is not installed.*pip install 'gluon_bn\[plots\]'"):
+    with pytest.raises(ImportError, match=r"no_such_module is not installed.*pip install .*\[plots\]'"):
         import_extra('no_such_module', 'plots')

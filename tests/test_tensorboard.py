@@ -53,7 +53,7 @@ def test_what_a_killed_process_left_is_no_run_and_goes_with_the_next_part(read_e
 
 def test_without_tensorboardx_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'tensorboardX', None)
-    with pytest.raises(ImportError, match=r"pip install 'gluon_bn\[tensorboard\]'"), event_file(tmp_path, 0):
+    with pytest.raises(ImportError, match=r"pip install .*\[tensorboard\]'"), event_file(tmp_path, 0):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -1,10 +1,9 @@
-"""Batches of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
+"""Batches for MXNet of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
 from itertools import chain, repeat
 
 import numpy as np
 
-from .._mxnet import mx, nd
-from ..checks import check_context
+from .. import _mxnet
 from ..support import arguments
 from .augmentation import shift_images
 
@@ -78,7 +77,9 @@ class Batches:
         self.shuffle = arguments.boolean('shuffle', shuffle)
         self.max_shift = arguments.integer('max_shift', max_shift, at_least=0, at_most=min(self.images.shape[2:]) - 1,
                                            hint='an image moved by its whole size is black')
-        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
+        from ..checks import check_context  # it loads MXNet, which batches alone need of this module
+
+        self.ctx = _mxnet.mx.current_context() if ctx is None else check_context(ctx)
         self.seed = int(np.random.randint(2**31)) if seed is None else arguments.integer('seed', seed, at_least=0)
         self._passes = 0
 
@@ -110,5 +111,6 @@ class Batches:
 
     def _on_device(self, images, labels):
         # The bytes travel, and the device makes floats of them: a quarter of the memory traffic on the host.
+        nd = _mxnet.nd
         data = nd.array(images, ctx=self.ctx, dtype=np.uint8).astype(np.float32) / 255
         return data, nd.array(labels, ctx=self.ctx, dtype=np.float32)

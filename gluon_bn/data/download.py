@@ -1,5 +1,4 @@
 """Downloads over https: from the first mirror that works, resumed where one was cut off, checked before they count."""
-import fcntl
 import os
 import ssl
 import urllib.error
@@ -8,8 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
+from ..support.locks import locked_alone
 from .idx import DataError, decompress
 
 _TIMEOUT = 30  # seconds without a single byte
@@ -44,16 +42,15 @@ def download(urls, path, checksum, context=None, as_it_is=False,
     part = path.with_name(path.name + '.part')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, 'ab') as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # another process may be downloading the same file
+        with locked_alone(path.with_name(f'.{path.name}.lock')):  # another process may be downloading the same file
             if path.exists():
-                part.unlink()
                 return
             failures = []
             for url in urls:
-                failure = _fetch(url, file, part, checksum, context, as_it_is)
+                with open(part, 'ab') as file:
+                    failure = _fetch(url, file, part, checksum, context, as_it_is)
                 if failure is None:
-                    os.replace(part, path)
+                    os.replace(part, path)  # after the file is closed: Windows would refuse it before
                     return
                 failures.append(f"{url}: {failure}")
     except OSError as error:
@@ -81,6 +78,7 @@ def _fetch(url, file, part, checksum, context, as_it_is):
 
 def _append(url, file, context):
     """Write the bytes of ``url`` that are not in ``file`` yet to its end."""
+    from tqdm import tqdm  # only here: data that are on this machine need NumPy alone
     have = file.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={'Range': f'bytes={have}-'} if have else {})
     if urlsplit(url).scheme != 'https':

@@ -3,10 +3,12 @@
 Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
 """
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
 
+from ..support.invocation import command_line
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
 from .runner import KEPT_OUTPUT, TIME_LIMIT, check_file
@@ -86,11 +88,19 @@ def _seconds(text):
 
 def run_list(options):
     """Print every exercise with its state."""
-    exercises = all_exercises(options.tasks)
-    for exercise in exercises:
-        print(f"{exercise.name:26} {exercise.title:62} {progress.state(exercise, options.folder)}")
-    print("\nBegin with: python -m gluon_bn.exercises start NAME; then fill the gaps, and check NAME.")
+    has_mxnet = importlib.util.find_spec('mxnet') is not None
+    for exercise in all_exercises(options.tasks):
+        state = progress.state(exercise, options.folder)
+        print(f"{exercise.name:26} {exercise.title:62} "
+              f"{state if has_mxnet or not exercise.needs_mxnet else f'{state}; needs MXNet'}")
+    print(f"\nBegin with: {_command(options, 'start', 'NAME')}\n"
+          f"then fill the gaps, and: {_command(options, 'check', 'NAME')}")
     return 0
+
+
+def _command(options, *words):
+    """The line to type for another command on the same exercises."""
+    return command_line('exercises', *(['--tasks', options.tasks] if options.tasks else []), *words)
 
 
 def run_start(options):
@@ -103,7 +113,7 @@ def run_start(options):
             file.write(exercise.skeleton.read_bytes())
     except FileExistsError:
         raise BadArgument(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
-    print(f"{path}: fill the gaps, then: python -m gluon_bn.exercises check {exercise.name} {options.folder}")
+    print(f"{path}: fill the gaps, then: {_command(options, 'check', exercise.name, options.folder)}")
     return 0
 
 
@@ -114,8 +124,8 @@ def run_check(options):
     if path.is_dir():
         path = path / exercise.skeleton.name
     if not path.is_file():
-        raise BadArgument(f"there is no file {path}; get it with start {exercise.name}, or say where it is: "
-                          f"check {exercise.name} PATH.")
+        raise BadArgument(f"there is no file {path}; give the PATH of yours to check, or get one with: "
+                          f"{_command(options, 'start', exercise.name)}")
     verdict = check_file(exercise, path, options.time_limit)
     progress.note(exercise, path, verdict)
     print_verdict(exercise, verdict)

@@ -38,6 +38,12 @@ class Exercise(namedtuple('Exercise', 'folder name')):
         """The first line of the skeleton."""
         return _first_line(ast.parse(self.skeleton.read_text(encoding='utf-8')))
 
+    @property
+    def needs_mxnet(self):
+        """Whether its checks compute with MXNet's arrays; the others need NumPy alone."""
+        tree = ast.parse(self.checks.read_text(encoding='utf-8'))
+        return any(isinstance(node, ast.ImportFrom) and node.module == 'gluon_bn._mxnet' for node in tree.body)
+
     def requirements(self):
         """A dictionary: name of the check -> the requirement in words, in the order in which they are checked."""
         tree = ast.parse(self.checks.read_text(encoding='utf-8'))

@@ -5,11 +5,11 @@ that mistake's hint; any other wrong answer is shown the first value that differ
 """
 import ast
 import inspect
+import sys
 import textwrap
 
 import numpy as np
 
-from .._mxnet import nd
 from ..autodiff import Node
 
 COMMON_HINTS = {
@@ -22,6 +22,7 @@ COMMON_HINTS = {
     'exception': "Read the last line first: it says what Python could not do, and the line of your file where.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
     'changed': "Work on a copy, or make a new array: X -= mean changes the caller's array, X = X - mean does not.",
+    'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
     'other': "None of the usual mistakes leads to this value. Compare line by line with the formula in the task.",
 }
 
@@ -83,7 +84,7 @@ def as_numpy(value):
     """The value of a number, a NumPy array, an NDArray or a Node as a NumPy array of float64."""
     if isinstance(value, Node):
         value = value.value
-    if isinstance(value, nd.NDArray):
+    if isinstance(value, _ndarrays()):
         value = value.asnumpy()
     return np.asarray(value, dtype=np.float64)
 
@@ -104,13 +105,18 @@ def statements(func):
 
 
 def _check_kind(got, right, what):
-    for kind, name in ((nd.NDArray, 'an NDArray'), (Node, 'a Node'), (np.ndarray, 'a NumPy array')):
+    for kind, name in ((_ndarrays(), 'an NDArray'), (Node, 'a Node'), (np.ndarray, 'a NumPy array')):
         if isinstance(right, kind) and not isinstance(got, kind):
             if kind is np.ndarray and right.ndim == 0 and isinstance(got, (int, float, np.number)):
                 return
             raise Wrong('type', f"{what} is a {type(got).__name__}, and should be {name}.")
     if isinstance(right, (int, float)) and not isinstance(got, (int, float, np.number)):
         raise Wrong('type', f"{what} is a {type(got).__name__}, and should be a number.")
+
+
+def _ndarrays():
+    """MXNet's type of arrays, for ``isinstance``; none as long as nobody has imported MXNet, and so made no array."""
+    return getattr(getattr(sys.modules.get('mxnet'), 'nd', None), 'NDArray', ())
 
 
 def _difference(values, right, tolerance, what):

@@ -1,12 +1,11 @@
 """Run the checks of one exercise on one answer, in this process: :func:`run_checks`.
 
-As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FD``: it writes one
-JSON object a line to the file descriptor ``FD``, and what the answer prints goes where it goes.
+As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FILE``: it appends
+one JSON object a line to ``FILE``, and what the answer prints goes where it goes.
 """
 import importlib.util
 import json
 import os
-import resource
 import sys
 import traceback
 import warnings
@@ -16,17 +15,29 @@ import numpy as np
 
 from .expect import COMMON_HINTS, Wrong
 
+try:
+    import resource
+except ImportError:  # Windows has no limits on memory and files
+    resource = None
+
 MEMORY_LIMIT = 4 * 2**30
 FILE_LIMIT = 10 * 2**20
 LONGEST_MESSAGE = 1000
 
 
-def run_checks(checks_path, answer_path):
+def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
     """Yield a dictionary for each requirement: ``check``, ``passed``, and for a failed one ``message`` and ``hint``.
 
-    ``hint_key`` names the hint. When the answer cannot even be imported there is one dictionary, with ``check`` None.
+    ``hint_key`` names the hint. There is one dictionary, with ``check`` None, when the answer cannot even be imported,
+    or when the checks need MXNet and this machine has none. ``before_the_answer()`` is called when the checks are
+    loaded.
     """
-    checks = load('gluon_bn_exercise_checks', checks_path)
+    try:
+        checks = load('gluon_bn_exercise_checks', checks_path)
+    except ImportError as error:
+        yield _verdict(None, Wrong('no-mxnet', f"this exercise cannot be checked here: {error}"), COMMON_HINTS)
+        return
+    before_the_answer()
     hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
     answer, failure = _guarded(lambda: load('answer', answer_path), answer_path)
     if failure:
@@ -80,20 +91,30 @@ def _verdict(name, failure, hints):
             'hint': hints.get(failure.hint, '')}
 
 
-def _limit(what, value):
-    _, hard = resource.getrlimit(what)
-    resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+def _limit_resources():
+    """No core dumps, small files and a bounded memory from here on, on systems that have such limits."""
+    if resource is None:
+        return
+    for what, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, FILE_LIMIT),
+                        (resource.RLIMIT_DATA, MEMORY_LIMIT)):
+        _, hard = resource.getrlimit(what)
+        try:
+            resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+        except (OSError, ValueError):
+            pass  # macOS refuses some
 
 
-def main(checks_path, answer_path, descriptor):
+def main(checks_path, answer_path, verdicts_path):
     """The program: limits, then one line for each requirement, then out, whatever threads the answer has started."""
     def tell(message):
-        os.write(int(descriptor), json.dumps(message).encode() + b'\n')
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, FILE_LIMIT)
-    _limit(resource.RLIMIT_DATA, MEMORY_LIMIT)
-    tell({'ready': True})  # from here on the time is the learner's
-    for verdict in run_checks(Path(checks_path), Path(answer_path)):
+        with open(verdicts_path, 'ab') as file:
+            file.write(json.dumps(message).encode() + b'\n')
+
+    def begin():
+        _limit_resources()
+        tell({'ready': True})  # from here on the time is the learner's
+
+    for verdict in run_checks(Path(checks_path), Path(answer_path), begin):
         tell(verdict)
     tell({'done': True})
     for stream in (sys.stdout, sys.stderr):

@@ -1,12 +1,12 @@
 """Check an answer in a process of its own, which cannot take the caller along: :func:`check_file`."""
 import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import namedtuple
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ from pathlib import Path
 TIME_LIMIT = 20          # seconds for the learner's code
 START_LIMIT = 120        # seconds until Python and MXNet are loaded, on a busy machine
 KEPT_OUTPUT = 2000       # bytes of what the answer prints
+DRAIN_LIMIT = 2          # seconds for what is still in the pipe when the process has ended
 MOST_RESULTS = 1_000_000  # bytes of verdicts; a few thousand are usual
 
 Line = namedtuple('Line', 'requirement passed message hint hint_key')
@@ -42,38 +43,41 @@ class Verdict(namedtuple('Verdict', 'lines output printed')):
 def check_file(exercise, path, time_limit=TIME_LIMIT):
     """The :class:`Verdict` on the learner's file ``path``.
 
-    A copy of it runs in an empty temporary folder, without input, for at most ``time_limit`` seconds, with at most
-    4 GiB of memory and files of at most 10 MiB; of what it prints the beginning is kept. Then it and the processes of
-    its group are killed. That protects against mistakes, not against malice: run what you do not trust in a
-    container.
+    A copy of it runs in an empty temporary folder, without input, for at most ``time_limit`` seconds, and where the
+    system has such limits with at most 4 GiB of memory and files of at most 10 MiB; of what it prints the beginning is
+    kept. Then it and the processes of its group are killed. That protects against mistakes, not against malice: run
+    what you do not trust in a container.
     """
-    with tempfile.TemporaryDirectory(prefix='gluon_bn_exercise_') as folder:
+    with ExitStack() as stack:
+        folder, verdicts = _temporary_folder(stack), os.path.join(_temporary_folder(stack), 'verdicts')
         answer = shutil.copyfile(str(path), os.path.join(folder, f'{exercise.name}.py'))
-        told, output, printed, ending = _run(exercise.checks, answer, folder, time_limit)
-    return Verdict(_lines(exercise, told, ending), output, printed)
+        told, output, ending = _run(exercise.checks, answer, verdicts, folder, time_limit)
+    return Verdict(_lines(exercise, told, ending), output.kept.decode('utf-8', 'replace'), output.printed)
 
 
-def _run(checks, answer, folder, time_limit):
-    """``(verdicts, output, bytes printed, how it ended)`` of the harness; the ending is None if it came to its end."""
+def _temporary_folder(stack):
+    folder = tempfile.mkdtemp(prefix='gluon_bn_exercise_')
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)  # Windows keeps what a process still has open
+    return folder
+
+
+def _run(checks, answer, verdicts, folder, time_limit):
+    """``(verdicts, output, how it ended)`` of the harness; the ending is None if it came to its end."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     paths = [root, *filter(None, [os.environ.get('PYTHONPATH')])]
     environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths),
-                   'PYTHONDONTWRITEBYTECODE': '1'}
-    with ExitStack() as stack:
-        read_end, write_end = os.pipe()
-        stack.callback(os.close, read_end)
-        try:
-            process = subprocess.Popen(
-                [sys.executable, '-m', 'gluon_bn.exercises.harness', str(checks), str(answer), str(write_end)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(write_end,),
-                cwd=folder, env=environment, start_new_session=True)
-        finally:
-            os.close(write_end)
-        stack.enter_context(process.stdout)
-        stack.callback(_kill_group, process)
-        collected = _Collected(process.stdout.fileno(), read_end)
-        timed_out = collected.until_the_end(process, time_limit)
-    told = collected.told()
+                   'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONIOENCODING': 'utf-8'}
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'gluon_bn.exercises.harness', str(checks), str(answer), verdicts],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=environment,
+        start_new_session=True)
+    output = _Output(process.stdout)
+    try:
+        timed_out = _wait(process, verdicts, time_limit)
+    finally:
+        _kill_with_children(process)
+        output.end()
+    told = [json.loads(line) for line in _read(verdicts).split(b'\n')[:-1]]
     if timed_out:
         ending = f"it was still running after {time_limit:g} seconds and was stopped"
     elif told and told[-1].get('done'):
@@ -82,61 +86,68 @@ def _run(checks, answer, folder, time_limit):
         ending = f"it was ended by signal {-process.returncode} ({signal.Signals(-process.returncode).name})"
     else:
         ending = f"it ended the program with status {process.returncode} before the checks were through"
-    return told, collected.kept.decode('utf-8', 'replace'), collected.printed, ending
+    return told, output, ending
 
 
-class _Collected:
-    """What comes out of a process, read as it comes: the beginning of its output, and its verdicts."""
-
-    def __init__(self, output, results):
-        self.kept, self.printed, self.results = b'', 0, b''
-        self._takes = {output: self._take_output, results: self._take_results}
-        self._selector = selectors.DefaultSelector()
-        for descriptor in self._takes:
-            os.set_blocking(descriptor, False)
-            self._selector.register(descriptor, selectors.EVENT_READ)
-
-    def until_the_end(self, process, time_limit):
-        """Read until the process ends; True if it has been given up, at the end of its time."""
-        deadline, ready = time.monotonic() + START_LIMIT, False
-        with self._selector:
-            while process.poll() is None:
-                if not ready and b'\n' in self.results:
-                    deadline, ready = time.monotonic() + time_limit, True
-                if time.monotonic() > deadline or len(self.results) > MOST_RESULTS:
-                    return True
-                self._read(0.05)
-            for _ in range(64):  # what is still in the pipes, and no more: a grandchild may hold them open for ever
-                self._read(0)
-        return False
-
-    def _read(self, timeout):
-        if not self._selector.get_map():
-            time.sleep(timeout)
-        for key, _ in self._selector.select(timeout):
-            data = os.read(key.fd, 65536)
-            if data:
-                self._takes[key.fd](data)
-            else:
-                self._selector.unregister(key.fd)
-
-    def _take_output(self, data):
-        self.printed += len(data)
-        self.kept = (self.kept + data[:KEPT_OUTPUT])[:KEPT_OUTPUT]
-
-    def _take_results(self, data):
-        self.results += data
-
-    def told(self):
-        """The whole lines among the results."""
-        return [json.loads(line) for line in self.results.split(b'\n')[:-1]]
+def _wait(process, verdicts, time_limit):
+    """Wait until the process ends; True if it has been given up, at the end of its time."""
+    deadline, ready = time.monotonic() + START_LIMIT, False
+    while True:
+        try:
+            process.wait(0.05)
+            return False
+        except subprocess.TimeoutExpired:
+            told = os.path.getsize(verdicts) if os.path.exists(verdicts) else 0
+        if told and not ready:
+            deadline, ready = time.monotonic() + time_limit, True
+        if time.monotonic() > deadline or told > MOST_RESULTS:
+            return True
 
 
-def _kill_group(process):
+def _read(path):
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        with open(path, 'rb') as file:
+            return file.read(MOST_RESULTS)
+    except FileNotFoundError:
+        return b''
+
+
+class _Output(threading.Thread):
+    """What a process prints, read as it comes: the beginning is kept. A thread, since pipes differ between systems."""
+
+    def __init__(self, pipe):
+        super().__init__(daemon=True)
+        self.kept, self.printed = b'', 0
+        self._pipe, self._ended = pipe, False
+        self.start()
+
+    def run(self):
+        with self._pipe:
+            for data in iter(lambda: os.read(self._pipe.fileno(), 65536), b''):
+                if self._ended:
+                    return
+                self.printed += len(data)
+                self.kept = (self.kept + data[:KEPT_OUTPUT])[:KEPT_OUTPUT]
+
+    def end(self):
+        """Stop reading, at the latest after ``DRAIN_LIMIT``: a process that got away may hold the pipe open for ever.
+        """
+        self.join(DRAIN_LIMIT)
+        self._ended = True
+
+
+def _kill_with_children(process):
+    """Kill what the process has started with it: its group, or on Windows its tree."""
+    try:
+        if hasattr(os, 'killpg'):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            if process.poll() is None and shutil.which('taskkill'):
+                subprocess.run(['taskkill', '/F', '/T', '/PID', str(process.pid)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            process.kill()
+    except OSError:
+        pass  # nothing is left of it
     process.wait()
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ._mxnet import mx
+from . import mx
 
 PROBE_SECONDS = float(os.environ.get('GLUON_BN_GPU_SECONDS', 90))
 
@@ -93,9 +93,9 @@ def _say_once(message):
 def _ask_subprocess(i):
     """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within ``PROBE_SECONDS``."""
     with tempfile.TemporaryFile('w+') as out:
-        package_root = str(Path(__file__).resolve().parent.parent)
+        package_root = str(Path(__file__).resolve().parent.parent.parent)
         command = [sys.executable, '-c', f"import sys; sys.path.append({package_root!r}); "
-                   f"import gluon_bn.gpu_probe as probe; probe.main({int(i)})"]
+                   f"import gluon_bn._mxnet.gpu_probe as probe; probe.main({int(i)})"]
         probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
                                  start_new_session=True)
         try:

@@ -1,7 +1,7 @@
 """Run one kernel on a GPU and print what came out, as JSON: the subprocess behind :func:`gluon_bn.try_gpu`."""
 import json
 
-from ._mxnet import mx, nd
+from . import mx, nd
 
 
 def main(i):

@@ -7,8 +7,7 @@ import time
 import pytest
 
 import gluon_bn as gbn
-from gluon_bn import context
-from gluon_bn._mxnet import mx
+from gluon_bn._mxnet import devices, mx
 
 STAND_IN = """
 import sys, types
@@ -40,7 +39,7 @@ class MXNetError(Exception): pass
 def fresh_answers():
     """No answer is kept from test to test."""
     def forget():
-        for cached in (context.why_no_gpu, context._ask_subprocess, context._say_once):
+        for cached in (devices.why_no_gpu, devices._ask_subprocess, devices._say_once):
             cached.cache_clear()
     forget()
     yield
@@ -54,15 +53,15 @@ def gpu_build(monkeypatch, tmp_path):
         package = tmp_path / 'mxnet'
         package.mkdir()
         (package / '__init__.py').write_text(STAND_IN.format(num_gpus=num_gpus, on_array=on_array, on_dot=on_dot))
-        # the probe imports gluon_bn.gpu_probe alone; the rest of the package would need a whole MXNet
+        # the probe imports gluon_bn._mxnet.gpu_probe alone; the rest of the package would need a whole MXNet
         monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-        monkeypatch.setattr(context, '_built_with_cuda', lambda: True)
-        monkeypatch.setattr(context, 'PROBE_SECONDS', seconds)
+        monkeypatch.setattr(devices, '_built_with_cuda', lambda: True)
+        monkeypatch.setattr(devices, 'PROBE_SECONDS', seconds)
     return put
 
 
 def test_without_gpu_support_the_cpu_is_used_and_the_reason_said_once(monkeypatch, capfd):
-    monkeypatch.setattr(context, '_built_with_cuda', lambda: False)
+    monkeypatch.setattr(devices, '_built_with_cuda', lambda: False)
     assert gbn.try_gpu() == mx.cpu()
     assert gbn.try_gpu() == mx.cpu()
     assert gbn.try_all_gpus() == [mx.cpu()]
@@ -101,13 +100,13 @@ def test_a_gpu_that_does_not_work_is_not_used(gpu_build, capfd, behaviour, reaso
 
 
 def test_contexts_by_name(monkeypatch):
-    monkeypatch.setattr(context, '_built_with_cuda', lambda: False)
-    assert context.context_from_name('cpu') == mx.cpu(0)
-    assert context.context_from_name('cpu:1') == mx.cpu(1)
-    assert context.context_from_name('auto') == mx.cpu(0)
+    monkeypatch.setattr(devices, '_built_with_cuda', lambda: False)
+    assert devices.context_from_name('cpu') == mx.cpu(0)
+    assert devices.context_from_name('cpu:1') == mx.cpu(1)
+    assert devices.context_from_name('auto') == mx.cpu(0)
     for name in ('gpu', 'gpu:1'):
         with pytest.raises(ValueError, match=f"context '{name}' cannot be used: this build of MXNet has no GPU"):
-            context.context_from_name(name)
+            devices.context_from_name(name)
     for name in ('tpu', 'cpu:', 'cpu:x', 'gpu0', ''):
         with pytest.raises(ValueError, match='expected auto, cpu, cpu:N, gpu or gpu:N'):
-            context.context_from_name(name)
+            devices.context_from_name(name)

@@ -4,7 +4,7 @@ import os
 
 def physical_cores():
     """The number of physical cores this process may run on (two hyper-threads of one core count once)."""
-    allowed = os.sched_getaffinity(0)
+    allowed = os.sched_getaffinity(0) if hasattr(os, 'sched_getaffinity') else range(os.cpu_count() or 1)  # not Linux
     cores = set()
     for cpu in allowed:
         try:
