@@ -1,4 +1,6 @@
 """Pictures of training, drawn without a display."""
+import io
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -23,8 +25,10 @@ def plot_run(path, losses, batches_per_epoch, history, title):
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     _draw_losses(loss_axes, np.asarray(losses), batches_per_epoch)
     _draw_accuracies(accuracy_axes, history)
+    picture = io.BytesIO()
+    figure.savefig(picture, format='png', dpi=120)
     with written_whole(path) as file:
-        figure.savefig(file, format='png', dpi=120)
+        file.write(picture.getbuffer())
 
 
 def draw_band(axes, x, values, color, marker, label, line='-'):

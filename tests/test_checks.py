@@ -165,7 +165,8 @@ def test_labels_beyond_the_classes_from_batches(net):
 
 
 @pytest.mark.parametrize('kind', [np.array, list, lambda y: nd.array(y, dtype='int32'),
-                                  lambda y: nd.array(y, dtype='uint8'), np.float64], ids=['numpy', 'list', 'int32', 'uint8', 'float64'])
+                                  lambda y: nd.array(y, dtype='uint8'), np.float64],
+                         ids=['numpy', 'list', 'int32', 'uint8', 'float64'])
 def test_labels_of_other_kinds_train_as_well(kind):
     X, nets = nd.array(IMAGES), []
     for label in (nd.array(LABELS), kind(LABELS)):

@@ -217,13 +217,17 @@ def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_ch
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(('arguments', 'message'), [
-    (('--epochs', '0'), 'epochs is 0; expected at least 1'),
+    (('--epochs', '0'), 'epochs is 0; expected a whole number, at least 1'),
     (('--batch-size', '-3'), 'batch_size is -3'),
-    (('--lr', 'nan'), 'lr is nan; expected a finite number above 0'),
-    (('--momentum', '2'), 'momentum is 2.0; expected from 0 to 1'),
+    (('--lr', 'nan'), 'lr is nan; expected a finite number, above 0'),
+    (('--momentum', '2'), 'momentum is 2.0; expected a finite number from 0 to 1'),
     (('--ctx', 'tpu'), "context 'tpu' is unknown; expected auto, cpu, cpu:N, gpu or gpu:N"),
     (('--data-dir', '/nowhere/at/all'), '/nowhere/at/all is not a folder'),
     (('--limit', '65'), 'leave a last batch of one'),
+    (('--limit', '100000'), 'limit is 100000; expected at most the 60000 training images of mnist'),
+    (('--max-shift', '28'), 'max_shift is 28; expected a whole number from 0 to 27'),
+    (('--sgd-momentum', '1'), 'sgd_momentum is 1.0; expected a finite number, at least 0 and below 1'),
+    (('--weight-scale', '1e300'), 'weight_scale is 1e+300; expected a finite number, above 0 and below 1e+30'),
     (('--resume', '/nowhere/at/all'), '/nowhere/at/all holds no run to resume'),
     (('--frobnicate',), 'unrecognized arguments: --frobnicate'),
     (('--dataset', 'imagenet'), 'invalid choice'),
