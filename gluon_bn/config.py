@@ -124,7 +124,8 @@ def config_from(values, path):
     """A ``Config`` from the dictionary ``values`` that stood in ``path``; ``RunError`` if its names are not right."""
     known = {f.name for f in fields(Config)}
     if not isinstance(values, dict):
-        raise RunError(f"{path} is not the configuration of a run (a {type(values).__name__}; expected an object).")
+        raise RunError(f"{path} is not the configuration of a run (it holds {arguments.shown(values)}; expected an "
+                       "object).")
     missing = known - set(values)
     unknown = set(values) - known - {'environment'}
     if missing or unknown:

@@ -49,7 +49,7 @@ def _draw_losses(axes, losses, batches_per_epoch):
                   label='moving average (0.99 / 0.01)' if start == 0 else None)
     axes.set(xlabel='epochs (passes over the training images)', ylabel='cross entropy (nats per image)', yscale='log')
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc='upper right')  # to look for the best place takes seconds with many batches
 
 
 def _draw_accuracies(axes, history):
@@ -66,7 +66,7 @@ def _draw_accuracies(axes, history):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.ticklabel_format(axis='y', useOffset=False)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc='upper left')
 
 
 def moving_average(losses):
