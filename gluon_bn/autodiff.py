@@ -9,6 +9,8 @@ import numbers
 
 import numpy as np
 
+from .autodiff_numpy import of_function, of_ufunc
+
 
 class Node:
     """An array that remembers how it was computed.
@@ -28,7 +30,9 @@ class Node:
     operation : str, what it was computed by; '' for a leaf
 
     The operators ``+ - * / ** @``, the unary minus, indexing and the methods below make new Nodes, with NumPy's
-    broadcasting; numbers and arrays beside a Node are constants.
+    broadcasting; numbers and arrays beside a Node are constants. NumPy's functions of the same names do as well
+    (``np.exp``, ``np.dot``, ``np.where``, ...; ``np.sin`` and others are a ``TypeError``). Comparisons are those of the
+    values, as arrays of booleans. A Node cannot be made an array, which would lose its gradient: take its ``value``.
 
     Example
     -------
@@ -40,7 +44,7 @@ class Node:
     {'x': [6.0, 12.0], 'w': 5.0}
     """
 
-    __array_ufunc__ = None  # array + Node comes to Node.__radd__; NumPy would make an array of Nodes
+    __hash__ = object.__hash__  # two Nodes of one value are two
 
     def __init__(self, value, name=None):
         value = np.array(value.value if isinstance(value, Node) else value)
@@ -72,6 +76,45 @@ class Node:
     def __repr__(self):
         what = f"name={self.name!r}, " if self.name else f"operation={self.operation!r}, " if self.operation else ''
         return f"Node({what}shape={self.shape}, value={self.value})"
+
+    # ---- in the hands of NumPy and Python ----
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return of_ufunc(Node, _constant, ufunc, method, inputs, options)
+
+    def __array_function__(self, function, types, arguments, options):
+        return of_function(Node, _constant, function, arguments, options)
+
+    def __array__(self, *_, **__):
+        raise TypeError("Node: an array made of it would lose its gradient; write np.dot(array, node) for "
+                        "array.dot(node), and take node.value where a constant is meant.")
+
+    def __len__(self):
+        return len(self.value)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __lt__(self, other):
+        return np.less(self, other)
+
+    def __le__(self, other):
+        return np.less_equal(self, other)
+
+    def __gt__(self, other):
+        return np.greater(self, other)
+
+    def __ge__(self, other):
+        return np.greater_equal(self, other)
+
+    def __eq__(self, other):
+        return np.equal(self, other)
+
+    def __ne__(self, other):
+        return np.not_equal(self, other)
 
     # ---- the walk back ----
 
@@ -189,6 +232,12 @@ class Node:
     def __rmatmul__(self, other):
         return _constant(other, self) @ self
 
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return self.maximum(-self)
+
     def __neg__(self):
         return _result('-', -self.value, (self, lambda g: -g))
 
@@ -283,6 +332,15 @@ class Node:
         return _result('indexing', value, (self, take_back))
 
     @staticmethod
+    def where(condition, x, y):
+        """What :func:`where` gives, for Nodes ``x`` and ``y``."""
+        condition = np.asarray(condition.value if isinstance(condition, Node) else condition, bool)
+        value = _compute('where', np.where, condition, x.value, y.value)
+        return _result('where', value,
+                       (x, lambda g: _unbroadcast(np.where(condition, g, np.zeros_like(g)), x.value)),
+                       (y, lambda g: _unbroadcast(np.where(condition, np.zeros_like(g), g), y.value)))
+
+    @staticmethod
     def concat(nodes, axis=0):
         """The values of a list of Nodes one after the other along ``axis``."""
         nodes = [node if isinstance(node, Node) else Node(node) for node in nodes]
@@ -294,6 +352,16 @@ class Node:
         def part(start, end):
             return lambda g: np.take(g, range(start, end), axis)
         return _result('concat', value, *((node, part(end - node.shape[axis], end)) for node, end in zip(nodes, ends)))
+
+
+def where(condition, x, y):
+    """The values of ``x`` where ``condition`` holds, and those of ``y`` elsewhere; each has the gradient of its own.
+
+    >>> x = Node([-2., 3.], 'x')
+    >>> where(x > 0, x, 0.1 * x).grad(np.ones(2))['x'].tolist()
+    [0.1, 1.0]
+    """
+    return np.where(condition, x, y)
 
 
 def concat(nodes, axis=0):

@@ -5,14 +5,14 @@ the writer had to say, the format's version, and the SHA-256 of everything else.
 """
 import io
 import json
-import zipfile
-import zlib
+import os
 from hashlib import sha256
 
 import numpy as np
 
 from . import _mxnet
 from .files import written_whole
+from .support.reading import read_npz
 
 FORMAT_VERSION = 1
 
@@ -38,15 +38,16 @@ def load(path):
 
     Raises ``CheckpointError`` for a file that is missing, truncated, altered or of another format.
     """
+    if not os.path.lexists(path):
+        raise CheckpointError(f"{path} does not exist; expected a checkpoint.")
     try:
-        with open(path, 'rb') as file, np.load(file, allow_pickle=False) as archive:
-            described = json.loads(archive['description'].tobytes().decode())
-            arrays = {name[len('array:'):]: archive[name] for name in archive.files if name.startswith('array:')}
+        archive = read_npz(path, CheckpointError)
+        described = json.loads(archive['description'].tobytes().decode())
+        arrays = {name[len('array:'):]: array for name, array in archive.items() if name.startswith('array:')}
         version, digest = described['format'], described.pop('sha256')
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist; expected a checkpoint.") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error,
-            NotImplementedError, RuntimeError) as error:
+    except CheckpointError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is no checkpoint, or a truncated or altered one ({error}).") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format version {version}; this gluon_bn reads version {FORMAT_VERSION}: use "

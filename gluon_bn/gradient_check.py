@@ -10,6 +10,8 @@ from functools import partial
 
 import numpy as np
 
+from .support.arguments import boolean, number
+
 
 class GradientError(AssertionError):
     """A gradient that disagrees with the numerical one; the message names the worst entry."""
@@ -21,6 +23,8 @@ def rel_error(x, y):
     >>> round(rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
     0.0005
     """
+    if np.shape(x) != np.shape(y):
+        raise ValueError(f"x has shape {np.shape(x)} and y {np.shape(y)}; expected the same.")
     return float(np.max(_relative_errors(np.asarray(x), np.asarray(y)), initial=0))
 
 
@@ -33,8 +37,12 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     >>> eval_numerical_gradient(lambda x: (x ** 2).sum(), np.array([1., 3.]), verbose=False).round(6).tolist()
     [2.0, 6.0]
     """
+    boolean('verbose', verbose)
     gradient = np.zeros_like(x)
     for index, plus, minus in _evaluated_around(f, x, h):
+        if np.shape(plus) != ():
+            raise ValueError(f"f returns an array {np.shape(plus)}; expected a number: take "
+                             "eval_numerical_gradient_array, with its upstream gradient.")
         gradient[index] = (plus - minus) / (2 * h)
         if verbose:
             print(index, gradient[index])
@@ -49,8 +57,10 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     >>> eval_numerical_gradient_array(lambda x: x ** 2, np.array([1., 3.]), np.array([1., 10.])).round(6).tolist()
     [2.0, 60.0]
     """
-    gradient = np.zeros_like(x)
+    gradient, df = np.zeros_like(x), np.asarray(df)
     for index, plus, minus in _evaluated_around(f, x, h):
+        if plus.shape != df.shape:
+            raise ValueError(f"df has shape {df.shape}, and f returns {plus.shape}; expected the same.")
         gradient[index] = np.sum((plus - minus) * df) / (2 * h)
     return gradient
 
@@ -65,7 +75,7 @@ def check_gradients(f, arrays, gradients, dout=None, tolerance=1e-6, h=1e-5):
     gradients : dict name -> array, what the backward pass says of the arrays of those names
     dout : the upstream gradient that the backward pass got, shaped as the result of ``f``; None if that is a number.
         Draw it at random: one that is the same all along an axis hides terms, and is refused.
-    tolerance : float, the largest relative error ``|a - n| / (|a| + |n|)`` that passes. What the numerical gradient
+    tolerance : float above 0 and below 1, the largest relative error ``|a - n| / (|a| + |n|)`` that passes. What the numerical gradient
         itself cannot tell from 0 passes too: eight times its rounding error, plus a thousandth of the tolerance times
         the array's largest gradient.
     h : float, the step
@@ -90,8 +100,10 @@ def check_gradients(f, arrays, gradients, dout=None, tolerance=1e-6, h=1e-5):
     ...     print(str(error)[:83])
     dx is off in 1 of 2 entries, most at [1]: the backward pass says -6, the numerical
     """
+    number('tolerance', tolerance, above=0, below=1, hint='the largest relative error that passes; 1e-6 is usual')
     out = np.asarray(f())
     dout = _checked_upstream(out, dout)
+    number('h', h, above=0, hint='1e-5 is the usual step')
     noise = 8 * np.finfo(np.float64).eps * float(np.sum(np.abs(out * dout))) / h
     errors = {}
     for name, x in arrays.items():
@@ -129,6 +141,7 @@ def _differ(analytic, numerical, tolerance, noise):
 
 def _evaluated_around(f, x, h):
     """For each entry of ``x`` its index, ``f`` with the entry h larger, and ``f`` with it h smaller."""
+    number('h', h, above=0, hint='1e-5 is the usual step')
     if not (isinstance(x, np.ndarray) and x.dtype.kind == 'f'):
         raise TypeError(f"x is {getattr(x, 'dtype', type(x).__name__)}; expected an array of floating-point "
                         "numbers.")

@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ._mxnet.threads import physical_cores
+from .support.tether import command_of
 
 
 class WorkerError(RuntimeError):
@@ -31,7 +32,7 @@ def run_jobs(module, arguments, jobs, on_result, processes=None):
     processes : int, None for one a physical core; each has one thread
 
     Raises ``WorkerError`` when a worker ends early; the others are ended then. An exception in ``on_result`` and Ctrl-C
-    end them as well. Results that have come stay.
+    end them as well, and so does the end of this process, whatever ends it. Results that have come stay.
     """
     if not jobs:
         return
@@ -84,7 +85,7 @@ def _start(module, arguments):
     root = str(Path(__file__).resolve().parent.parent)
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
-    return subprocess.Popen([sys.executable, '-m', module, *arguments], env=environment, stdin=subprocess.PIPE,
+    return subprocess.Popen(command_of(module, *arguments), env=environment, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
 
 

@@ -1,5 +1,6 @@
 """Answers that do harm: each gets a clear verdict within bounded time, and harms nothing."""
 import os
+import sys
 import time
 
 import pytest
@@ -140,7 +141,7 @@ def alive(pid):
 
 
 def test_a_broken_harness_is_no_pass(check, monkeypatch):
-    monkeypatch.setattr(runner.sys, 'executable', '/bin/false')
+    monkeypatch.setattr(sys, 'executable', '/bin/false')
     verdict = check(SOLUTION)
     assert verdict.passed == 0
     assert 'status 1' in verdict.lines[0].message

@@ -164,3 +164,32 @@ def test_zero_gradients_pass_through_rounding_noise(rng):
     """A function that is large and does not depend on x: the differences are noise, and 0 is right."""
     x, big = rng.standard_normal(3), 1e3 * rng.standard_normal(50)
     check_gradients(lambda: np.sum(big) + (np.sum(x) - np.sum(x)), {'x': x}, {'x': np.zeros(3)})
+
+
+@pytest.mark.parametrize('tolerance', [np.inf, np.nan, 0, -1e-6, 1, True, '1e-6', None])
+def test_a_tolerance_that_lets_anything_pass_is_refused(tolerance, rng):
+    x, dout, dx = cubes(rng)
+    with pytest.raises((TypeError, ValueError), match='tolerance is .* above 0 and below 1'):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': -dx}, dout, tolerance=tolerance)
+
+
+@pytest.mark.parametrize('h', [np.inf, np.nan, 0, -1e-5, True, '1'])
+def test_a_step_that_is_none_is_refused(h, rng):
+    x, dout, dx = cubes(rng)
+    for check in (lambda: check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout, h=h),
+                  lambda: eval_numerical_gradient(np.sum, x, verbose=False, h=h),
+                  lambda: eval_numerical_gradient_array(lambda v: v, x, dout, h=h)):
+        with pytest.raises((TypeError, ValueError), match='h is '):
+            check()
+
+
+def test_what_would_be_broadcast_is_refused(rng):
+    x, dout, _ = cubes(rng)
+    with pytest.raises(ValueError, match=r'df has shape \(4,\), and f returns \(3, 4\)'):
+        eval_numerical_gradient_array(lambda v: v, x, dout[0])
+    with pytest.raises(ValueError, match=r'f returns an array \(3, 4\); expected a number'):
+        eval_numerical_gradient(lambda v: v, x, verbose=False)
+    with pytest.raises(ValueError, match=r'x has shape \(3, 4\) and y \(4,\)'):
+        rel_error(x, x[0])
+    with pytest.raises(TypeError, match="verbose is 'no'"):
+        eval_numerical_gradient(np.sum, x, verbose='no')

@@ -95,6 +95,8 @@ def _ask_subprocess(i):
     with tempfile.TemporaryFile('w+') as out:
         package_root = str(Path(__file__).resolve().parent.parent.parent)
         command = [sys.executable, '-c', f"import sys; sys.path.append({package_root!r}); "
+                   f"from gluon_bn.support import tether; tether.end_with({os.getpid()}); "
+                   f"tether.limit_cpu({PROBE_SECONDS * (os.cpu_count() or 1)}); "
                    f"import gluon_bn._mxnet.gpu_probe as probe; probe.main({int(i)})"]
         probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
                                  start_new_session=True)
@@ -107,6 +109,9 @@ def _ask_subprocess(i):
             except subprocess.TimeoutExpired:
                 probe.returncode = -9  # it hangs inside the driver and cannot even be killed: leave it behind
             return {'error': f"a kernel on it did not end within {PROBE_SECONDS:g} s; the driver hangs."}
+        except BaseException:  # Ctrl-C: the probe has a session of its own, and would not hear of it
+            probe.kill()
+            raise
         out.seek(0)
         for line in out.read().splitlines():
             if line.startswith('{'):

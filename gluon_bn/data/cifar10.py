@@ -3,6 +3,7 @@
 Krizhevsky: *Learning Multiple Layers of Features from Tiny Images*, 2009. The first 1,000 training and the first 500
 test images come with the package; the whole set is read from a folder or the archive, or downloaded.
 """
+import lzma
 import tarfile
 import zlib
 from hashlib import sha256
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.reading import content, unpacked_file
 from .download import cache_dir, download
-from .idx import DataError, decompress
+from .idx import DataError
 
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
 _NUM_CLASSES = 10
+_MOST_RECORDS = 100_000  # of a file; the published ones have 10,000
+_MOST_UNPACKED = 2**29   # bytes of the archive, decompressed; the published one has 184,380,000
 _FILES = {True: tuple(f'data_batch_{i}.bin' for i in range(1, 6)), False: ('test_batch.bin',)}
 _ARCHIVE = 'cifar-10-binary.tar.gz'
 _ARCHIVE_FOLDER = 'cifar-10-batches-bin'
@@ -35,7 +39,7 @@ def load_cifar10(train=True, data_dir=None):
     ----------
     train : True for the training images, False for the test images
     data_dir : None for the 1,000 training or 500 test images that come with the package; else the archive
-        ``cifar-10-binary.tar.gz``, or a folder with it or with its files, gzipped or not, of any number of records
+        ``cifar-10-binary.tar.gz``, or a folder with it or with its files, gzipped or not, of up to 100,000 records each
 
     Raises ``DataError`` for files that are missing, truncated, of another size or with labels over 9.
 
@@ -120,10 +124,7 @@ def read_records(path, checksum=None):
 
     ``checksum`` is the SHA-256 that the decompressed bytes must have, None for any.
     """
-    try:
-        data = decompress(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    data = content(path, DataError, _MOST_RECORDS * _RECORD)
     if checksum is not None and sha256(data).hexdigest() != checksum:
         raise DataError(f"{path} is altered: the SHA-256 of its decompressed bytes is not {checksum}; get the file "
                         "again.")
@@ -153,25 +154,54 @@ def _archive_of(path):
         raise DataError(f"{path} does not exist; expected a folder with {_FILES[True][0]} and so on, or {_ARCHIVE}.")
     if not path.is_dir():
         return path
-    return path / _ARCHIVE if (path / _ARCHIVE).exists() else None
+    archive = path / _ARCHIVE
+    return archive if archive.exists() and not archive.is_dir() else None
 
 
 def _read_archive(path, names):
     """The content of the files ``names`` of the archive, as (name, bytes); nothing is written to the disk."""
-    try:
-        with tarfile.open(path) as archive:
-            members = {Path(member.name).name: member for member in archive if member.isfile()}
-            missing = [name for name in names if name not in members]
-            if missing:
-                raise DataError(f"{path} has no {', '.join(missing)}; expected the archive {_ARCHIVE}.")
-            return [(name, archive.extractfile(members[name]).read()) for name in names]
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is no archive of CIFAR-10, or a truncated or damaged one ({error}).") from error
+    found = {}
+    with unpacked_file(path, DataError) as file:
+        try:
+            with tarfile.open(fileobj=_Limited(file, path), mode='r|') as archive:
+                for member in archive:  # one after the other: nothing behind the last of the names is looked at
+                    name = Path(member.name).name
+                    if member.isfile() and name in names and name not in found:
+                        found[name] = _read_member(archive, member, f'{path}:{name}')
+                    if len(found) == len(names):
+                        break
+        except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(f"{path} is no archive of CIFAR-10, or a truncated or damaged one ({error}).") from error
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(f"{path} has no {', '.join(missing)}; expected the archive {_ARCHIVE}.")
+    return [(name, found[name]) for name in names]
+
+
+def _read_member(archive, member, name):
+    if member.size > _MOST_RECORDS * _RECORD:
+        raise DataError(f"{name} claims {member.size:,} bytes; expected at most {_MOST_RECORDS:,} records of "
+                        f"{_RECORD:,}.")
+    return archive.extractfile(member).read()
+
+
+class _Limited:
+    """A file that gives no more than ``_MOST_UNPACKED`` bytes: a compressed archive may hold any number."""
+
+    def __init__(self, file, path):
+        self._file, self._path, self._left = file, path, _MOST_UNPACKED
+
+    def read(self, size):
+        """Up to ``size`` bytes."""
+        self._left -= size
+        if self._left < 0:
+            raise DataError(f"{self._path} holds more than {_MOST_UNPACKED:,} bytes; expected the archive {_ARCHIVE}.")
+        return self._file.read(size)
 
 
 def _in_folder(folder, name):
     for candidate in (folder / name, folder / f'{name}.gz', folder / _ARCHIVE_FOLDER / name):
-        if candidate.exists():
+        if candidate.exists() and not candidate.is_dir():
             return candidate
     raise DataError(f"{folder} has no {name}; expected the files {', '.join(_FILES[True] + _FILES[False])} of "
                     f"CIFAR-10's binary format, or {_ARCHIVE}.")
@@ -179,7 +209,7 @@ def _in_folder(folder, name):
 
 def _count(name, wanted, default, available):
     number = default if wanted is None else wanted
-    if not (isinstance(number, (int, np.integer)) and 1 <= number <= available):
+    if not (isinstance(number, (int, np.integer)) and not isinstance(number, bool) and 1 <= number <= available):
         raise DataError(f"{name} is {number}; expected a whole number from 1 to {available}, which is what the data "
                         "hold.")
     return number

@@ -1,5 +1,4 @@
 """The data sets by name: where their files are, what their checksums are, and :func:`load`."""
-import os
 from pathlib import Path
 
 from .cifar10 import load_cifar10
@@ -87,7 +86,9 @@ def _locate(name, file, data_dir):
 def _in_folder(folder, file):
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; expected one with {file} or {file}.gz in it.")
-    for candidate in (folder / f'{file}.gz', folder / file, folder / file.replace('-idx', '.idx')):
-        if os.path.exists(candidate):
+    names = file, file.replace('-idx', '.idx')
+    # The last two are how one well-known archive unpacks: each file in a folder of its own name.
+    for candidate in (folder / f'{file}.gz', *(folder / name for name in names), *(folder / n / n for n in names)):
+        if candidate.exists() and not candidate.is_dir():
             return candidate
     raise DataError(f"{folder} has neither {file} nor {file}.gz; expected the four files of the MNIST format.")

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..support.locks import locked_alone
-from .idx import DataError, decompress
+from ..support.reading import MOST_BYTES, regular_file, unpacked_file
+from .idx import DataError
 
 _TIMEOUT = 30  # seconds without a single byte
 _CHUNK = 1 << 16
@@ -67,13 +68,25 @@ def _fetch(url, file, part, checksum, context, as_it_is):
     file.flush()
     os.fsync(file.fileno())
     try:
-        content = part.read_bytes() if as_it_is else decompress(part.read_bytes(), part)
+        found = _digest(part, regular_file if as_it_is else unpacked_file)
     except DataError:
-        content = b''
-    if sha256(content).hexdigest() != checksum:
+        found = None
+    if found != checksum:
         file.truncate(0)  # nothing of it can be used
         return "the content is not the expected one (SHA-256)"
     return None
+
+
+def _digest(path, opened):
+    """The SHA-256 of what ``opened`` gives of the file, no more than ``MOST_BYTES`` of it."""
+    digest, left = sha256(), MOST_BYTES
+    with opened(path, DataError) as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b''):
+            digest.update(chunk)
+            left -= len(chunk)
+            if left < 0:
+                raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes.")
+    return digest.hexdigest()
 
 
 def _append(url, file, context):
@@ -101,6 +114,9 @@ def _append(url, file, context):
             for chunk in iter(lambda: response.read(_CHUNK), b''):
                 file.write(chunk)
                 bar.update(len(chunk))
+                if file.tell() > MOST_BYTES:
+                    file.truncate(0)
+                    raise ValueError(f"it sends more than {MOST_BYTES:,} bytes")
         if length and file.tell() != have + length:
             raise ValueError(f"the connection broke after {file.tell():,} of {have + length:,} bytes")
 

@@ -1,15 +1,14 @@
 """The IDX format of the MNIST files: a magic number, the sizes (big-endian), then one byte a value."""
-import gzip
-import io
 import math
 import struct
-import zlib
 from hashlib import sha256
 
 import numpy as np
 
+from ..support.reading import MOST_BYTES, unpacked_file, up_to
+
 _KINDS = {2049: 'labels', 2051: 'images'}
-_GZIP_MAGIC = b'\x1f\x8b'
+_TYPES = {0x08: 'unsigned bytes', 0x09: 'signed bytes', 0x0B: 'int16', 0x0C: 'int32', 0x0D: 'float32', 0x0E: 'float64'}
 
 
 class DataError(ValueError):
@@ -37,24 +36,23 @@ def read_labels(path, num_classes=10, checksum=None):
 
 
 def _read(path, magic, checksum):
-    """All values of the file as a flat uint8 array, and its sizes."""
-    data = decompress(_read_bytes(path), path)
-    if data[:512].lstrip()[:1] == b'<':
-        raise DataError(f"{path} is a web page (HTML), not an IDX file: the download went wrong; get the file again.")
-    num_sizes = magic % 256
-    header = 4 * (1 + num_sizes)
-    found = struct.unpack('>I', data[:4])[0] if len(data) >= 4 else None
-    if found != magic:
-        what = f"is an IDX file of {_KINDS[found]}" if found in _KINDS else (
-            f"is no IDX file (magic number {found})" if found is not None else f"has only {len(data)} bytes")
-        raise DataError(f"{path} {what}; expected {_KINDS[magic]} (magic number {magic}).")
-    if len(data) < header:
-        raise DataError(f"{path} ends inside its header, after {len(data)} of {header} bytes.")
-    sizes = struct.unpack(f'>{num_sizes}I', data[4:header])
-    expected = header + math.prod(sizes)
+    """All values of the file as a flat uint8 array, and its sizes.
+
+    The header is read first, and then no more bytes than it calls for.
+    """
+    header = 4 * (1 + magic % 256)
+    with unpacked_file(path, DataError) as file:
+        start = up_to(file, max(header, 512))
+        sizes = _sizes(start, magic, path)
+        expected = header + math.prod(sizes)
+        if expected > MOST_BYTES:
+            raise DataError(f"{path} has a header ({'x'.join(map(str, sizes))}) that calls for {expected:,} bytes, and "
+                            f"at most {MOST_BYTES:,} are held in memory: it is truncated, damaged or too large.")
+        data = start + up_to(file, max(0, expected + 1 - len(start)))
     if len(data) != expected:
-        raise DataError(f"{path} has {len(data):,} bytes where its header ({'x'.join(map(str, sizes))}) calls for "
-                        f"{expected:,}: it is {'truncated' if len(data) < expected else 'too long'}.")
+        found = f"{len(data):,} bytes" if len(data) < expected else "more bytes"
+        raise DataError(f"{path} has {found} where its header ({'x'.join(map(str, sizes))}) calls for {expected:,}: it "
+                        f"is {'truncated' if len(data) < expected else 'too long'}.")
     if 0 in sizes:
         raise DataError(f"{path} is empty: its header says {'x'.join(map(str, sizes))}.")
     if checksum is not None and sha256(data).hexdigest() != checksum:
@@ -63,20 +61,28 @@ def _read(path, magic, checksum):
     return np.frombuffer(data, np.uint8, offset=header), sizes
 
 
-def _read_bytes(path):
-    try:
-        with open(path, 'rb') as file:
-            return file.read()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+def _sizes(start, magic, path):
+    """The sizes in the header, with which the file begins; ``DataError`` if it is not one of the kind ``magic``."""
+    if start.lstrip()[:1] == b'<':
+        raise DataError(f"{path} is a web page (HTML), not an IDX file: the download went wrong; get the file again.")
+    if len(start) < 4:
+        raise DataError(f"{path} has only {len(start)} bytes; expected {_KINDS[magic]} (magic number {magic}).")
+    found, = struct.unpack('>I', start[:4])
+    if found != magic:
+        raise DataError(f"{path} {_described(found)}; expected {_KINDS[magic]} (magic number {magic}).")
+    header = 4 * (1 + magic % 256)
+    if len(start) < header:
+        raise DataError(f"{path} ends inside its header, after {len(start)} of {header} bytes.")
+    return struct.unpack(f'>{magic % 256}I', start[4:header])
 
 
-def decompress(data, path):
-    """The bytes ``data`` of the file ``path``, decompressed if they are gzipped; ``DataError`` if they are damaged."""
-    if data[:2] != _GZIP_MAGIC:
-        return data
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            return file.read()
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is a damaged or truncated gzip file ({error}).") from error
+def _described(magic):
+    """What a file with this magic number is: the third byte of an IDX file's is its type, the last its axes."""
+    kind, axes = divmod(magic, 256)
+    if magic in _KINDS:
+        return f"is an IDX file of {_KINDS[magic]}"
+    if kind not in _TYPES or axes == 0:
+        return f"is no IDX file (magic number {magic})"
+    advice = '' if (kind, axes) != (0x0C, 2) else (
+        " (QMNIST's labels are so: the first of its columns are the digits; write these as unsigned bytes)")
+    return f"is an IDX file of {_TYPES[kind]} with {axes} {'axis' if axes == 1 else 'axes'}{advice}"

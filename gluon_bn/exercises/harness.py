@@ -1,7 +1,7 @@
 """Run the checks of one exercise on one answer, in this process: :func:`run_checks`.
 
-As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FILE``: it appends
-one JSON object a line to ``FILE``, and what the answer prints goes where it goes.
+As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FILE SECONDS``: it
+appends one JSON object a line to ``FILE``, and what the answer prints goes where it goes.
 """
 import importlib.util
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.tether import limit_cpu
 from .expect import COMMON_HINTS, Wrong
 
 try:
@@ -104,7 +105,7 @@ def _limit_resources():
             pass  # macOS refuses some
 
 
-def main(checks_path, answer_path, verdicts_path):
+def main(checks_path, answer_path, verdicts_path, time_limit):
     """The program: limits, then one line for each requirement, then out, whatever threads the answer has started."""
     def tell(message):
         with open(verdicts_path, 'ab') as file:
@@ -112,6 +113,7 @@ def main(checks_path, answer_path, verdicts_path):
 
     def begin():
         _limit_resources()
+        limit_cpu(float(time_limit) * (os.cpu_count() or 1))
         tell({'ready': True})  # from here on the time is the learner's
 
     for verdict in run_checks(Path(checks_path), Path(answer_path), begin):

@@ -4,13 +4,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import namedtuple
 from contextlib import ExitStack
 from pathlib import Path
+
+from ..support.tether import command_of
 
 TIME_LIMIT = 20          # seconds for the learner's code
 START_LIMIT = 120        # seconds until Python and MXNet are loaded, on a busy machine
@@ -44,8 +45,9 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
     """The :class:`Verdict` on the learner's file ``path``.
 
     A copy of it runs in an empty temporary folder, without input, for at most ``time_limit`` seconds, and where the
-    system has such limits with at most 4 GiB of memory and files of at most 10 MiB; of what it prints the beginning is
-    kept. Then it and the processes of its group are killed. That protects against mistakes, not against malice: run
+    system has such limits with at most 4 GiB of memory, files of at most 10 MiB, and so much CPU time as all cores have
+    in ``time_limit``; of what it prints the beginning is kept. Then it and the processes of its group are killed, as
+    they are when this process is. That protects against mistakes, not against malice: run
     what you do not trust in a container.
     """
     with ExitStack() as stack:
@@ -68,7 +70,7 @@ def _run(checks, answer, verdicts, folder, time_limit):
     environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths),
                    'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONIOENCODING': 'utf-8'}
     process = subprocess.Popen(
-        [sys.executable, '-m', 'gluon_bn.exercises.harness', str(checks), str(answer), verdicts],
+        command_of('gluon_bn.exercises.harness', checks, answer, verdicts, time_limit, with_children=True),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=environment,
         start_new_session=True)
     output = _Output(process.stdout)
@@ -77,7 +79,7 @@ def _run(checks, answer, verdicts, folder, time_limit):
     finally:
         _kill_with_children(process)
         output.end()
-    told = [json.loads(line) for line in _read(verdicts).split(b'\n')[:-1]]
+    told = _told(verdicts)
     if timed_out:
         ending = f"it was still running after {time_limit:g} seconds and was stopped"
     elif told and told[-1].get('done'):
@@ -104,12 +106,23 @@ def _wait(process, verdicts, time_limit):
             return True
 
 
-def _read(path):
+def _told(path):
+    """The verdicts in the file ``path``, up to the first line that is none: the answer can write there, too."""
+    told = []
     try:
         with open(path, 'rb') as file:
-            return file.read(MOST_RESULTS)
+            lines = file.read(MOST_RESULTS).split(b'\n')[:-1]
     except FileNotFoundError:
-        return b''
+        return told
+    for line in lines:
+        try:
+            verdict = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(verdict, dict):
+            break
+        told.append(verdict)
+    return told
 
 
 class _Output(threading.Thread):

@@ -11,6 +11,7 @@ import lzma
 import math
 import os
 import stat
+import struct
 import warnings
 import zipfile
 import zlib
@@ -22,8 +23,8 @@ MOST_BYTES = 2**31  # of a data set or a checkpoint: they are held in memory who
 _LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy's own have fewer than 200
 _DECOMPRESSORS = {b'\x1f\x8b': lambda file: gzip.GzipFile(fileobj=file), b'BZ': bz2.BZ2File, b'\xfd7': lzma.LZMAFile}
 _DAMAGED = EOFError, OSError, zlib.error, lzma.LZMAError
-_DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError,
-                    OverflowError, NotImplementedError, RuntimeError, IndexError, zipfile.BadZipFile, zlib.error)
+_DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, OverflowError, NotImplementedError,
+                    RuntimeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 @contextmanager
@@ -75,8 +76,9 @@ def content(path, error, most=MOST_BYTES):
     ValueError: ... has more than 1,000 bytes, decompressed if it is compressed: it is no such file, or a damaged one.
     """
     with unpacked_file(path, error) as file:
-        data = up_to(file, most + 1)
-    if len(data) > most:
+        too_long = os.fstat(file.fileno()).st_size > most  # as it lies there: a sparse file is not read
+        data = b'' if too_long else up_to(file, most + 1)
+    if too_long or len(data) > most:
         raise error(f"{path} has more than {most:,} bytes, decompressed if it is compressed: it is no such file, or a "
                     "damaged one.")
     return data
@@ -135,10 +137,7 @@ def _read_member(archive, member):
         if not 10 <= length <= _LONGEST_HEADER:
             raise ValueError(f"the header of {member.filename!r} has {length} bytes")
         header = start[8:] + file.read(length - (2 if major == 1 else 0))
-        read_header = getattr(np.lib.format, f'read_array_header_{major}_0')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # NumPy warns of a header that it has to read twice
-            shape, in_columns, dtype = read_header(io.BytesIO(header))
+        shape, in_columns, dtype = _described(header, major)
         if dtype.kind not in 'biufc' or min(shape, default=0) < 0:
             raise ValueError(f"{member.filename!r} is of type {dtype} and shape {shape}")
         size = math.prod(shape) * dtype.itemsize
@@ -149,3 +148,13 @@ def _read_member(archive, member):
             raise ValueError(f"{member.filename!r} goes on after its end")
         return values.reshape(shape, order='F' if in_columns else 'C')
 
+
+
+def _described(header, major):
+    """Shape, order and type of an array, as version ``major`` of NumPy's header says; ``ValueError`` if it does not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # NumPy warns of a header that it has to read twice
+            return getattr(np.lib.format, f'read_array_header_{major}_0')(io.BytesIO(header))
+    except Exception as error:  # NumPy parses it as Python: that raises SyntaxError, TokenError, MemoryError and others
+        raise ValueError(f"a header cannot be read: {type(error).__name__}") from error
