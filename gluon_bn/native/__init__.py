@@ -64,6 +64,8 @@ def _load():
     try:
         library = _library()
         mx.library.load(str(library), verbose=False)
+        from .launch import check_library  # it imports this module
+        check_library(library)
     except BuildError as error:
         return None, str(error)
     except (OSError, mx.base.MXNetError) as error:
