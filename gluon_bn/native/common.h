@@ -1,8 +1,6 @@
 // What both operators share: vectors of floats, MXNet's extension interface, and the reading of attributes.
 #ifndef GLUON_BN_COMMON_H_
 #define GLUON_BN_COMMON_H_
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
