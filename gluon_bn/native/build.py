@@ -1,7 +1,7 @@
 """The build on first use: compiled in a folder of its own, tried, and only then put into the cache.
 
-A library is named after all that it depends on. Beside it is its digest: a file that is not whole, or not what was built
-here, is built anew.
+A library is named after all that it depends on. Beside it is its digest: a file that is not whole, or not what was
+built here, is built anew.
 """
 import fcntl
 import os

@@ -11,9 +11,9 @@ from . import compiler, trust
 from .compiler import BuildError
 
 FOLDER = Path(__file__).resolve().parent / 'prebuilt'
-_AVX2 = frozenset('avx avx2 bmi1 bmi2 f16c fma abm movbe'.split())  # as /proc/cpuinfo calls x86-64-v3, without v2
-_AVX512 = _AVX2 | set('avx512f avx512bw avx512cd avx512dq avx512vl'.split())
-# The best one first: GCC's name of the processor, and what it must have.
+_AVX2 = frozenset(('avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'abm', 'movbe'))
+_AVX512 = _AVX2 | {'avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl'}
+# The best one first: GCC's name of the processor, and what of /proc/cpuinfo's flags it must have.
 VARIANTS = {'avx512': ('x86-64-v4', _AVX512), 'avx2': ('x86-64-v3', _AVX2), 'x86_64': ('x86-64', frozenset())}
 
 
@@ -51,7 +51,7 @@ def best(flags):
 
 
 def processor_flags():
-    """What the processor has and the kernel lets programs use, as the kernel calls it: nothing where it does not say."""
+    """What the processor has and the kernel lets programs use, in the kernel's words; nothing where it does not say."""
     try:
         with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
             return frozenset(next((line.split(':', 1)[1] for line in file if line.startswith('flags')), '').split())
