@@ -2,8 +2,8 @@
 
     time_variants.py [VARIANT ...]   default: none (MXNet's operators), native (built here), and each that can run here
 
-Each one runs in a process of its own, with the threads that OMP_NUM_THREADS says (default here: 1). Processor time is the
-best of three epochs; unlike the time on the clock it hardly depends on what else the machine does.
+Each one runs in a process of its own, with the threads that OMP_NUM_THREADS says (default here: 1). Processor time is
+the best of three epochs; unlike the time on the clock it hardly depends on what else the machine does.
 """
 import os
 import subprocess

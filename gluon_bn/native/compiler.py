@@ -38,8 +38,9 @@ def find():
             return [shutil.which('g++')]
         if importlib.util.find_spec('ziglang'):
             return [sys.executable, '-m', 'ziglang', 'c++']
-        raise BuildError("there is no C++ compiler (g++); with one, training LeNet takes about a quarter of the processor "
-                         f"time: install g++, or the one from PyPI, {shlex.quote(sys.executable)} -m pip install ziglang")
+        raise BuildError("there is no C++ compiler (g++); with one, training LeNet takes about a quarter of the "
+                         "processor time: install g++, or the one from PyPI, "
+                         f"{shlex.quote(sys.executable)} -m pip install ziglang")
     try:
         words = [chosen] if shutil.which(chosen) else shlex.split(chosen)
     except ValueError as error:
