@@ -50,7 +50,7 @@ setup(
     # The exercises are files for people to read, so they live in tutorials/; an installed package brings them along.
     package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises"},
     package_data={"gluon_bn.data": ["mnist/*.gz", "mnist/README.md", "cifar10/*.gz", "cifar10/README.md"],
-                  "gluon_bn.native": ["*.cc", "*.h", "exports.map", "prebuilt/*"],
+                  "gluon_bn.native": ["*.cc", "*.h", "openmp/*.h", "exports.map", "prebuilt/*"],
                   "gluon_bn.exercises.tasks": ["*.md", "*/*.py"]},
     python_requires=">=3.8,<3.13",
     install_requires=[*mxnet_requirements(os.environ.get("GLUON_BN_MXNET", "cpu")),

@@ -16,12 +16,13 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = ('library.cc', 'layer.cc', 'block.cc', 'dense.cc', 'loss.cc', 'update.cc', 'launch.cc', 'kmpc.cc')
-HEADERS = ('common.h', 'convolution.h', 'shared_loop.h', 'exports.map')
+HEADERS = ('common.h', 'convolution.h', 'shared_loop.h', 'openmp/omp.h', 'exports.map')
 # -ffp-contract=fast, GCC's default: a product and a sum are rounded once where the processor can. What is compiled once
 # rounds the same way ever after, so each library's results are the same bits from run to run.
 FLAGS = ('-O3', '-ffp-contract=fast', '-fopenmp', '-shared', '-fPIC', '-std=c++11', '-s', '-Wl,-z,defs',
          f'-Wl,--version-script={FOLDER / "exports.map"}')
-ZIG_FLAGS = ('-target', 'x86_64-linux-gnu.2.17', '-fno-sanitize=undefined', '-w', '-Wl,--gc-sections')
+ZIG_FLAGS = ('-target', 'x86_64-linux-gnu.2.17', '-fno-sanitize=undefined', '-w', '-Wl,--gc-sections',
+             f'-I{FOLDER / "openmp"}')
 SECONDS = 300
 _LIMITS = 'ulimit -t "$0"; ulimit -f 1048576; exec "$@"'  # seconds of processor time, and files of at most 512 MB
 

@@ -19,16 +19,19 @@ struct Gomp {
   void (*barrier)();
   int (*thread)();
   int (*threads)();
-  Gomp() : parallel(alone), barrier(nothing), thread(zero), threads(one) {
+  int (*most)();
+  Gomp() : parallel(alone), barrier(nothing), thread(zero), threads(one), most(one) {
     void* library = dlopen("libgomp.so.1", RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return;
     void* found[] = {dlsym(library, "GOMP_parallel"), dlsym(library, "GOMP_barrier"),
-                     dlsym(library, "omp_get_thread_num"), dlsym(library, "omp_get_num_threads")};
+                     dlsym(library, "omp_get_thread_num"), dlsym(library, "omp_get_num_threads"),
+                     dlsym(library, "omp_get_max_threads")};
     for (void* function : found) if (!function) return;
     parallel = reinterpret_cast<void (*)(void (*)(void*), void*, unsigned, unsigned)>(found[0]);
     barrier = reinterpret_cast<void (*)()>(found[1]);
     thread = reinterpret_cast<int (*)()>(found[2]);
     threads = reinterpret_cast<int (*)()>(found[3]);
+    most = reinterpret_cast<int (*)()>(found[4]);
   }
   static void alone(void (*function)(void*), void* data, unsigned, unsigned) { function(data); }
   static void nothing() {}
@@ -66,6 +69,10 @@ void part(int32_t schedule, int32_t* last, int64_t* lower, int64_t* upper, int64
 }  // namespace
 
 extern "C" {
+int omp_get_thread_num() { return gomp.thread(); }
+int omp_get_num_threads() { return gomp.threads(); }
+int omp_get_max_threads() { return gomp.most(); }
+
 int32_t __kmpc_global_thread_num(void*) { return gomp.thread(); }
 void __kmpc_barrier(void*, int32_t) { gomp.barrier(); }
 void __kmpc_serialized_parallel(void*, int32_t) {}  // one thread: Clang calls the region itself
