@@ -170,3 +170,13 @@ def test_the_cache_folder_is_the_users(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / 'gluon_bn'
     monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'own'))
     assert cache_dir() == tmp_path / 'own'
+
+
+def test_a_relative_cache_folder_does_not_count(monkeypatch, tmp_path):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.delenv('GLUON_BN_CACHE', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
+    assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
+    monkeypatch.setenv('GLUON_BN_CACHE', 'here')
+    with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is no absolute path, and is not used"):
+        assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'

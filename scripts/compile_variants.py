@@ -1,0 +1,58 @@
+"""Compile the native operators for each kind of processor, for a wheel; scripts/build_wheel.sh runs this.
+
+    compile_variants.py MXNET FOLDER   with MXNet's package folder, into FOLDER; the package ziglang is the compiler
+    compile_variants.py --check WHEEL  whether the wheel's libraries need nothing newer than its name says
+"""
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+NATIVE = Path(__file__).resolve().parent.parent / 'gluon_bn' / 'native'
+PLATFORM = 'manylinux_2_17_x86_64'
+
+
+def modules():
+    """``compiler`` and ``variants`` of the package, without the package itself, which would load MXNet."""
+    for name, folder in (('gluon_bn', NATIVE.parent), ('gluon_bn.native', NATIVE)):
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    from gluon_bn.native import compiler, variants
+    return compiler, variants
+
+
+def compile_all(mxnet, folder):
+    """Write a library for each variant and ``about.json``, which describes them."""
+    compiler, variants = modules()
+    folder.mkdir(parents=True)
+    words = [sys.executable, '-m', 'ziglang', 'c++']
+    with tempfile.TemporaryDirectory() as cache:
+        for variant, (target, _) in variants.VARIANTS.items():
+            print(f"Compiling for {target} ...", file=sys.stderr, flush=True)
+            status, said = compiler.run(compiler.command(words, mxnet, target, folder / f'{variant}.so'), 1800,
+                                        ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
+            if status != 0:
+                sys.exit(f"the compiler failed with status {status}:\n{said.decode('utf-8', 'replace')}")
+            os.chmod(folder / f'{variant}.so', 0o755)
+    variants.write_about(folder, f"Zig {importlib.metadata.version('ziglang')}")
+
+
+def check(wheel):
+    """End with a message if auditwheel finds that the wheel's libraries need a newer system than its name says."""
+    said = subprocess.run([sys.executable, '-m', 'auditwheel', 'show', str(wheel)], capture_output=True, text=True)
+    text = ' '.join((said.stdout + said.stderr).split())
+    if said.returncode or f'"{PLATFORM}"' not in text:
+        sys.exit(f"auditwheel does not find {PLATFORM}: {text}")
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    elif sys.argv[1] == '--check':
+        check(Path(sys.argv[2]))
+    else:
+        compile_all(Path(sys.argv[1]), Path(sys.argv[2]))
