@@ -1,11 +1,18 @@
 """The loss: :func:`softmax_cross_entropy`."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._mxnet import nd
 from .native import operators
 
+if TYPE_CHECKING:
+    from mxnet.ndarray import NDArray
 
-def softmax_cross_entropy(yhat_linear, y):
+
+def softmax_cross_entropy(yhat_linear: NDArray, y: NDArray) -> NDArray:
     """The cross entropy of the softmax of ``yhat_linear`` with the labels ``y``, one loss an example.
 
     Parameters

@@ -1,10 +1,19 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
+from __future__ import annotations
+
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._mxnet import mx, nd
 from .batch_norm import batch_norm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxnet import Context
+    from mxnet.ndarray import NDArray
 
 
 class SigmoidMLP:
@@ -51,8 +60,9 @@ class SigmoidMLP:
     stored statistics (not trainable)           6
     """
 
-    def __init__(self, ctx=None, weight_scale=0.01, hidden=(100, 100, 100), num_inputs=784, num_outputs=10,
-                 batch_norm=True, momentum=0.9, eps=1e-5, impl='auto'):
+    def __init__(self, ctx: Context | None = None, weight_scale: float | str = 0.01,
+                 hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,
+                 batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5, impl: str = 'auto') -> None:
         self.sizes = (num_inputs, *hidden, num_outputs)
         if len(self.sizes) < 3 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in self.sizes):
             raise ValueError(f"num_inputs, hidden and num_outputs are {num_inputs!r}, {hidden!r} and {num_outputs!r}; "
@@ -88,7 +98,7 @@ class SigmoidMLP:
         """The numbers of the hidden layers, from first to last: '1', '2', '3' of the paper's network."""
         return [str(i + 1) for i in range(len(self.sizes) - 2)]
 
-    def __call__(self, X, is_training=True):
+    def __call__(self, X: NDArray, is_training: bool = True) -> NDArray:
         """Scores before the softmax, ``(m, 784)`` or ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
