@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     import numpy.typing as npt
 
@@ -66,8 +67,8 @@ def eval_numerical_gradient_array(f: Callable[[np.ndarray], np.ndarray], x: np.n
 
 
 def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.ndarray],
-                    gradients: dict[str, np.ndarray], dout: np.ndarray | float | None = None,
-                    tolerance: float = 1e-6, h: float = 1e-5) -> None:
+                    gradients: dict[str, np.ndarray], dout: Any = None, tolerance: float = 1e-6,
+                    h: float = 1e-5) -> dict[str, float]:
     """Compare the gradients of a backward pass with numerical ones; raise unless they agree in every entry.
 
     Parameters
