@@ -1,9 +1,16 @@
 """Activation functions: :func:`relu` and :func:`softmax`."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ._mxnet import nd
 from .checks import check_floats
 
+if TYPE_CHECKING:
+    from mxnet.ndarray import NDArray
 
-def relu(X):
+
+def relu(X: NDArray) -> NDArray:
     """``max(X, 0)`` for each value of an NDArray of floats; shape and type stay. Others are a ``TypeError``.
 
     >>> relu(nd.array([-2, 0, 3])).asnumpy().tolist()
@@ -13,7 +20,7 @@ def relu(X):
     return nd.maximum(X, 0)
 
 
-def softmax(y_linear):
+def softmax(y_linear: NDArray) -> NDArray:
     """Turn each row of scores ``(m, K)`` into probabilities ``(m, K)`` that sum to 1.
 
     Each row's own maximum is subtracted first. It changes nothing in exact arithmetic, and no exponential overflows;

@@ -6,14 +6,21 @@ Around them :func:`batch_norm` keeps the exponentially weighted statistics that 
 
 ``fast.py`` has the same two functions made of quicker operators; ``impl`` chooses between them.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from . import fast
 from ._mxnet import autograd, nd
 from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
 
+if TYPE_CHECKING:
+    from mxnet.ndarray import NDArray
 
-def pure_batch_norm(X, gamma, beta, eps=1e-5):
+
+def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5) -> NDArray:
     """Normalise every feature or channel of a batch, then scale by ``gamma`` and shift by ``beta``.
 
     Algorithm 1 of Ioffe and Szegedy (2015), with nothing kept for test time; see :func:`batch_norm` for that.
@@ -43,7 +50,8 @@ def pure_batch_norm(X, gamma, beta, eps=1e-5):
     """
     described = check_layer_arguments(X, gamma, beta, eps)
     check_more_than_one_value(described)
-    out, _, _ = normalize_batch(*_at_least_float32(described.dtype, X, gamma, beta), eps)
+    X, gamma, beta = _at_least_float32(described.dtype, X, gamma, beta)
+    out, _, _ = normalize_batch(X, gamma, beta, eps)
     return out.astype(described.dtype, copy=False)
 
 
@@ -66,8 +74,9 @@ def normalize_with(X, mean, var, gamma, beta, eps):
     return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
 
 
-def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5,
-               layer_name='', is_training=True, debug=False, impl='auto'):
+def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str, NDArray],
+               bn_ewv_vars: dict[str, NDArray], momentum: float = 0.9, eps: float = 1e-5, layer_name: str = '',
+               is_training: bool = True, debug: bool = False, impl: str = 'auto') -> NDArray:
     """Batch normalization as a layer: normalise by the batch while training, by the stored statistics afterwards.
 
     Algorithms 1 and 2 of Ioffe and Szegedy (2015), with exponentially weighted averages for Algorithm 2's statistics
@@ -140,7 +149,7 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     return out
 
 
-def which_impl(X, impl='auto'):
+def which_impl(X: NDArray, impl: str = 'auto') -> str:
     """The formulation that computes the layer for ``X``: ``'plain'`` or ``'fast'``.
 
     ``'plain'`` is this module's formula as it stands, ``'fast'`` the same mathematics in the quicker operators of

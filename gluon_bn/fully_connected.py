@@ -1,4 +1,8 @@
 """A fully connected network of any depth in NumPy, with its gradients by hand: :class:`FullyConnectedNet`."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .numpy_layers import (
@@ -14,6 +18,12 @@ from .numpy_layers import (
 from .reference import batchnorm_backward_alt, batchnorm_forward, layernorm_backward, layernorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
 from .support.arguments import boolean, integer, labels, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import numpy.typing as npt
 
 NORMALIZATIONS = {'batchnorm': (batchnorm_forward, batchnorm_backward_alt),
                   'layernorm': (layernorm_forward, layernorm_backward)}
@@ -58,8 +68,9 @@ class FullyConnectedNet(RunningStatistics):
     (4, 3)
     """
 
-    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout=0, use_batchnorm=False, reg=0.0,
-                 weight_scale=1e-2, dtype=np.float32, seed=None, normalization=None):
+    def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32, num_classes: int = 10,
+                 dropout: float = 0, use_batchnorm: bool = False, reg: float = 0.0, weight_scale: float = 1e-2,
+                 dtype: npt.DTypeLike = np.float32, seed: int | None = None, normalization: str | None = None) -> None:
         if normalization is not None and not (isinstance(normalization, str) and normalization in NORMALIZATIONS):
             raise ValueError(f"normalization is {normalization!r}; expected None or one of "
                              f"{', '.join(NORMALIZATIONS)}.")
@@ -87,7 +98,7 @@ class FullyConnectedNet(RunningStatistics):
                 params[f'gamma{i}'], params[f'beta{i}'] = np.ones(columns), np.zeros(columns)
         return {name: param.astype(self.dtype) for name, param in params.items()}
 
-    def loss(self, X, y=None):
+    def loss(self, X: np.ndarray, y: np.ndarray | None = None) -> Any:
         """The loss of a batch and its gradients, or without labels the scores.
 
         Parameters

@@ -6,18 +6,27 @@ in float32 the second alone is about 1e-2, so float32 is refused. Where the deri
 ``h**2`` is not small beside it: an entry that seems off is looked at again with Richardson's extrapolation,
 ``(4 n(h) - n(2 h)) / 3``, in which the errors of the order of ``h**2`` of the two differences cancel.
 """
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .support.arguments import boolean, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import numpy.typing as npt
 
 
 class GradientError(AssertionError):
     """A gradient that disagrees with the numerical one; the message names the worst entry."""
 
 
-def rel_error(x, y):
+def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The largest relative error between two arrays, as cs231n has it: ``max |x - y| / max(1e-8, |x| + |y|)``.
 
     >>> round(rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
@@ -28,7 +37,8 @@ def rel_error(x, y):
     return float(np.max(_relative_errors(np.asarray(x), np.asarray(y)), initial=0))
 
 
-def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
+def eval_numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, verbose: bool = True,
+                            h: float = 1e-5) -> np.ndarray:
     """The gradient of the number ``f(x)`` by central differences, shaped as ``x``.
 
     ``x`` is a floating-point array that is changed in place, entry by entry, and as it was in the end. ``verbose=True``
@@ -49,7 +59,8 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     return gradient
 
 
-def eval_numerical_gradient_array(f, x, df, h=1e-5):
+def eval_numerical_gradient_array(f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, df: np.ndarray,
+                                  h: float = 1e-5) -> np.ndarray:
     """The gradient of ``sum(f(x) * df)``, where ``f(x)`` is an array and ``df`` its upstream gradient, shaped as ``x``.
 
     ``x`` is changed in place, entry by entry, and as it was in the end.
@@ -65,7 +76,9 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     return gradient
 
 
-def check_gradients(f, arrays, gradients, dout=None, tolerance=1e-6, h=1e-5):
+def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.ndarray],
+                    gradients: dict[str, np.ndarray], dout: Any = None, tolerance: float = 1e-6,
+                    h: float = 1e-5) -> dict[str, float]:
     """Compare the gradients of a backward pass with numerical ones; raise unless they agree in every entry.
 
     Parameters

@@ -1,5 +1,8 @@
 """A LeNet-style convolutional network written out by hand, with batch normalization before every activation."""
+from __future__ import annotations
+
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from . import fast_lenet, native
 from ._mxnet import mx, nd
@@ -16,6 +19,10 @@ from .checks import (
 )
 from .copied import mend_copy
 from .support.arguments import integer, number
+
+if TYPE_CHECKING:
+    from mxnet import Context
+    from mxnet.ndarray import NDArray
 
 
 class LeNet:
@@ -62,8 +69,9 @@ class LeNet:
 
     bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
 
-    def __init__(self, ctx=None, weight_scale=0.01, num_fc=128, num_outputs=10, batch_norm=True, momentum=0.9,
-                 eps=1e-5, impl='auto'):
+    def __init__(self, ctx: Context | None = None, weight_scale: float = 0.01, num_fc: int = 128,
+                 num_outputs: int = 10, batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5,
+                 impl: str = 'auto') -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
         number('weight_scale', weight_scale, at_least=0, at_most=LARGEST_SCALE)
         self.num_fc = integer('num_fc', num_fc, at_least=1, at_most=MOST_VALUES // 800)
@@ -97,7 +105,7 @@ class LeNet:
         vars(self).update(state)
         mend_copy(self)
 
-    def __call__(self, X, is_training=True, debug=False):
+    def __call__(self, X: NDArray, is_training: bool = True, debug: bool = False) -> NDArray:
         """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them

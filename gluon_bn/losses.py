@@ -1,12 +1,19 @@
 """The loss: :func:`softmax_cross_entropy`."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._mxnet import nd
 from .checks import check_floats
 from .native import operators
 
+if TYPE_CHECKING:
+    from mxnet.ndarray import NDArray
 
-def softmax_cross_entropy(yhat_linear, y):
+
+def softmax_cross_entropy(yhat_linear: NDArray, y: NDArray) -> NDArray:
     """The cross entropy of the softmax of ``yhat_linear`` with the labels ``y``, one loss an example.
 
     Parameters

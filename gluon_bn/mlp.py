@@ -1,6 +1,9 @@
 """A multilayer perceptron in NumPy with batch norm on every layer, the output included: :class:`MLP`."""
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -10,6 +13,12 @@ from .reference import batchnorm_backward_alt, batchnorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
 from .support.arguments import as_array, boolean, integer, labels, number, one_of
 from .update_rules import adam
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import numpy.typing as npt
 
 # The standard deviation of initial weights of a layer of n inputs and k outputs.
 INITIALIZATIONS = {
@@ -51,7 +60,8 @@ class MLP(RunningStatistics):
     1.0
     """
 
-    def __init__(self, layer_sizes, init='he', momentum=0.9, eps=1e-5, dtype=np.float32, seed=None):
+    def __init__(self, layer_sizes: Sequence[int], init: str | float = 'he', momentum: float = 0.9, eps: float = 1e-5,
+                 dtype: npt.DTypeLike = np.float32, seed: int | None = None) -> None:
         one_of('init', init, INITIALIZATIONS)
         layer_sizes = [integer(f'layer_sizes[{i}]', size, at_least=1) for i, size in enumerate(layer_sizes)]
         if len(layer_sizes) < 2:
@@ -69,7 +79,7 @@ class MLP(RunningStatistics):
             self.params[f'gamma{i}'], self.params[f'beta{i}'] = np.ones(k, dtype), np.zeros(k, dtype)
         self.bn_params = [{'mode': 'train', 'momentum': momentum, 'eps': eps} for _ in range(self.num_layers)]
 
-    def loss(self, X, y=None):
+    def loss(self, X: np.ndarray, y: np.ndarray | None = None) -> Any:
         """The loss of a batch and its gradients, updating the running statistics; or without ``y`` test-mode scores.
 
         ``X`` is ``(N, ...)``, flattened; ``y`` holds N labels. Returns ``(loss, grads)``, the mean cross entropy in

@@ -2,18 +2,26 @@
 
 Beside them :func:`joined`, which lets them update all parameters in one operator, and :func:`one_cycle`, a schedule.
 """
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from itertools import chain
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._mxnet import autograd, nd
 from .native import operators
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-def sgd(params, lr):
+    from mxnet.ndarray import NDArray
+
+
+def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
     """One step of stochastic gradient descent: ``param -= lr * param.grad``, in place, for every parameter.
 
     Parameters

@@ -11,13 +11,23 @@ ones. Which, is a choice:
   first layer is the same in both; after it they differ by what the statistics of a batch scatter: little in batches of
   64, much in batches of 4.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._mxnet import autograd, nd
 from .training import stored_statistics_kept
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
-def recalibrate(net, batches):
+    from mxnet.ndarray import NDArray
+
+
+def recalibrate(net: Any, batches: Iterable[tuple[NDArray, NDArray]]) -> None:
     """Replace the stored statistics by those of a data set: exact means and unbiased variances, fixed from then on.
 
     Algorithm 2, lines 7 to 10, of Ioffe and Szegedy (2015). Every batch B goes through the network in training mode,

@@ -13,8 +13,11 @@ node by node, and ``batchnorm_backward_alt``, the same gradient in closed form. 
 comparison. The other layers of a network (affine, ReLU, dropout, softmax) are in ``numpy_layers`` and can be had from
 here too.
 """
+from __future__ import annotations
+
 from collections import namedtuple
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +33,9 @@ from .numpy_layers import (
 )
 from .support.arguments import floats, integer, number
 
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ['affine_backward', 'affine_forward', 'batchnorm_backward', 'batchnorm_backward_alt', 'batchnorm_forward',
            'dropout_backward', 'dropout_forward', 'layernorm_backward', 'layernorm_forward', 'relu_backward',
            'relu_forward', 'softmax_loss', 'spatial_batchnorm_backward', 'spatial_batchnorm_forward',
@@ -40,7 +46,8 @@ __all__ = ['affine_backward', 'affine_forward', 'batchnorm_backward', 'batchnorm
 BatchNormCache = namedtuple('BatchNormCache', 'centered std xhat gamma trained')
 
 
-def batchnorm_forward(x, gamma, beta, bn_param):
+def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
+                      bn_param: dict[str, Any]) -> tuple[np.ndarray, Any]:
     """Batch normalisation of features: Algorithm 1 of Ioffe and Szegedy (2015); with mode 'test', Algorithm 2.
 
     Parameters
@@ -103,7 +110,7 @@ def batchnorm_forward(x, gamma, beta, bn_param):
     return out, BatchNormCache(centered, std, xhat, gamma, mode == 'train')
 
 
-def batchnorm_backward(dout, cache):
+def batchnorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`batchnorm_forward`, staged: one line for each node of the graph, from the end to x.
 
     ``x`` reaches ``out`` on three ways: directly, through the mean and through the variance. So ``dcentered`` and
@@ -156,7 +163,7 @@ def batchnorm_backward(dout, cache):
     return dx, dgamma, dbeta
 
 
-def batchnorm_backward_alt(dout, cache):
+def batchnorm_backward_alt(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`batchnorm_forward` in closed form: the stages multiplied out, one expression for dx.
 
     ``dx = gamma / std * (dout - mean(dout) - xhat * mean(dout * xhat))``, means over the batch: dout without its part
@@ -183,7 +190,8 @@ def batchnorm_backward_alt(dout, cache):
     return dx, dgamma, dbeta
 
 
-def spatial_batchnorm_forward(x, gamma, beta, bn_param):
+def spatial_batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
+                              bn_param: dict[str, Any]) -> tuple[np.ndarray, Any]:
     """Batch normalisation of channels, section 3.2 of the paper: :func:`batchnorm_forward` over N, H and W together.
 
     ``x`` is ``(N, C, H, W)``; gamma, beta and the running values are ``(C,)``. Returns ``(out (N, C, H, W), cache)``.
@@ -200,7 +208,7 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     return _channels_first(out, x.shape), (cache, x.shape)
 
 
-def spatial_batchnorm_backward(dout, cache):
+def spatial_batchnorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`spatial_batchnorm_forward`: dx ``(N, C, H, W)``, dgamma ``(C,)``, dbeta ``(C,)``."""
     cache, shape = cache
     dout = upstream(dout, shape)
@@ -208,7 +216,8 @@ def spatial_batchnorm_backward(dout, cache):
     return _channels_first(dx, shape), dgamma, dbeta
 
 
-def layernorm_forward(x, gamma, beta, ln_param):
+def layernorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
+                      ln_param: dict[str, Any]) -> tuple[np.ndarray, Any]:
     """Layer normalisation (Ba, Kiros and Hinton, 2016): each example by the mean and variance of its own features.
 
     ``x`` is ``(N, D)``, gamma and beta ``(D,)``; ``ln_param`` may hold ``eps`` (1e-5 if absent) and is not changed:
@@ -223,7 +232,7 @@ def layernorm_forward(x, gamma, beta, ln_param):
     return gamma * xhat + beta, (xhat, std, gamma)
 
 
-def layernorm_backward(dout, cache):
+def layernorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`layernorm_forward`: dx ``(N, D)``, dgamma ``(D,)``, dbeta ``(D,)``."""
     xhat, std, gamma = cache
     dout = upstream(dout, xhat.shape)
@@ -231,7 +240,8 @@ def layernorm_backward(dout, cache):
     return dx, np.sum(dout * xhat, axis=0), np.sum(dout, axis=0)
 
 
-def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
+def spatial_groupnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, G: int,
+                              gn_param: dict[str, Any]) -> tuple[np.ndarray, Any]:
     """Group normalisation (Wu and He, 2018): each example by the mean and variance of G groups of its channels.
 
     ``x`` is ``(N, C, H, W)``, G divides C; gamma and beta are ``(C,)`` or ``(1, C, 1, 1)``; ``gn_param`` may hold
@@ -256,7 +266,7 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     return out, (xhat, std, gamma, beta.shape)
 
 
-def spatial_groupnorm_backward(dout, cache):
+def spatial_groupnorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`spatial_groupnorm_forward`: dx ``(N, C, H, W)``, dgamma, dbeta shaped as gamma, beta."""
     xhat, std, gamma, beta_shape = cache
     dout = upstream(dout, xhat.shape)

@@ -5,6 +5,8 @@ is state; the others are written anew from it, and so is each of TensorBoard's f
 else is needed to go on: the order of the examples is a function of the seed and the epoch, and training uses no other
 random number. So a run that is killed at any moment and resumed computes what it would have computed, bit for bit.
 """
+from __future__ import annotations
+
 import json
 import math
 import signal
@@ -12,6 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +31,11 @@ from .run_events import RunEvents
 from .support.arguments import integer, number
 from .support.invocation import command_line
 from .training import MovingLoss, evaluate_accuracy, train_step
+
+if TYPE_CHECKING:
+    import os
+
+    from mxnet import Context
 
 EVALUATION_BATCH = 256
 
@@ -100,7 +108,7 @@ def resume(folder, ctx=None, epochs=None, report=print):
         return job.train()
 
 
-def load_network(path, ctx=None):
+def load_network(path: str | os.PathLike[str], ctx: Context | None = None) -> LeNet:
     """The network of a run's checkpoint, on ``ctx`` (None is ``mx.current_context()``).
 
     ``path`` is the run's folder, or a checkpoint file. Raises ``CheckpointError``.

@@ -1,5 +1,8 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,10 @@ from .checks import (
 )
 from .copied import mend_copy
 from .support.arguments import integer, number
+
+if TYPE_CHECKING:
+    from mxnet import Context
+    from mxnet.ndarray import NDArray
 
 
 class SigmoidMLP:
@@ -65,8 +72,9 @@ class SigmoidMLP:
 
     _checked = ()  # the parameters whose shapes have been looked at
 
-    def __init__(self, ctx=None, weight_scale=0.01, hidden=(100, 100, 100), num_inputs=784, num_outputs=10,
-                 batch_norm=True, momentum=0.9, eps=1e-5, impl='auto'):
+    def __init__(self, ctx: Context | None = None, weight_scale: float | str = 0.01,
+                 hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,
+                 batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5, impl: str = 'auto') -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
         if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
             raise ValueError(f"hidden is {hidden!r}; expected the units of at least one hidden layer, such as "
@@ -115,7 +123,7 @@ class SigmoidMLP:
         """The numbers of the hidden layers, from first to last: '1', '2', '3' of the paper's network."""
         return [str(i + 1) for i in range(len(self.sizes) - 2)]
 
-    def __call__(self, X, is_training=True):
+    def __call__(self, X: NDArray, is_training: bool = True) -> NDArray:
         """Scores before the softmax, ``(m, 784)`` or ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them

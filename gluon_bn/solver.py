@@ -1,7 +1,10 @@
 """Training of models written in NumPy: :class:`Solver`, with cs231n's interface, made resumable."""
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -11,6 +14,10 @@ from .numpy_layers import generator
 from .solver_state import restore, state_of
 from .support.arguments import as_array, boolean, integer, labels, number
 from .update_rules import update_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 _DEFAULTS = {'update_rule': 'sgd', 'optim_config': {}, 'lr_decay': 1.0, 'batch_size': 100, 'num_epochs': 10,
              'num_train_samples': 1000, 'num_val_samples': None, 'checkpoint_name': None, 'print_every': 10,
@@ -66,7 +73,7 @@ class Solver:
     1.0
     """
 
-    def __init__(self, model, data, **options):
+    def __init__(self, model: Any, data: Mapping[str, np.ndarray], **options: Any) -> None:
         unknown = sorted(set(options) - set(_DEFAULTS))
         if unknown:
             raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected one of: "
@@ -108,7 +115,7 @@ class Solver:
         """The number of finished epochs."""
         return self.iteration // self.iterations_per_epoch
 
-    def train(self):
+    def train(self) -> None:
         """Train to the last epoch, then put the best parameters into the model.
 
         Raises ``FloatingPointError`` when the loss is no longer finite; the best parameters are kept in the solver.

@@ -4,9 +4,12 @@ MXNet works asynchronously: an operator returns at once and the engine computes 
 so the loops here read each number a few batches late, when it is there anyway. That also keeps the queue short, and
 with it the memory of the batches in it.
 """
+from __future__ import annotations
+
 from collections import deque
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,12 @@ from .checks import check_batch, check_classes, pair, unchanged_if_refused
 from .losses import softmax_cross_entropy
 from .optimizers import sgd
 from .support.arguments import boolean, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from mxnet.ndarray import NDArray
 
 BATCHES_IN_FLIGHT = 8
 
@@ -58,7 +67,7 @@ class MovingLoss:
         self.losses.append(loss)
 
 
-def train_step(net, data, label, lr, update=sgd):
+def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Callable[..., None] = sgd) -> NDArray:
     """One step of training on one batch, in place; returns the batch's mean loss, ``(1,)``, without waiting for it.
 
     ``data`` is an NDArray ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers; ``update(params, lr)`` is the
@@ -90,7 +99,7 @@ def _ones(m, ctx, dtype):
     return nd.ones((m,), ctx=ctx, dtype=dtype)
 
 
-def train_epoch(net, data_iterator, lr):
+def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: float) -> float:
     """Train for one pass over ``data_iterator`` with SGD; returns the moving average of the loss.
 
     Parameters
@@ -122,7 +131,7 @@ def train_epoch(net, data_iterator, lr):
     return moving_loss.value
 
 
-def evaluate_accuracy(data_iterator, net, is_training=False):
+def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any, is_training: bool = False) -> float:
     """The share of examples whose largest score is at their label.
 
     Parameters
@@ -151,7 +160,7 @@ def evaluate_accuracy(data_iterator, net, is_training=False):
             in_flight.append(correct)
             if len(in_flight) > BATCHES_IN_FLIGHT:
                 in_flight.popleft().wait_to_read()
-    if not examples:
+    if correct is None:
         raise ValueError("data_iterator gave no batch: there is no accuracy of nothing.")
     return float(np.float64(correct.asscalar()) / examples)
 

@@ -4,6 +4,8 @@ A GPU counts only when it has just run a kernel and returned the right numbers. 
 published builds hold machine code up to compute capability 8.x, so on Hopper and newer ``num_gpus()`` says 1 and the
 first kernel fails; and a broken driver can crash or hang whoever asks it. So another process asks, with a time limit.
 """
+from __future__ import annotations
+
 import functools
 import glob
 import json
@@ -14,16 +16,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..support.invocation import installer, quoted
 from . import mx
 from .surroundings import NVIDIA_LIBRARIES
 
+if TYPE_CHECKING:
+    from mxnet import Context
+
 DEFAULT_SECONDS = 90
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def try_gpu(i=0):
+def try_gpu(i: int = 0) -> Context:
     """GPU number ``i`` as a context if it works, else ``mx.cpu()``, with the reason on standard error.
 
     It works when a subprocess has run a kernel on it and got the right numbers within 90 s (environment variable
@@ -41,7 +47,7 @@ def try_gpu(i=0):
     return mx.cpu()
 
 
-def try_all_gpus():
+def try_all_gpus() -> list[Context]:
     """All GPUs that work, as a list of contexts; ``[mx.cpu()]`` when none does, with the reason on standard error."""
     gpus = []
     while len(gpus) < _reported_gpus() and why_no_gpu(len(gpus)) is None:
@@ -67,7 +73,7 @@ def why_no_gpu(i=0):
     return None
 
 
-def context_from_name(name):
+def context_from_name(name: str) -> Context:
     """The context called ``name``: 'auto' (a GPU that works, else the CPU), 'cpu', 'cpu:N', 'gpu' or 'gpu:N'.
 
     Raises ``ValueError`` for another name, and for a GPU that is asked for by name and does not work.

@@ -1,5 +1,8 @@
 """Batches for MXNet of arrays in memory: :func:`batches`, and :func:`whole_batches` without end."""
+from __future__ import annotations
+
 from itertools import chain, repeat
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -7,12 +10,16 @@ from .. import _mxnet
 from ..support import arguments
 from .augmentation import shift_images
 
+if TYPE_CHECKING:
+    from mxnet import Context
+
 # Copying to the device waits until the engine has nothing left to do, so it is done for many batches at once.
 EXAMPLES_TOGETHER = 2048
 LABELS = 2 ** 24  # float32, as batches have them, tells no more whole numbers apart
 
 
-def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_shift=0):
+def batches(images: np.ndarray, labels: np.ndarray, batch_size: int, shuffle: bool = False, seed: int | None = None,
+            ctx: Context | None = None, max_shift: int = 0) -> Batches:
     """An iterable of batches ``(data, label)``; each pass over it gives all examples once.
 
     Parameters

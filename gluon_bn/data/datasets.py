@@ -1,10 +1,17 @@
 """The data sets by name: where their files are, what their checksums are, and :func:`load`."""
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..support.arguments import boolean
 from .cifar10 import load_cifar10
 from .download import cache_dir, download
 from .idx import DataError, read_images, read_labels
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FILES = {True: ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
           False: ('t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')}
@@ -33,7 +40,8 @@ MNIST_LIKE = ('mnist', 'fashion-mnist')  # images of 1x28x28 in the IDX format
 DATASETS = (*MNIST_LIKE, 'cifar-10')
 
 
-def load(name, train=True, data_dir=None):
+def load(name: str, train: bool = True,
+         data_dir: str | os.PathLike[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A whole data set: ``(images uint8 (n, C, H, W), labels int32 (n,))``.
 
     Parameters

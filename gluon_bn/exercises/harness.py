@@ -19,7 +19,7 @@ from .expect import COMMON_HINTS, Wrong
 try:
     import resource
 except ImportError:  # Windows has no limits on memory and files
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 MEMORY_LIMIT = 4 * 2**30
 FILE_LIMIT = 10 * 2**20

@@ -7,6 +7,8 @@ say what it does. They use MXNet's own extension interface (``lib_api.h``, which
 Nothing here raises: without a compiler, after a failed build, or with ``GLUON_BN_NATIVE=0`` in the environment,
 :func:`available` is False, :func:`native_status` says why, and ``fast.py`` uses MXNet's operators instead.
 """
+from __future__ import annotations
+
 import ctypes
 import functools
 import os
@@ -35,7 +37,7 @@ def path():
     return _load()[0]
 
 
-def native_status():
+def native_status() -> str:
     """One sentence: whether the native operators are in use and which, and if not, why.
 
     >>> native_status().startswith('native operators: ')

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 try:
     import fcntl
 except ImportError:  # Windows has msvcrt instead; a browser has neither, and one process alone
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 try:
     import msvcrt
 except ImportError:
-    msvcrt = None
+    msvcrt = None  # type: ignore[assignment]
 
 _SECONDS_BETWEEN_TRIES = 0.1
 
