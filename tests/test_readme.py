@@ -34,12 +34,3 @@ def test_every_file_that_is_named_exists():
     assert named
     missing = sorted(name for name in named if not (ROOT / name).exists())
     assert not missing
-
-
-def test_the_table_of_modules_is_complete_and_counts_lines_right():
-    rows = dict(re.findall(r'^\| \[`([\w/.]+)`\]\([^)]+\) \| (\d+) \|', README, re.M))
-    modules = {str(path.relative_to(ROOT / 'gluon_bn')): path for path in (ROOT / 'gluon_bn').rglob('*.py')}
-    assert set(rows) == set(modules)
-    wrong = {name: (rows[name], lines) for name, path in modules.items()
-             if int(rows[name]) != (lines := len(path.read_text(encoding='utf-8').splitlines()))}
-    assert not wrong, f'(README, now): {wrong}; scripts/readme_modules.py prints the table anew'
