@@ -30,6 +30,12 @@ import importlib.util
 import sys
 from types import ModuleType
 
+from ._mxnet import hook
+from .python_version import check_python
+
+check_python()
+hook.install()  # whoever imports MXNet from now on gets one that runs here
+
 TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a test compares the two
     from . import autodiff as autodiff
@@ -81,7 +87,14 @@ def __getattr__(name):
         return _names_that_work_here()
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
+    try:
+        if name in _MXNET_HALF:
+            hook.load()  # first, so that where MXNet cannot run its sentence comes, and no other error
+        module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
+    except ImportError as error:
+        if error.name == 'mxnet':
+            raise ImportError(f"{__name__}.{name} is not there: {error}", name='mxnet') from None
+        raise
     value = getattr(module, name) if _MODULE_OF[name] else module
     globals()[name] = value
     return value

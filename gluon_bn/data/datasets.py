@@ -38,8 +38,8 @@ def load(name, train=True, data_dir=None):
 
     Parameters
     ----------
-    name : 'mnist' (comes with the package), 'fashion-mnist', or 'cifar-10', of which 1,000 training
-        and 500 test images come with the package
+    name : 'mnist' (comes with the package), 'fashion-mnist', or 'cifar-10' ('cifar10' as well), of which 1,000
+        training and 500 test images come with the package
     train : True for the training examples (60,000 of MNIST), False for the test examples (10,000)
     data_dir : a folder with files of the same names and format, gzipped or not, to read instead; for CIFAR-10 also the
         archive, which :func:`gluon_bn.data.download_cifar10` brings. Without it Fashion-MNIST is read from Debian's
@@ -57,7 +57,7 @@ def load(name, train=True, data_dir=None):
     ((10000, 1, 28, 28), 'uint8', [7, 2, 1, 0, 4])
     """
     boolean('train', train)
-    if name == 'cifar-10':
+    if name in ('cifar-10', 'cifar10'):
         return load_cifar10(train, data_dir)
     if name not in DATASETS:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASETS)}.")

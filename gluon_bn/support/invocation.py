@@ -43,7 +43,7 @@ def install_command(extra):
     """
     is_checkout = (_ROOT / 'setup.py').is_file() and (_ROOT / 'gluon_bn').is_dir()
     what = ['-e', f'{_ROOT}[{extra}]'] if is_checkout else [f'gluon_bn[{extra}]']
-    return ' '.join([_installer(), *(quoted(word) for word in what)])
+    return ' '.join([installer(), *(quoted(word) for word in what)])
 
 
 def quoted(word):
@@ -55,7 +55,8 @@ def quoted(word):
     return subprocess.list2cmdline([str(word)]) if os.name == 'nt' else shlex.quote(str(word))
 
 
-def _installer():
+def installer():
+    """The beginning of a line for the shell that installs packages into this environment."""
     if not any(metadata.distributions(name='pip')) and shutil.which('uv'):  # environments that uv makes have no pip
         return f'uv pip install --python {python_command()}'
     return f'{python_command()} -m pip install'
@@ -71,10 +72,12 @@ def _console_script():
 
 
 def _path_of_the_package():
-    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself."""
+    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself.
+
+    This process's PYTHONPATH counts for nothing: it may have been set for this process alone.
+    """
     site_packages = [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
-    searched = [*site_packages, os.curdir, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
-    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in searched)
+    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in [*site_packages, os.curdir])
             or any(metadata.distributions(name='gluon_bn', path=site_packages))):
         return ''
     return f'PYTHONPATH={quoted(_ROOT)} '

@@ -1,0 +1,69 @@
+"""What MXNet 1.9.1 needs around it before it loads, supplied by :func:`prepare`:
+
+- one OpenMP thread for each physical core, where MXNet by itself takes half of them (``threads``);
+- ``distutils``, which left the standard library in Python 3.12: setuptools brings its own copy;
+- GCC's libraries where the system has none (``runtime_libraries``);
+- NVIDIA's libraries from PyPI (``nvidia-*-cu11``), which GPU builds link to but whose folders no loader searches;
+- the import hook in child processes (``child_processes``).
+"""
+import ctypes
+import importlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+from ..python_version import warn_of_new_python
+from ..support.invocation import installer
+from . import child_processes, runtime_libraries
+from .threads import set_default_threads
+
+_GPU_BUILDS = ("mxnet-cu112", "mxnet-cu116", "mxnet-cu117")
+# In the order in which they need each other.
+NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "curand", "cusparse", "cusolver",
+                     "nccl", "nvtx")
+
+
+def prepare():
+    """Supply all of it; ``ImportError`` where ``distutils`` is nowhere, the other things MXNet may do without."""
+    warn_of_new_python()
+    set_default_threads()
+    _supply_distutils()
+    runtime_libraries.preload()
+    if _is_gpu_build():
+        _load_nvidia_libraries()
+    child_processes.pass_on()
+
+
+def _supply_distutils():
+    try:
+        importlib.import_module("distutils.version")
+    except ImportError:
+        try:
+            importlib.import_module("setuptools")  # puts its own distutils in place of the missing one
+            importlib.import_module("distutils.version")
+        except ImportError:
+            raise ImportError("MXNet needs distutils, which Python 3.12 no longer has, and setuptools, which brings "
+                              f"it, is not installed: {installer()} setuptools") from None
+
+
+def _is_gpu_build():
+    for build in _GPU_BUILDS:
+        try:
+            importlib.metadata.distribution(build)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        return True
+    return False
+
+
+def _load_nvidia_libraries():
+    """Load NVIDIA's libraries that are installed as Python packages, where a GPU build of MXNet will find them."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
+    for package in NVIDIA_LIBRARIES:
+        for folder in folders:
+            for library in sorted(folder.glob(f"{package}/lib/*.so.*")):
+                try:
+                    ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+                except OSError:
+                    pass  # one that MXNet does not need, or for another CUDA: its own import says what is missing
