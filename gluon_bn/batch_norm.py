@@ -11,6 +11,7 @@ import numpy as np
 from . import fast
 from ._mxnet import autograd, nd
 from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+from .support.arguments import boolean
 
 
 def pure_batch_norm(X, gamma, beta, eps=1e-5):
@@ -116,6 +117,7 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
         if again is not None:  # a small layer, and a call like it has passed the checks below
             out, (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) = again
             return out
+    boolean('debug', debug)
     described = check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
     formulation = which_impl(described, impl)

@@ -1,5 +1,5 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -68,8 +68,9 @@ class SigmoidMLP:
     def __init__(self, ctx=None, weight_scale=0.01, hidden=(100, 100, 100), num_inputs=784, num_outputs=10,
                  batch_norm=True, momentum=0.9, eps=1e-5, impl='auto'):
         check_network(momentum, eps, impl, batch_norm=batch_norm)
-        if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
-            raise ValueError(f"hidden is {hidden!r}; expected the units of at least one hidden layer, such as "
+        given, hidden = hidden, tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else ()
+        if not hidden:
+            raise ValueError(f"hidden is {given!r}; expected the units of at least one hidden layer, such as "
                              "(100, 100).")
         self.sizes = tuple(integer(name, size, at_least=1) for name, size in (
             ('num_inputs', num_inputs), *(('hidden', units) for units in hidden), ('num_outputs', num_outputs)))
