@@ -5,7 +5,7 @@ A map; the first line of each module says the rest.
 =================================================  ====================================================================
 ``batch_norm``, ``checks``, ``fast``, ``native``   the layer: the paper's formula, what it refuses, and how it gets fast
 ``activations``, ``losses``, ``optimizers``        what a network has besides
-``lenet``, ``fast_lenet``, ``sigmoid_mlp``         networks by hand
+``lenet``, ``fast_lenet``, ``sigmoid_mlp``         networks by hand; ``copied``: their copies train on
 ``training``, ``recalibration``                    an epoch, and exact statistics for test time
 ``data``                                           MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
 ``run``, ``config``, ``checkpoint``, ``plots``     the main job in a folder, resumable

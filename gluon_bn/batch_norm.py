@@ -11,6 +11,7 @@ import numpy as np
 from . import fast
 from ._mxnet import autograd, nd
 from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+from .support.arguments import boolean
 
 
 def pure_batch_norm(X, gamma, beta, eps=1e-5):
@@ -48,10 +49,16 @@ def pure_batch_norm(X, gamma, beta, eps=1e-5):
 
 
 def normalize_batch(X, gamma, beta, eps):
-    """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W)."""
+    """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W).
+
+    A constant is taken from every feature first. Neither ``out`` nor ``var`` depends on it, and a float32 mean of 1e5
+    would be rounded to a multiple of 0.008.
+    """
+    shift = _first_values(X)                                                     # (C,)
+    X = X - _beside(shift, X)                                                    # of a constant feature exactly 0
     mean = nd.mean(X, axis=_all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
     var = nd.mean((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
-    return normalize_with(X, mean, var, gamma, beta, eps), mean, var
+    return normalize_with(X, mean, var, gamma, beta, eps), shift + mean, var
 
 
 def normalize_with(X, mean, var, gamma, beta, eps):
@@ -110,6 +117,7 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
         if again is not None:  # a small layer, and a call like it has passed the checks below
             out, (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) = again
             return out
+    boolean('debug', debug)
     described = check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
     formulation = which_impl(described, impl)
@@ -156,6 +164,12 @@ def _train(X, gamma, beta, old, momentum, eps, described):
 
 _FORMULATIONS = {'plain': (_train, normalize_with),
                  'fast': (fast.train, fast.normalize_with)}
+
+
+def _first_values(X):
+    """One value of each feature, ``(C,)``, a constant to autograd."""
+    one = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
+    return nd.BlockGrad(one).reshape((-1,))
 
 
 def _all_but_features(X):

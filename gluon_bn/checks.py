@@ -1,14 +1,25 @@
-"""What the layer refuses: every message says what came, what was expected and what to do.
+"""What layers, networks and losses refuse: every message says what came, what was expected and what to do.
 
-The checks look at shapes, types and contexts alone, never at values: reading a value would wait for the engine.
+They take ``mxnet.nd.NDArray`` of floats alone: no array of NumPy or ``mx.np``, no integers. (Labels may be of any kind,
+see :mod:`gluon_bn.support.arguments`, where the rules for numbers, booleans and labels stand.) What is refused has
+changed nothing.
+
+The checks look at shapes, types and contexts alone, never at values: reading a value would wait for the engine. Labels
+are the exception. Nothing is computed for them that could be waited for, and a label outside the classes would
+otherwise be a loss of 0.
 """
+import operator
 from collections.abc import MutableMapping
+from contextlib import contextmanager
 
 import numpy as np
 
-from ._mxnet import nd
+from ._mxnet import mx, nd
 from .native.launch import describe
+from .support.arguments import boolean, labels, number, one_of
 
+MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
+LARGEST_SCALE = 1e30  # a normal number times more could be infinite in float32
 _DTYPES = (np.float16, np.float32, np.float64)
 
 
@@ -30,12 +41,109 @@ def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
                              f"{'features' if len(X.shape) == 2 else 'channels'}: give {name} the shape "
                              f"({num_features},).")
         _check_beside_X(name, array, X)
-    if not 0 <= eps < float('inf'):
-        raise ValueError(f"eps is {eps}; expected a finite number, at least 0 (1e-5 is the usual one).")
-    if not 0 <= momentum <= 1:
-        raise ValueError(f"momentum is {momentum}; expected a number from 0 to 1, the weight of the old value "
-                         "(0.9 is the usual one).")
+    check_settings(momentum, eps)
     return X
+
+
+def check_settings(momentum, eps):
+    """Raise unless these are a weight of the old value in the stored statistics, and what is added to a variance."""
+    number('eps', eps, at_least=0, hint='1e-5 is the usual one')
+    number('momentum', momentum, at_least=0, at_most=1, hint='the weight of the old value; 0.9 is the usual one')
+
+
+def check_context(ctx):
+    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
+    if not isinstance(ctx, mx.Context):
+        raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
+    return ctx
+
+
+def check_floats(**arrays):
+    """Raise for an array that is no NDArray of floats."""
+    for name, array in arrays.items():
+        _check_kind(name, array)
+        if array.dtype not in _DTYPES:
+            raise TypeError(_other_type(name, array.dtype))
+
+
+def check_network(momentum, eps, impl, **switches):
+    """Raise unless these are settings of a network; ``switches`` are booleans."""
+    check_settings(momentum, eps)
+    one_of('impl', impl, ('auto', 'plain', 'fast'))
+    for name, value in switches.items():
+        boolean(name, value)
+
+
+def check_params(params, shapes, checked=()):
+    """Raise unless ``params`` has an NDArray of each name and shape in ``shapes``; returns them as a list.
+
+    ``checked`` is the list of an earlier call with the same ``shapes``: an array's shape stays, so the same arrays are
+    not looked at again.
+    """
+    arrays = [params.get(name) for name in shapes]
+    if len(arrays) == len(checked) and all(map(operator.is_, arrays, checked)):
+        return checked
+    for (name, shape), array in zip(shapes.items(), arrays):
+        if array is None:
+            raise ValueError(f"params has no {name!r}; expected {', '.join(shapes)}: put it back, or make a new "
+                             "network.")
+        check_floats(**{name: array})
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}; this network expects {shape}: put an array of that "
+                             "shape into params, or make a new network.")
+        _check_beside(name, array, next(iter(shapes)), arrays[0])
+    return arrays
+
+
+def check_examples(X, param):
+    """Raise unless ``X`` is an NDArray of examples beside the network's parameter ``param``."""
+    _check_kind('X', X)
+    shape = X.shape
+    if 0 in shape or not shape:
+        raise ValueError(f"X has shape {shape}: there is no example in it; leave empty batches out.")
+    _check_beside('X', X, "the network's parameters", param)
+
+
+def pair(batch):
+    """``(data, label)`` of what an iterator gave."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise TypeError(f"a batch is a {type(batch).__name__}; expected a pair (data, label), as gbn.data.batches "
+                        "gives them.")
+    return batch
+
+
+def check_batch(data, label):
+    """``(label, numbers)``: the labels as an NDArray, and as NumPy's.
+
+    Raises unless ``data`` is an NDArray and ``label`` (of any kind) is one whole number, at least 0, an example.
+    Reading the labels waits for them, and for nothing else.
+    """
+    _check_kind('data', data)
+    numbers = labels('label', label, n=data.shape[0])
+    return label if type(label) is nd.NDArray else nd.array(numbers, ctx=data.ctx), numbers
+
+
+def check_classes(numbers, num_classes):
+    """Raise for a label that the network has no score for."""
+    if numbers.size and numbers.max() >= num_classes:
+        labels('label', numbers, num_classes=num_classes)
+
+
+@contextmanager
+def unchanged_if_refused(net):
+    """Put the stored statistics of ``net`` back as they were if the block ends with an exception.
+
+    The layer replaces the arrays and never writes into them, so keeping the dictionaries' contents is enough.
+    """
+    dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
+    before = [dict(d) for d in dictionaries]
+    try:
+        yield
+    except BaseException:
+        for dictionary, kept in zip(dictionaries, before):
+            dictionary.clear()
+            dictionary.update(kept)
+        raise
 
 
 def check_more_than_one_value(X):
@@ -54,6 +162,7 @@ def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
 
     ``X`` is described.
     """
+    boolean('is_training', is_training)
     for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
         if type(statistics) is not dict and not isinstance(statistics, MutableMapping):  # the first is much quicker
             raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "
@@ -77,15 +186,23 @@ def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
 def _described(arrays):
     """What the arrays are, in their order; raise for one that is no NDArray of floats. ``arrays``: name -> array."""
     for name, array in arrays.items():
-        if type(array) is not nd.NDArray:
-            raise TypeError(f"{name} is a {type(array).__module__}.{type(array).__name__}; expected an "
-                            "mxnet.nd.NDArray: convert it, nd.array(...) for NumPy's or .as_nd_ndarray() for mx.np's.")
+        _check_kind(name, array)
     described = describe(*arrays.values())
     for name, array in zip(arrays, described):
         if array.dtype not in _DTYPES:
-            raise TypeError(f"{name} has type {_name(array.dtype)}; expected float16, float32 or float64: "
-                            "convert it, for example with .astype('float32').")
+            raise TypeError(_other_type(name, array.dtype))
     return described
+
+
+def _check_kind(name, array):
+    if type(array) is not nd.NDArray:
+        raise TypeError(f"{name} is a {type(array).__module__}.{type(array).__name__}; expected an "
+                        "mxnet.nd.NDArray: convert it, nd.array(...) for NumPy's or .as_nd_ndarray() for mx.np's.")
+
+
+def _other_type(name, dtype):
+    return (f"{name} has type {_name(dtype)}; expected float16, float32 or float64: convert it, for example with "
+            ".astype('float32').")
 
 
 def _check_beside_X(name, array, X):
@@ -96,6 +213,16 @@ def _check_beside_X(name, array, X):
     if array.dtype != X.dtype and (X.dtype, array.dtype) != (np.float16, np.float32):
         raise TypeError(f"{name} has type {_name(array.dtype)} and X {_name(X.dtype)}; expected the same type: "
                         f"convert one with .astype(...).")
+
+
+def _check_beside(name, array, others, other):
+    """Raise unless ``array`` is of the type and in the context of ``other``."""
+    if array.dtype != other.dtype:
+        raise TypeError(f"{name} has type {_name(array.dtype)} and {others} {_name(other.dtype)}; expected the same "
+                        f"type: convert with .astype({_name(other.dtype)!r}).")
+    if array.ctx != other.ctx:
+        raise ValueError(f"{name} is on {array.ctx} and {others} on {other.ctx}; expected one context: move it with "
+                         ".as_in_context(...).")
 
 
 def _check_stored(name, layer_name, array, X):

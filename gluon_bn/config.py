@@ -1,6 +1,5 @@
 """What a run computes: :class:`Config`, as a file and back."""
 import json
-import math
 import os
 import sys
 from dataclasses import asdict, dataclass, fields
@@ -12,8 +11,12 @@ import numpy as np
 from . import _mxnet
 from .data import MNIST_LIKE
 from .files import written_whole
+from .support import arguments
+from .support.reading import content
 
 SCHEDULES = ('constant', 'one-cycle')
+IMPLS = ('auto', 'plain', 'fast')
+LONGEST_FILE = 10**6  # bytes of a config.json; they are a thousand
 
 # Learning rates and batch sizes were chosen on the last training images (--validation 5000 for 'fast', 10000 for
 # 'best'), never on the test images.
@@ -50,25 +53,44 @@ class Config:
     checkpoint_seconds: float = 10
 
     def __post_init__(self):
-        for name, expected, right in (
-                ('dataset', f"one of {', '.join(MNIST_LIKE)}", self.dataset in MNIST_LIKE),
-                ('epochs', 'at least 1', self.epochs >= 1),
-                ('batch_size', 'at least 1', self.batch_size >= 1),
-                ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
-                ('weight_scale', 'a finite number above 0', 0 < self.weight_scale < math.inf),
-                ('momentum', 'from 0 to 1', 0 <= self.momentum <= 1),
-                ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
-                ('limit', 'at least 1', self.limit is None or self.limit >= 1),
-                ('validation', 'at least 0', self.validation >= 0),
-                ('sgd_momentum', 'from 0 up to, not including, 1', 0 <= self.sgd_momentum < 1),
-                ('schedule', f"one of {', '.join(SCHEDULES)}", self.schedule in SCHEDULES),
-                ('max_shift', 'from 0 to 27 pixels', 0 <= self.max_shift < 28),
-                ('target', 'from 0 to 1', self.target is None or 0 <= self.target <= 1),
-                ('tensorboard', 'true, false or a folder',
-                 isinstance(self.tensorboard, (bool, str)) and self.tensorboard != ''),
-                ('checkpoint_seconds', 'at least 0', self.checkpoint_seconds >= 0)):
+        try:
+            for name, value in self._checked().items():
+                object.__setattr__(self, name, value)  # as Python's own types, which JSON has
+        except (TypeError, ValueError) as error:
+            raise RunError(str(error)) from None
+
+    def _checked(self):
+        """The values by name; raises for one that is of another kind or out of range."""
+        def checked(check, name, **limits):
+            values[name] = check(name, getattr(self, name), **limits)
+
+        values = {}
+        for name, choices in (('dataset', MNIST_LIKE), ('impl', IMPLS), ('schedule', SCHEDULES)):
+            checked(arguments.one_of, name, choices=choices)
+        for name, low, high in (('epochs', 1, None), ('batch_size', 1, None), ('validation', 0, None),
+                                ('seed', 0, 2**31 - 1), ('max_shift', 0, 27)):
+            checked(arguments.integer, name, at_least=low, at_most=high)
+        for name, limits in (('lr', {'above': 0}), ('weight_scale', {'above': 0, 'below': 1e30}),
+                             ('momentum', {'at_least': 0, 'at_most': 1}), ('sgd_momentum', {'at_least': 0, 'below': 1}),
+                             ('checkpoint_seconds', {'at_least': 0})):
+            checked(arguments.number, name, **limits)
+        checked(arguments.boolean, 'batch_norm')
+        if self.limit is not None:
+            checked(arguments.integer, 'limit', at_least=1)
+        if self.target is not None:
+            checked(arguments.number, 'target', at_least=0, at_most=1)
+        for name, right, expected in (
+                ('ctx', _is_text(self.ctx), 'auto, cpu, cpu:N, gpu or gpu:N'),
+                ('data_dir', self.data_dir is None or _is_text(self.data_dir), 'a folder, or None'),
+                ('tensorboard', isinstance(self.tensorboard, bool) or _is_text(self.tensorboard),
+                 'true, false or a folder')):
             if not right:
-                raise RunError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+                raise RunError(f"{name} is {arguments.shown(getattr(self, name))}; expected {expected}.")
+        return values
+
+
+def _is_text(value):
+    return isinstance(value, str) and value != '' and '\0' not in value
 
 
 class RunError(ValueError):
@@ -87,25 +109,29 @@ def write_config(path, config, ctx):
 def read_config(folder):
     """The configuration in the folder of a run; ``RunError`` if there is none or it cannot be used."""
     path = Path(folder) / 'config.json'
+    if not path.exists():
+        raise RunError(f"{folder} holds no run to resume ({path}: No such file or directory).")
     try:
-        with open(path, encoding='utf-8') as file:
-            values = json.load(file)
-    except OSError as error:
-        raise RunError(f"{folder} holds no run to resume ({path}: {error.strerror}).") from error
-    except ValueError as error:
-        raise RunError(f"{path} is not valid JSON ({error}).") from error
+        values = json.loads(content(path, RunError, LONGEST_FILE).decode())
+    except RunError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is not valid JSON ({error}).") from None
     return config_from(values, path)
 
 
 def config_from(values, path):
     """A ``Config`` from the dictionary ``values`` that stood in ``path``; ``RunError`` if its names are not right."""
     known = {f.name for f in fields(Config)}
+    if not isinstance(values, dict):
+        raise RunError(f"{path} is not the configuration of a run (it holds {arguments.shown(values)}; expected an "
+                       "object).")
+    missing = known - set(values)
+    unknown = set(values) - known - {'environment'}
+    if missing or unknown:
+        raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown "
+                       f"{arguments.shown(sorted(map(str, unknown)))}).")
     try:
-        missing = known - set(values)
-        unknown = set(values) - known - {'environment'}
-        if missing or unknown:
-            raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown "
-                           f"{sorted(unknown)}).")
         return Config(**{name: values[name] for name in known})
-    except TypeError as error:
-        raise RunError(f"{path} is not the configuration of a run ({error}).") from error
+    except RunError as error:
+        raise RunError(f"{path} is not the configuration of a run ({str(error)[:-1]}).") from None

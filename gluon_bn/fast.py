@@ -8,9 +8,9 @@ sums and products stand here as operators with quick kernels, for ``(m, C, H, W)
 - a sum over the pixels is a matrix product with a vector of ones, so is the sum over the batch after it;
 - a scale and a shift of each channel is a 1×1 convolution with one group a channel.
 
-One thing is done differently, and better: X is first shifted by its mean as float32 has it, a constant, and the small
-remaining mean is subtracted exactly. No result depends on the shift (the mean and the variance of ``X - shift`` are
-``mean - shift`` and ``var``), so it needs no gradient, and the rounding error of a large mean is gone.
+As in the plain formula, X is shifted first by a constant on which no result depends, and which needs no gradient. Here
+it is the mean as float32 has it, so that the variance can be ``mean(X²) - mean(X)²`` of what is left: the mean of that
+is almost 0, and nothing cancels.
 """
 import numpy as np
 
@@ -63,7 +63,8 @@ def _plain_operators_apply_to(X):
 def normalize_batch(X, gamma, beta, eps):
     """As :func:`gluon_bn.batch_norm.normalize_batch`, in MXNet's operators: ``(out, mean, var)`` of a batch."""
     with autograd.pause():
-        shift = _channel_mean(X)                                                   # (C,)
+        first = X[0].reshape((X.shape[1], -1))[:, 0]                               # (C,), the mean of a constant channel
+        shift = first + _channel_mean(nd.broadcast_sub(X, first.reshape((1, -1, 1, 1))))           # (C,)
     X_c = nd.broadcast_sub(X, shift.reshape((1, -1, 1, 1)))                        # (m, C, H, W), mean almost 0
     rest = _channel_mean(X_c)                                                      # (C,)
     var = _channel_mean(nd.square(X_c)) - nd.square(rest)                          # (C,), nothing cancels: rest ~ 0
@@ -72,11 +73,11 @@ def normalize_batch(X, gamma, beta, eps):
 
 
 def normalize_with(X, mean, var, gamma, beta, eps):
-    """As :func:`gluon_bn.batch_norm.normalize_with`: one multiplication and one addition for each value."""
+    """As :func:`gluon_bn.batch_norm.normalize_with`, the mean subtracted first: a large one would cost digits later."""
     if operators.apply_to(X):
         return operators.layer_with(X, gamma, beta, mean, var, eps)
-    scale = gamma / nd.sqrt(var + eps)                                             # (C,)
-    return _scale_and_shift(X, scale, beta - scale * mean)
+    X_c = nd.broadcast_sub(X, mean.reshape((1, -1, 1, 1)))                         # (m, C, H, W)
+    return _scale_and_shift(X_c, gamma / nd.sqrt(var + eps), beta)
 
 
 def _channel_mean(X):

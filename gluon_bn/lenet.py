@@ -5,6 +5,17 @@ from . import fast_lenet, native
 from ._mxnet import mx, nd
 from .activations import relu
 from .batch_norm import batch_norm, which_impl
+from .checks import (
+    LARGEST_SCALE,
+    MOST_VALUES,
+    check_context,
+    check_examples,
+    check_network,
+    check_params,
+    unchanged_if_refused,
+)
+from .copied import mend_copy
+from .support.arguments import integer, number
 
 
 class LeNet:
@@ -25,7 +36,7 @@ class LeNet:
     weight_scale : float
         Weights and biases are drawn from N(0, weight_scale²), gamma from N(1, weight_scale²), beta from
         N(0, weight_scale²), by MXNet's generator: ``mx.random.seed`` makes them the same again.
-    num_fc, num_outputs : int, units of the two dense layers
+    num_fc, num_outputs : int, at least 1, units of the two dense layers
     batch_norm : bool, False leaves the three batch norms (and gamma, beta) out
     momentum : float, weight of the old value in the stored statistics
     eps : float, added to the variance before the square root
@@ -37,6 +48,9 @@ class LeNet:
     bn_ewv_means, bn_ewv_vars : dict 'bn1', 'bn2', 'bn3' -> NDArray; changed by every call with ``is_training=True``
     bn_values_per_image : dict 'bn1', 'bn2', 'bn3' -> int, how many values of one image each feature averages (H·W)
 
+    Raises ``ValueError`` or ``TypeError`` for settings out of range or of another kind. ``copy.deepcopy`` and pickle
+    make a network that trains on, with gradients of 0.
+
     Example
     -------
     >>> net = LeNet(mx.cpu())
@@ -44,11 +58,17 @@ class LeNet:
     (64, 10)
     """
 
+    _checked = ()  # the parameters whose shapes have been looked at
+
     bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
 
     def __init__(self, ctx=None, weight_scale=0.01, num_fc=128, num_outputs=10, batch_norm=True, momentum=0.9,
                  eps=1e-5, impl='auto'):
-        self.ctx = mx.current_context() if ctx is None else ctx
+        check_network(momentum, eps, impl, batch_norm=batch_norm)
+        number('weight_scale', weight_scale, at_least=0, at_most=LARGEST_SCALE)
+        self.num_fc = integer('num_fc', num_fc, at_least=1, at_most=MOST_VALUES // 800)
+        self.num_outputs = integer('num_outputs', num_outputs, at_least=1, at_most=MOST_VALUES // self.num_fc)
+        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
         self.batch_norm = batch_norm
         self.momentum = momentum
         self.eps = eps
@@ -57,27 +77,38 @@ class LeNet:
             native.available()  # to build or load them takes a while: better now than in the middle of training
         self.bn_ewv_means, self.bn_ewv_vars = {}, {}
         self.params = {}
-        self._add_layer('1', (20, 1, 3, 3), 20, weight_scale)
-        self._add_layer('2', (50, 20, 5, 5), 50, weight_scale)
-        self._add_layer('3', (50 * 4 * 4, num_fc), num_fc, weight_scale)
-        self._add_layer('4', (num_fc, num_outputs), num_outputs, weight_scale, with_batch_norm=False)
-
-    def _add_layer(self, number, weight_shape, units, scale, with_batch_norm=True):
-        shapes = {'W': (weight_shape, 0), 'b': (units, 0)}
-        if self.batch_norm and with_batch_norm:
-            shapes.update(gamma=(units, 1), beta=(units, 0))
-        for name, (shape, mean) in shapes.items():
-            param = nd.random.normal(mean, scale, shape=shape, ctx=self.ctx)
+        for name, shape in self._shapes().items():
+            param = nd.random.normal(1 if name.startswith('gamma') else 0, weight_scale, shape=shape, ctx=self.ctx)
             param.attach_grad()
-            self.params[name + number] = param
+            self.params[name] = param
+
+    def _shapes(self):
+        """Those of the parameters, in their order: dict name -> tuple."""
+        shapes = {}
+        for layer, weight, units in (('1', (20, 1, 3, 3), 20), ('2', (50, 20, 5, 5), 50),
+                                     ('3', (50 * 4 * 4, self.num_fc), self.num_fc),
+                                     ('4', (self.num_fc, self.num_outputs), self.num_outputs)):
+            shapes.update({'W' + layer: weight, 'b' + layer: (units,)})
+            if self.batch_norm and layer != '4':
+                shapes.update({'gamma' + layer: (units,), 'beta' + layer: (units,)})
+        return shapes
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        mend_copy(self)
 
     def __call__(self, X, is_training=True, debug=False):
         """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
         and changes nothing. ``debug=True`` prints the shape after each layer. Images of another shape are a
-        ``ValueError``, and so is training batch norm on one image; nothing is changed then.
+        ``ValueError``, and so is training batch norm on one image; images that are no NDArray of the parameters' type
+        are a ``TypeError``. Nothing is changed then.
         """
+        check_network(self.momentum, self.eps, self.impl, is_training=is_training, debug=debug,
+                      batch_norm=self.batch_norm)
+        self._checked = check_params(self.params, self._shapes(), self._checked)
+        check_examples(X, self._checked[0])
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
         if is_training and self.batch_norm and X.shape[0] == 1:  # else bn3 would refuse, after bn1 and bn2 had changed
@@ -86,6 +117,11 @@ class LeNet:
                              "or pass is_training=False to use the stored statistics.")
         if self.impl != 'plain' and not debug and self._as_it_stands and fast_lenet.applies_to(self, X, is_training):
             return fast_lenet.scores(self, X, is_training)
+        with unchanged_if_refused(self):
+            return self._scores(X, is_training, debug)
+
+    def _scores(self, X, is_training, debug):
+        """The network, operator by operator."""
         p = self.params
         h1 = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)      # (m, 20, 26, 26)
         h1 = self.activate(h1, '1', is_training)

@@ -2,6 +2,7 @@
 import numpy as np
 
 from ._mxnet import nd
+from .checks import check_floats
 from .native import operators
 
 
@@ -18,14 +19,25 @@ def softmax_cross_entropy(yhat_linear, y):
     NDArray ``(m,)``: ``-sum_k y_k log softmax(yhat_linear)_k``; its gradient is ``softmax(yhat_linear) - y``. It is
     finite for any finite scores (beyond a quarter of the type's largest number they are taken as that), NaN for NaN.
 
+    Raises
+    ------
+    ValueError, TypeError : other shapes, or class numbers; no NDArrays of floats, two types, two contexts
+
     Example
     -------
     >>> softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]]))[0].asscalar().round(4)   # log 2
     0.6931
     """
+    check_floats(yhat_linear=yhat_linear, y=y)
     if yhat_linear.ndim != 2 or yhat_linear.shape != y.shape:
         raise ValueError(f"yhat_linear has shape {yhat_linear.shape} and y {y.shape}; expected (m, K) for both: "
                          "turn class numbers into one-hot rows with nd.one_hot(labels, K).")
+    if yhat_linear.dtype != y.dtype:
+        raise TypeError(f"yhat_linear has type {yhat_linear.dtype.__name__} and y {y.dtype.__name__}; expected the "
+                        "same type: convert one with .astype(...).")
+    if yhat_linear.ctx != y.ctx:
+        raise ValueError(f"yhat_linear is on {yhat_linear.ctx} and y on {y.ctx}; expected one context: move one with "
+                         ".as_in_context(...).")
     if operators.cross_entropy_applies_to(yhat_linear, y):
         return operators.cross_entropy(yhat_linear, y)                                 # the following, in one operator
     # A quarter of the largest number on either side leaves room for differences: no inf arises, and no 0 * inf.

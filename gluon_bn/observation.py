@@ -1,5 +1,6 @@
 """What a network computes at one moment of its training, as arrays: :func:`observe`. It is the same afterwards."""
 from ._mxnet import autograd, nd
+from .checks import check_batch, check_classes
 from .losses import softmax_cross_entropy
 from .training import stored_statistics_kept
 
@@ -23,10 +24,12 @@ def observe(net, data, label):
     >>> {name: array.shape for name, array in observed['pre-activations'].items()}
     {'1': (8, 20, 26, 26), '2': (8, 50, 9, 9), '3': (8, 128)}
     """
+    label, numbers = check_batch(data, label)
     with stored_statistics_kept(net):
         inputs = net.activation_inputs(data, is_training=True)
         with autograd.record():
             scores = net(data, is_training=True)                                                    # (m, K)
+            check_classes(numbers, scores.shape[-1])
             target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                         # (m, K)
             loss = nd.mean(softmax_cross_entropy(scores, target))                                   # (1,)
         gradients = autograd.grad(loss, list(net.params.values()))  # given back, not put into param.grad

@@ -2,8 +2,10 @@
 
 Beside them :func:`joined`, which lets them update all parameters in one operator, and :func:`one_cycle`, a schedule.
 """
+import math
 from collections.abc import Mapping
 from itertools import chain
+from numbers import Real
 
 import numpy as np
 
@@ -22,7 +24,8 @@ def sgd(params, lr):
 
     Raises
     ------
-    ValueError : a parameter without a gradient; no parameter is changed then.
+    ValueError, TypeError : a parameter without a gradient, or a rate that is no finite number (an array is none); no
+        parameter is changed then.
 
     Example
     -------
@@ -35,7 +38,7 @@ def sgd(params, lr):
     >>> w.asnumpy().tolist()
     [0.5, 1.0]
     """
-    together = []
+    lr, together = _finite('lr', lr), []
     for _, param, grad in _with_gradients(params):
         if _fits_float32(param, lr):
             together.append((param, grad))
@@ -61,7 +64,8 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
 
     Raises
     ------
-    ValueError : a parameter without a gradient; nothing is changed then.
+    ValueError, TypeError : a parameter without a gradient, a velocity of another shape, type or context than its
+        parameter, a rate that is no finite number; nothing is changed then.
 
     Example
     -------
@@ -75,10 +79,10 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
     >>> velocities['w'].asscalar(), w.asscalar()   # -0.5, then 0.5 * -0.5 - 0.5
     (-0.75, -0.25)
     """
-    together = []
-    for name, param, grad in _with_gradients(params):
-        if name not in velocities:
-            velocities[name] = nd.zeros_like(param)
+    lr, momentum, together = _finite('lr', lr), _finite('momentum', momentum), []
+    named = _with_gradients(params)
+    _add_and_check_state('velocities', velocities, named)
+    for name, param, grad in named:
         if _fits_float32(param, lr):
             together.append((param, grad, velocities[name]))
         else:
@@ -110,7 +114,8 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
 
     Raises
     ------
-    ValueError : a parameter without a gradient; nothing is changed then.
+    ValueError, TypeError : a parameter without a gradient, a mean square of another shape, type or context than its
+        parameter, a rate that is no finite number; nothing is changed then.
 
     Example
     -------
@@ -123,9 +128,11 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     >>> mean_squares['w'].asscalar().round(6), w.asscalar().round(4)   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
     (0.4, 0.6838)
     """
-    for name, param, grad in _with_gradients(params):
-        if name not in mean_squares:
-            mean_squares[name] = nd.zeros_like(param)
+    lr, rho, eps, rescale_grad = (_finite(name, value) for name, value in (
+        ('lr', lr), ('rho', rho), ('eps', eps), ('rescale_grad', rescale_grad)))
+    named = _with_gradients(params)
+    _add_and_check_state('mean_squares', mean_squares, named)
+    for name, param, grad in named:
         if _fits_float32(param, lr):
             nd.rmsprop_update(param, grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
                               rescale_grad=rescale_grad, out=param)
@@ -193,6 +200,27 @@ def _fits_float32(param, lr):
     return param.dtype == np.float32 and 1e-30 < abs(lr) < 1e30
 
 
+def _finite(name, value):
+    """``value`` as a float; ``TypeError`` unless it is a number (True and arrays are none), ``ValueError`` if not finite."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; expected a number: pass float(...) of it.")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; expected a finite number.")
+    return float(value)
+
+
+def _add_and_check_state(what, state, named):
+    """Give every parameter that has none zeros in ``state``; raise if another's entry does not fit, all as it was."""
+    for name, param, _ in named:
+        if name in state:
+            found, expected = ((array.shape, np.dtype(array.dtype).name, str(array.ctx))
+                               if isinstance(array, nd.NDArray) else type(array).__name__ for array in (state[name], param))
+            if found != expected:
+                raise ValueError(f"{what}[{name!r}] is {found}; its parameter is {expected}, and the two must be alike: "
+                                 "pass the dictionary that belongs to these parameters, or an empty one.")
+    state.update({name: nd.zeros_like(param) for name, param, _ in named if name not in state})
+
+
 def _groups(together):
     """As many at a time as MXNet's operators for several parameters take: with more than 60 they crash."""
     return (together[i:i + 60] for i in range(0, len(together), 60))
@@ -200,8 +228,12 @@ def _groups(together):
 
 def _with_gradients(params):
     """The parameters with their names (or numbers) and gradients; ``ValueError`` if one of them has no gradient."""
-    named = [(name, param, param.grad)
-             for name, param in (params.items() if isinstance(params, Mapping) else enumerate(params))]
+    named = list(params.items() if isinstance(params, Mapping) else enumerate(params))
+    for name, param in named:
+        if not isinstance(param, nd.NDArray):
+            raise TypeError(f"parameter {name!r} is a {type(param).__module__}.{type(param).__name__}; expected an "
+                            "mxnet.nd.NDArray.")
+    named = [(name, param, param.grad) for name, param in named]
     for name, _, grad in named:
         if grad is None:
             raise ValueError(f"parameter {name!r} has no gradient; call attach_grad() on it before autograd.record().")

@@ -1,4 +1,6 @@
 """Pictures of training, drawn without a display."""
+import io
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -23,8 +25,10 @@ def plot_run(path, losses, batches_per_epoch, history, title):
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     _draw_losses(loss_axes, np.asarray(losses), batches_per_epoch)
     _draw_accuracies(accuracy_axes, history)
+    picture = io.BytesIO()
+    figure.savefig(picture, format='png', dpi=120)
     with written_whole(path) as file:
-        figure.savefig(file, format='png', dpi=120)
+        file.write(picture.getbuffer())
 
 
 def draw_band(axes, x, values, color, marker, label, line='-'):
@@ -45,7 +49,7 @@ def _draw_losses(axes, losses, batches_per_epoch):
                   label='moving average (0.99 / 0.01)' if start == 0 else None)
     axes.set(xlabel='epochs (passes over the training images)', ylabel='cross entropy (nats per image)', yscale='log')
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc='upper right')  # to look for the best place takes seconds with many batches
 
 
 def _draw_accuracies(axes, history):
@@ -62,7 +66,7 @@ def _draw_accuracies(axes, history):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.ticklabel_format(axis='y', useOffset=False)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc='upper left')
 
 
 def moving_average(losses):

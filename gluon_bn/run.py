@@ -25,6 +25,7 @@ from .optimizers import momentum_sgd, one_cycle, sgd
 from .plots import plot_run
 from .progress import progress
 from .run_events import RunEvents
+from .support.arguments import integer, number
 from .training import MovingLoss, evaluate_accuracy, train_step
 
 EVALUATION_BATCH = 256
@@ -66,18 +67,27 @@ def start(config, folder, report=print):
         return job.train()
 
 
-def resume(folder, ctx=None, report=print):
+def resume(folder, ctx=None, epochs=None, report=print):
     """Go on with the run in ``folder``, with its configuration (``ctx`` may replace its context); returns the metrics.
 
-    A finished run is left as it is. Raises what :func:`start` raises, and ``CheckpointError``.
+    ``epochs`` extends the run, a finished one as well: it becomes one of so many epochs, which ends as if it had been
+    begun with them, bit for bit; but with the schedule one-cycle the steps that are done had other learning rates, of
+    which a line tells. A finished run is left as it is without. Raises what :func:`start` raises, and
+    ``CheckpointError``.
     """
     folder = Path(folder)
     config = read_config(folder)
+    if epochs is not None:
+        config, before = replace(config, epochs=epochs), config
+        if config.epochs < before.epochs:
+            raise RunError(f"epochs is {epochs}; expected at least {before.epochs}, the epochs of the run in {folder}.")
     job = _Job(config if ctx is None else replace(config, ctx=ctx), folder, report)
     with job.folder_locked():
         path = folder / 'checkpoint' / 'latest.npz'
         if path.exists():  # else it was killed before its first checkpoint, and begins anew
             job.restore(path, config)
+        if epochs is not None and config != before:
+            job.extend(before, config)
         if job.events:
             job.events.mend(job.state)
         if job.state.epoch >= config.epochs:
@@ -94,10 +104,19 @@ def load_network(path, ctx=None):
     ``path`` is the run's folder, or a checkpoint file. Raises ``CheckpointError``.
     """
     path = Path(path)
-    arrays, description = checkpoint.load(path / 'checkpoint' / 'latest.npz' if path.is_dir() else path)
-    net = _build(config_from(description['config'], path), mx.current_context() if ctx is None else ctx)
+    path = path / 'checkpoint' / 'latest.npz' if path.is_dir() else path
+    arrays, description = checkpoint.load(path)
+    net = _build(_config_of(description, path), mx.current_context() if ctx is None else ctx)
     checkpoint.restore_network(net, arrays)
     return net
+
+
+def _config_of(description, path):
+    """The configuration that a checkpoint was made with; ``CheckpointError`` if it says none."""
+    try:
+        return config_from(description['config'], path)
+    except (RunError, KeyError, TypeError) as error:
+        raise checkpoint.CheckpointError(f"{path} is no checkpoint of a run ({error}).") from error
 
 
 class _Job:
@@ -107,6 +126,9 @@ class _Job:
         self.config, self.folder, self.report = config, folder, report
         ctx = context_from_name(config.ctx)
         images, labels = data.load(config.dataset, True, config.data_dir)
+        if config.limit is not None and config.limit > len(images):
+            raise RunError(f"limit is {config.limit}; expected at most the {len(images)} training images of "
+                           f"{config.data_dir or config.dataset}.")
         images, labels = images[:config.limit], labels[:config.limit]
         if config.validation >= len(images):
             raise RunError(f"validation is {config.validation}; expected less than the {len(images)} training images.")
@@ -143,6 +165,7 @@ class _Job:
             while self.state.epoch < self.config.epochs:
                 self.train_rest_of_epoch()
                 self.finish_epoch(self.evaluate())
+        self.check_folder()
         return self.state.history
 
     def train_rest_of_epoch(self):
@@ -207,6 +230,7 @@ class _Job:
                   'eval_seconds': round(result['eval_seconds'], 3)}
         state.history.append(record)
         state.epoch, state.batch, state.seconds = state.epoch + 1, 0, 0.0
+        self.check_folder()
         if self.events:  # before the checkpoint: killed between the two, the epoch ends once more
             self.events.write(state.epoch, state, self.net)
         self.save()
@@ -223,8 +247,15 @@ class _Job:
             seconds = sum(record['train_seconds'] for record in self.state.history)
             self.report(f"{self.scored.capitalize()} {self.config.target} reached after {seconds:.1f} s of training.")
 
+    def check_folder(self):
+        """``RunError`` if the run's folder is gone: what is written from now on would be another one's."""
+        if not (self.folder / 'config.json').exists():
+            raise RunError(f"{self.folder} was deleted or moved while the run trained in it; begin anew, or move it "
+                           f"back and go on by --resume {self.folder}.")
+
     def save(self):
         """Write the checkpoint, unless the network is no longer finite: then the last good one stays."""
+        self.check_folder()
         arrays = checkpoint.network_arrays(self.net)
         arrays.update({f'velocity/{name}': velocity.asnumpy() for name, velocity in self.velocities.items()})
         state = self.state
@@ -239,19 +270,38 @@ class _Job:
             'random_state': {'seed': self.config.seed, 'epoch': state.epoch}})
 
     def restore(self, path, config):
-        """Take the state from the checkpoint ``path``, which must be of the configuration ``config``."""
+        """Take the state from the checkpoint ``path``, which must be of the configuration ``config``.
+
+        It may have been for fewer epochs: killed while it was extended, a run has that of before.
+        """
         arrays, description = checkpoint.load(path)
-        differing = [name for name, value in asdict(config).items()
-                     if name != 'ctx' and description['config'].get(name) != value]
+        made_with = _config_of(description, path)
+        same = replace(made_with, ctx=config.ctx, epochs=max(config.epochs, made_with.epochs))
+        differing = [name for name, value in asdict(same).items() if getattr(config, name) != value]
         if differing:
             raise checkpoint.CheckpointError(
                 f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the "
                 "files that belong together.")
+        state = _state_from(arrays, description, path, config, len(self.training_batches))
+        velocities = {name[len('velocity/'):]: array for name, array in arrays.items() if name.startswith('velocity/')}
+        shapes = {name: (param.shape, param.dtype) for name, param in self.net.params.items()}
+        has_begun = state.epoch + state.batch > 0
+        checkpoint.check_same_arrays('velocities', velocities, shapes if config.sgd_momentum and has_begun else {})
+        if has_begun and config.batch_norm and not any(name.startswith('bn_ewv_') for name in arrays):
+            raise checkpoint.CheckpointError(f"{path} has no statistics of batch norm: it is no checkpoint of this "
+                                             "run.")
         checkpoint.restore_network(self.net, arrays)
-        self.velocities = {name[len('velocity/'):]: nd.array(array, ctx=self.net.ctx, dtype=array.dtype)
-                           for name, array in arrays.items() if name.startswith('velocity/')}
-        self.state = State(description['epoch'], description['batch'], description['seconds'], description['history'],
-                           arrays['losses'].tolist())
+        self.velocities = {name: nd.array(array, ctx=self.net.ctx, dtype=array.dtype)
+                           for name, array in velocities.items()}
+        self.state = state
+
+    def extend(self, before, config):
+        """Make the run one of ``config``, which has more epochs than the configuration ``before``."""
+        self.check_folder()
+        write_config(self.folder / 'config.json', config, self.net.ctx)
+        other_rates = config.schedule != 'constant' and self.step > 0
+        self.report(f"The run in {self.folder} is extended from {before.epochs} to {config.epochs} epochs" + (
+            f"; from here on the learning rate is that of {config.epochs} epochs." if other_rates else "."))
 
     def write_reports(self):
         """Write metrics.jsonl and curves.png from the state."""
@@ -301,6 +351,29 @@ class _Job:
                            "--output.") from None
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _state_from(arrays, description, path, config, batches):
+    """The state in a checkpoint of a run with ``batches`` batches an epoch; ``CheckpointError`` if it cannot be one."""
+    try:
+        epoch = integer('epoch', description['epoch'], at_least=0, at_most=config.epochs)
+        batch = integer('batch', description['batch'], at_least=0, at_most=batches if epoch < config.epochs else 0)
+        seconds = number('seconds', description['seconds'], at_least=0)
+        scored = 'valid_acc' if config.validation else 'test_acc'
+        history = description['history']
+        if not isinstance(history, list) or len(history) != epoch:
+            raise ValueError(f"history has not the {epoch} epochs that are done")
+        for place, record in enumerate(history):
+            integer('epoch in history', record['epoch'], at_least=place, at_most=place)
+            for name, most in (('loss', None), ('train_acc', 1), (scored, 1), ('train_seconds', None),
+                               ('eval_seconds', None)):
+                number(name, record[name], at_least=0, at_most=most)
+        losses = arrays['losses']
+        if losses.shape != (epoch * batches + batch,) or losses.dtype != np.float64 or not np.isfinite(losses).all():
+            raise ValueError(f"there are {losses.dtype} {losses.shape} losses, not {epoch * batches + batch}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise checkpoint.CheckpointError(f"{path} is no checkpoint of this run ({error}).") from error
+    return State(epoch, batch, seconds, history, losses.tolist())
 
 
 def _build(config, ctx):

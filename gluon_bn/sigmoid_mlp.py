@@ -1,10 +1,21 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
-import numbers
+from collections.abc import Iterable
 
 import numpy as np
 
 from ._mxnet import mx, nd
 from .batch_norm import batch_norm
+from .checks import (
+    LARGEST_SCALE,
+    MOST_VALUES,
+    check_context,
+    check_examples,
+    check_network,
+    check_params,
+    unchanged_if_refused,
+)
+from .copied import mend_copy
+from .support.arguments import integer, number
 
 
 class SigmoidMLP:
@@ -32,7 +43,8 @@ class SigmoidMLP:
         in Gluon's ``Dense``; optimisers change these
     bn_ewv_means, bn_ewv_vars : dict 'bn1', 'bn2', ... -> NDArray; changed by every call with ``is_training=True``
 
-    Raises ``ValueError`` for sizes below 1, no hidden layer, or a weight scale of another kind.
+    Raises ``ValueError`` or ``TypeError`` for settings out of range or of another kind. ``copy.deepcopy`` and pickle
+    make a network that trains on, with gradients of 0.
 
     Example
     -------
@@ -51,31 +63,47 @@ class SigmoidMLP:
     stored statistics (not trainable)           6
     """
 
+    _checked = ()  # the parameters whose shapes have been looked at
+
     def __init__(self, ctx=None, weight_scale=0.01, hidden=(100, 100, 100), num_inputs=784, num_outputs=10,
                  batch_norm=True, momentum=0.9, eps=1e-5, impl='auto'):
-        self.sizes = (num_inputs, *hidden, num_outputs)
-        if len(self.sizes) < 3 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in self.sizes):
-            raise ValueError(f"num_inputs, hidden and num_outputs are {num_inputs!r}, {hidden!r} and {num_outputs!r}; "
-                             "expected whole numbers, at least 1, and at least one hidden layer.")
-        if weight_scale != 'glorot' and not (isinstance(weight_scale, numbers.Real) and weight_scale >= 0):
-            raise ValueError(f"weight_scale is {weight_scale!r}; expected a number, at least 0, or 'glorot'.")
-        self.ctx = mx.current_context() if ctx is None else ctx
+        check_network(momentum, eps, impl, batch_norm=batch_norm)
+        given, hidden = hidden, tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else ()
+        if not hidden:
+            raise ValueError(f"hidden is {given!r}; expected the units of at least one hidden layer, such as "
+                             "(100, 100).")
+        self.sizes = tuple(integer(name, size, at_least=1) for name, size in (
+            ('num_inputs', num_inputs), *(('hidden', units) for units in hidden), ('num_outputs', num_outputs)))
+        if max(a * b for a, b in zip(self.sizes, self.sizes[1:])) > MOST_VALUES:
+            raise ValueError(f"the layers' sizes are {self.sizes}; expected at most {MOST_VALUES:,} weights a layer: "
+                             "make them smaller.")
+        if weight_scale != 'glorot':
+            number('weight_scale', weight_scale, at_least=0, at_most=LARGEST_SCALE, hint="or 'glorot'")
+        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
         self.batch_norm = batch_norm
         self.momentum = momentum
         self.eps = eps
         self.impl = impl
         self.bn_ewv_means, self.bn_ewv_vars = {}, {}
         self.params = {}
-        for i, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:])):
-            self._add_layer(str(i + 1), inputs, units, weight_scale, self.batch_norm and i < len(hidden))
-
-    def _add_layer(self, number, inputs, units, weight_scale, with_batch_norm):
-        layer = {'W': self._weights((units, inputs), weight_scale), 'b': nd.zeros(units, ctx=self.ctx)}
-        if with_batch_norm:
-            layer.update(gamma=nd.ones(units, ctx=self.ctx), beta=nd.zeros(units, ctx=self.ctx))
-        for name, param in layer.items():
+        for name, shape in self._shapes().items():
+            param = (self._weights(shape, weight_scale) if name.startswith('W') else
+                     (nd.ones if name.startswith('gamma') else nd.zeros)(shape, ctx=self.ctx))
             param.attach_grad()
-            self.params[name + number] = param
+            self.params[name] = param
+
+    def _shapes(self):
+        """Those of the parameters, in their order: dict name -> tuple."""
+        shapes = {}
+        for i, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:])):
+            shapes.update({f'W{i + 1}': (units, inputs), f'b{i + 1}': (units,)})
+            if self.batch_norm and i < len(self.sizes) - 2:
+                shapes.update({f'gamma{i + 1}': (units,), f'beta{i + 1}': (units,)})
+        return shapes
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        mend_copy(self)
 
     def _weights(self, shape, weight_scale):
         if weight_scale == 'glorot':
@@ -93,12 +121,13 @@ class SigmoidMLP:
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
         and changes nothing. Examples of another size are a ``ValueError``, and so is training batch norm on one
-        example; nothing is changed then.
+        example; examples that are no NDArray of the parameters' type are a ``TypeError``. Nothing is changed then.
         """
-        h = self._flat(X)                                                               # (m, num_inputs)
-        for number in self.hidden_numbers:
-            h = self.activate(self._affine(h, number), number, is_training)             # (m, units)
-        return self._affine(h, str(len(self.sizes) - 1))                                # (m, num_outputs)
+        h = self._checked_and_flat(X, is_training)                                      # (m, num_inputs)
+        with unchanged_if_refused(self):
+            for number in self.hidden_numbers:
+                h = self.activate(self._affine(h, number), number, is_training)         # (m, units)
+            return self._affine(h, str(len(self.sizes) - 1))                            # (m, num_outputs)
 
     def activate(self, h, number, is_training):
         """What hidden layer ``number`` ('1' is the first) does with its product ``h``, ``(m, units)``.
@@ -125,10 +154,11 @@ class SigmoidMLP:
         >>> {number: inputs.shape for number, inputs in net.sigmoid_inputs(nd.ones((5, 784))).items()}
         {'1': (5, 100), '2': (5, 100), '3': (5, 100)}
         """
-        inputs, h = {}, self._flat(X)
-        for number in self.hidden_numbers:
-            inputs[number] = self.before_sigmoid(self._affine(h, number), number, is_training)
-            h = nd.sigmoid(inputs[number])
+        inputs, h = {}, self._checked_and_flat(X, is_training)
+        with unchanged_if_refused(self):
+            for number in self.hidden_numbers:
+                inputs[number] = self.before_sigmoid(self._affine(h, number), number, is_training)
+                h = nd.sigmoid(inputs[number])
         return inputs
 
     activation_inputs = sigmoid_inputs  # as every network calls it
@@ -157,8 +187,11 @@ class SigmoidMLP:
     def _count(self, *names):
         return sum(self.params[name].size for name in names)
 
-    def _flat(self, X):
-        if X.ndim < 2 or X.shape[0] == 0 or np.prod(X.shape[1:]) != self.sizes[0]:
+    def _checked_and_flat(self, X, is_training):
+        check_network(self.momentum, self.eps, self.impl, is_training=is_training, batch_norm=self.batch_norm)
+        self._checked = check_params(self.params, self._shapes(), self._checked)
+        check_examples(X, self._checked[0])
+        if X.ndim < 2 or np.prod(X.shape[1:]) != self.sizes[0]:
             raise ValueError(f"X has shape {X.shape}; this network expects (m, {self.sizes[0]}), or examples of "
                              f"another shape with {self.sizes[0]} values each: reshape or crop them.")
         return X if X.ndim == 2 else X.reshape((X.shape[0], -1))                        # (m, num_inputs)

@@ -11,8 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from ._mxnet import autograd, nd
+from .checks import check_batch, check_classes, pair, unchanged_if_refused
 from .losses import softmax_cross_entropy
 from .optimizers import sgd
+from .support.arguments import boolean, number
 
 BATCHES_IN_FLIGHT = 8
 
@@ -59,14 +61,19 @@ class MovingLoss:
 def train_step(net, data, label, lr, update=sgd):
     """One step of training on one batch, in place; returns the batch's mean loss, ``(1,)``, without waiting for it.
 
-    ``data`` is ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers; ``update(params, lr)`` is the
+    ``data`` is an NDArray ``(m, C, H, W)``, ``label`` ``(m,)`` with class numbers; ``update(params, lr)`` is the
     optimiser. The gradient is that of the *summed* loss, so that a step is proportional to the size of the batch.
+    Raises ``ValueError`` or ``TypeError`` for other data and for a label outside the classes, and nothing is changed.
     """
-    with autograd.record():
-        yhat_linear = net(data, is_training=True)                                         # (m, K)
-        loss = softmax_cross_entropy(yhat_linear, nd.one_hot(label, yhat_linear.shape[1]))  # (m,)
-    loss.backward()
-    update(net.params, lr)
+    label, numbers = check_batch(data, label)
+    with unchanged_if_refused(net):
+        with autograd.record():
+            yhat_linear = net(data, is_training=True)                                     # (m, K)
+            num_classes = yhat_linear.shape[-1]
+            check_classes(numbers, num_classes)
+            loss = softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))  # (m,)
+        loss.backward()
+        update(net.params, lr)
     return _mean(loss)
 
 
@@ -89,12 +96,14 @@ def train_epoch(net, data_iterator, lr):
     Parameters
     ----------
     net : a network as :class:`gluon_bn.LeNet` is: ``net(X, is_training=True)`` and ``net.params``, **changed in place**
-    data_iterator : batches ``(data, label)`` in the context of ``net``, for example ``gbn.data.batches(...)``
+    data_iterator : batches ``(data, label)``, for example ``gbn.data.batches(...)``: an NDArray of examples in the
+        context of ``net``, and their class numbers ``(m,)``, an NDArray, another array or a list
     lr : float, learning rate on the summed loss of a batch
 
     Raises
     ------
-    ValueError : there is no batch.
+    ValueError, TypeError : there is no batch; a batch of another form; a label that is no class of the network. The
+        step with that batch has changed nothing.
 
     Example
     -------
@@ -103,9 +112,10 @@ def train_epoch(net, data_iterator, lr):
     >>> train_epoch(net, data.batches(images[:6400], labels[:6400], 64), lr=0.001) < 2
     True
     """
+    number('lr', lr)
     moving_loss = MovingLoss()
-    for data, label in data_iterator:
-        moving_loss.add(train_step(net, data, label, lr))
+    for batch in data_iterator:
+        moving_loss.add(train_step(net, *pair(batch), lr))
     moving_loss.finish()
     if not moving_loss.losses:
         raise ValueError("data_iterator gave no batch: nothing to train on.")
@@ -117,19 +127,24 @@ def evaluate_accuracy(data_iterator, net, is_training=False):
 
     Parameters
     ----------
-    data_iterator : batches ``(data, label)`` in the context of ``net``
+    data_iterator : batches ``(data, label)``, as for :func:`train_epoch`
     net : ``net(X, is_training)`` returns scores ``(m, K)``; its stored statistics are **not changed**, bit for bit
     is_training : bool
         False scores as after training, with the stored statistics; True with each batch's own.
 
     Raises
     ------
-    ValueError : there is no batch.
+    ValueError, TypeError : there is no batch; a batch of another form; a label that is no class of the network
     """
+    boolean('is_training', is_training)
     correct, examples, in_flight = None, 0, deque()
     with stored_statistics_kept(net):
-        for data, label in data_iterator:
-            predictions = nd.argmax(net(data, is_training=is_training), axis=1)               # (m,)
+        for batch in data_iterator:
+            data, label = pair(batch)
+            label, numbers = check_batch(data, label)
+            yhat_linear = net(data, is_training=is_training)                                  # (m, K)
+            check_classes(numbers, yhat_linear.shape[-1])
+            predictions = nd.argmax(yhat_linear, axis=1)                                      # (m,)
             hits = nd.sum(predictions == label.astype(predictions.dtype, copy=False))         # (1,)
             correct = hits if correct is None else correct + hits
             examples += data.shape[0]

@@ -23,11 +23,11 @@ def main(argv=None):
     try:
         if resumed:
             folder = resumed
-            ctx = options.pop('ctx', None)
+            ctx, epochs = options.pop('ctx', None), options.pop('epochs', None)
             if options:
                 raise RunError(f"--resume goes on with the run's own configuration; leave out "
                                    f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
-            run.resume(folder, ctx)
+            run.resume(folder, ctx, epochs)
         else:
             config = Config(**{**PRESETS.get(options.pop('preset', None), {}), **options})
             folder = folder or f"runs/{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -77,7 +77,8 @@ def parser():
                    help=f"of the initial weights and the order of the images (default: {default.seed})")
     p.add_argument('--limit', type=int, metavar='N', help="use the first N training images (default: all)")
     p.add_argument('--output', default=None, metavar='DIR', help="folder of the run (default: runs/DATASET-TIME)")
-    p.add_argument('--resume', default=None, metavar='DIR', help="go on with the run in DIR, with its configuration")
+    p.add_argument('--resume', default=None, metavar='DIR',
+                   help="go on with the run in DIR, with its configuration; --epochs N makes it longer")
     p.add_argument('--tensorboard', nargs='?', const=True, type=lambda text: str(Path(text).resolve()), metavar='DIR',
                    help="write TensorBoard's files to DIR as well (without DIR: to tensorboard in the run's folder)")
     p.add_argument('--checkpoint-seconds', type=float, metavar='S',

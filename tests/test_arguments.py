@@ -53,7 +53,7 @@ def test_limits_of_numbers(value, low, high):
 
 @pytest.mark.parametrize('value', [*NO_NUMBERS, 2.0, np.float64(2), math.nan], ids=str)
 def test_what_is_no_whole_number(value):
-    with pytest.raises(TypeError, match='^n is .*; expected a whole number, at least 1 and at most 5'):
+    with pytest.raises(TypeError, match='^n is .*; expected a whole number from 1 to 5'):
         integer('n', value, at_least=1, at_most=5)
 
 
@@ -62,7 +62,7 @@ def test_whole_numbers(kind):
     assert [integer('n', kind(n), 1, 3) for n in (1, 2, 3)] == [1, 2, 3]
     assert type(integer('n', kind(1))) is int
     for n in (0, 4):
-        with pytest.raises(ValueError, match=f'^n is {n}; expected a whole number, at least 1 and at most 3.$'):
+        with pytest.raises(ValueError, match=f'^n is {n}; expected a whole number from 1 to 3.$'):
             integer('n', kind(n), 1, 3)
 
 

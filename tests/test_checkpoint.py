@@ -1,5 +1,9 @@
 """Checkpoints come back exactly, or are refused in one sentence."""
+import gc
+import json
 import random
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -111,3 +115,73 @@ def test_a_network_of_other_shapes_is_refused_and_left_alone(tmp_path):
         checkpoint.restore_network(other, checkpoint.network_arrays(net))
     for name, param in other.params.items():
         np.testing.assert_array_equal(param.asnumpy(), before[name])
+
+
+def test_the_digest_is_of_the_description_the_names_the_types_and_the_shapes_too(tmp_path):
+    path = tmp_path / 'c.npz'
+    checkpoint.save(path, ARRAYS, DESCRIPTION)
+    with np.load(path) as archive:
+        entries = {name: archive[name] for name in archive.files}
+    described = json.loads(entries['description'].tobytes())
+
+    def with_description(**changes):
+        return {**entries, 'description': np.frombuffer(json.dumps({**described, **changes}).encode(), np.uint8)}
+
+    W1 = entries['array:params/W1']
+    others = [with_description(description={**DESCRIPTION, 'epoch': 4}), with_description(description=None),
+              {**entries, 'array:params/W1': W1.reshape(3, 2)}, {**entries, 'array:params/W1': W1.view(np.int32)},
+              {**entries, 'array:new': W1}, {name: entry for name, entry in entries.items() if 'W1' not in name},
+              {**{name: entry for name, entry in entries.items() if 'W1' not in name}, 'array:params/W2': W1},
+              {**entries, 'array:scalar': entries['array:empty'], 'array:empty': entries['array:scalar']}]
+    for altered in others:
+        np.savez(path, **altered)
+        with pytest.raises(CheckpointError, match='is altered'):
+            checkpoint.load(path)
+    np.savez(path, **with_description())  # the same once more is the same
+    assert checkpoint.load(path)[1] == DESCRIPTION
+
+
+def test_statistics_that_the_checkpoint_does_not_have_do_not_stay():
+    net, other = LeNet(), LeNet()
+    other(nd.random.normal(shape=(2, 1, 28, 28)))
+    checkpoint.restore_network(other, checkpoint.network_arrays(net))
+    assert other.bn_ewv_means == other.bn_ewv_vars == {}
+
+
+@pytest.mark.parametrize(('name', 'array', 'message'), [
+    ('bn_ewv_vars/bn2', None, 'bn2'), ('bn_ewv_means/bn9', np.zeros(20, np.float32), 'bn9'),
+    ('bn_ewv_means/bn1', np.zeros(21, np.float32), r'\(21,\)'), ('bn_ewv_means/bn1', np.zeros(20), 'float64'),
+    ('bn_ewv_vars/bn1', np.full(20, -1e-3, np.float32), 'variances below 0'),
+    ('bn_ewv_vars/bn1', np.full(20, np.nan, np.float32), 'are not finite'),
+    ('params/W4', np.zeros((128, 10), np.int32), 'int32'),
+    ('params/W4', np.full((128, 10), np.inf, 'f4'), 'not finite'),
+    ('params/W4', None, 'W4'), ('params/W5', np.zeros(3, np.float32), 'W5'),
+])
+def test_arrays_that_do_not_belong_to_the_network_are_refused_and_nothing_is_changed(name, array, message):
+    net = LeNet()
+    net(nd.random.normal(shape=(2, 1, 28, 28)))
+    arrays = {**checkpoint.network_arrays(net), name: array}
+    arrays = {key: value for key, value in arrays.items() if value is not None}
+    before = checkpoint.network_arrays(net)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.restore_network(net, arrays)
+    for key, value in checkpoint.network_arrays(net).items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
+    """No archive is left open that would complain once more when it is collected."""
+    unraisable = []
+    monkeypatch.setattr(sys, 'unraisablehook', unraisable.append)
+    resource = pytest.importorskip('resource')
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(OSError, match='File too large'):
+            checkpoint.save(tmp_path / 'c.npz', {'a': np.zeros(10 ** 6)}, {})
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert unraisable == []
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluon_bn import data
-from gluon_bn._mxnet import mx
+from gluon_bn._mxnet import mx, nd
 from gluon_bn.data import datasets
 from gluon_bn.data.augmentation import shift_images
 
@@ -205,15 +205,58 @@ def test_whole_batches_go_on_pass_after_pass_in_new_orders():
         data.whole_batches(images, labels, 11, seed=0)
 
 
-def test_batches_refuse_what_does_not_fit():
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'labels': np.arange(4)}, '5 images and 4 labels'),
+    ({'labels': np.arange(5).reshape(5, 1)}, r'labels has shape \(5, 1\); expected .*\(n,\)'),
+    ({'labels': np.eye(5)}, r'labels has shape \(5, 5\); expected .*argmax'),
+    ({'labels': [0, 1, 2, 3, -1]}, r'labels holds -1 \(at position 4\); expected'),
+    ({'labels': [0, 1, 2.5, 3, 4]}, r'labels holds 2.5 \(at position 2\)'),
+    ({'labels': [0, float('nan'), 2, 3, 4]}, r'labels holds nan \(at position 1\)'),
+    ({'labels': [0, 2 ** 24, 2, 3, 4]}, r'labels holds 16777216 \(at position 1\)'),  # float32 has no odd number there
+    ({'labels': list('abcde')}, 'labels has type <U1; expected whole numbers'),
+    *(({'batch_size': size}, 'batch_size is .*; expected a whole number, at least 1')
+      for size in (0, -1, 2.5, '2', True)),
+    ({'images': numbered(5)[0] / 255}, 'images are float64; expected uint8'),
+    ({'images': np.zeros((5, 28, 28), np.uint8)}, r'images have shape \(5, 28, 28\); expected \(n, C, H, W\)'),
+    ({'images': 3}, r'images have shape \(\)|images are int64'),
+    *(({'max_shift': shift}, 'max_shift is .*; expected a whole number from 0 to 1')
+      for shift in (2, 100, -1, 1.5, True)),
+    *(({'shuffle': value}, 'shuffle is .*; expected True or False') for value in ('no', 1, None)),
+    *(({'seed': value}, 'seed is .*; expected a whole number, at least 0') for value in (-1, 1.5, 'a', True)),
+    ({'ctx': 'cpu'}, "ctx is 'cpu'; expected one of MXNet's contexts"),
+], ids=str)
+def test_batches_refuse_what_does_not_fit(options, message):
     images, labels = numbered(5)
-    with pytest.raises(ValueError, match='5 images and 4 labels'):
-        data.batches(images, labels[:4], 2)
-    for size in (0, -1, 2.5, '2'):
-        with pytest.raises(ValueError, match='batch_size is'):
-            data.batches(images, labels, size)
-    with pytest.raises(TypeError, match='images are float64; expected uint8'):
-        data.batches(images / 255, labels, 2)
+    with pytest.raises((ValueError, TypeError), match=message):
+        data.batches(**{'images': images, 'labels': labels, 'batch_size': 2, **options})
+    if not {'max_shift', 'shuffle', 'ctx'} & set(options):
+        with pytest.raises((ValueError, TypeError), match=message):
+            data.whole_batches(**{'images': images, 'labels': labels, 'batch_size': 2, 'seed': 0, **options})
+
+
+class Series:
+    """As one of pandas: what it gives for an index is not what stands at that position."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return Series(self.values[::-1][index])
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+@pytest.mark.parametrize('kind', [list, Series, nd.array, np.float64, np.uint8])
+def test_labels_of_every_kind_are_taken_by_position(kind):
+    images, labels = numbered(50)
+    for batches in (data.batches(images, kind(labels), 7, shuffle=True, seed=3),
+                    [next(data.whole_batches(images, kind(labels), 20, seed=3)) for _ in range(2)]):
+        for X, label in batches:
+            np.testing.assert_allclose(X.asnumpy()[:, 0, 0, 0] * 255, label.asnumpy(), atol=1e-4)
 
 
 def test_the_default_context_is_the_current_one():
@@ -235,6 +278,13 @@ def test_shifted_images_are_the_same_images_elsewhere(rng):
     assert set(rows) == set(columns) == {2, 3, 4, 5, 6}
 
 
+@pytest.mark.parametrize('shift', [3, 100, -1, 1.5, True])
+def test_an_image_is_never_moved_by_its_whole_size(shift):
+    with pytest.raises((ValueError, TypeError), match='max_shift is .*; expected a whole number from 0 to 2'):
+        shift_images(np.ones((1, 1, 3, 5), np.uint8), shift, np.random.default_rng(0))
+    assert shift_images(np.ones((50, 1, 3, 5), np.uint8), 2, np.random.default_rng(0)).any(axis=(1, 2, 3)).all()
+
+
 def test_what_is_moved_out_is_gone_and_zeros_come_in():
     images = np.ones((100, 1, 3, 3), np.uint8)
     sums = set(shift_images(images, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3)).tolist())
@@ -247,4 +297,12 @@ def test_shifts_are_the_same_again_in_a_pass_that_is_gone_on_with_and_others_in_
     whole = [[X.asnumpy() for X, _ in batches] for _ in range(2)]
     again = [X.asnumpy() for X, _ in batches.from_batch(1, 3)]
     assert all((a == b).all() for a, b in zip(again, whole[1][3:]))
-    assert not (whole[0][0] == whole[1][0]).all()
+
+
+def test_each_pass_has_shifts_of_its_own():
+    """Without shuffling nothing else differs."""
+    images, labels = data.load('mnist', False)
+    batches = data.batches(images[:50], labels[:50], 50, seed=3, max_shift=2)
+    first, second, third = (next(iter(batches))[0].asnumpy() for _ in range(3))
+    assert not (first == second).all()
+    assert not (second == third).all()

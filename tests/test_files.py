@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -55,3 +56,38 @@ def test_one_process_at_a_time_has_a_folder_and_a_kill_frees_it(tmp_path):
         pass
     with folder_locked(folder):
         pass
+
+
+@pytest.mark.parametrize('mode', ['w', 'wb'])
+def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch, mode):
+    """A power cut after the renaming finds all of them: they were flushed from Python, and synced, before."""
+    path, events = tmp_path / 'file', []
+
+    def fsync(descriptor):
+        events.append(('synced', os.fstat(descriptor).st_size, path.exists()))
+
+    def replace(source, target):
+        events.append(('renamed', os.path.getsize(source), target == path))
+        rename(source, target)
+
+    rename = os.replace
+    monkeypatch.setattr(os, 'fsync', fsync)
+    monkeypatch.setattr(os, 'replace', replace)
+    with written_whole(path, mode) as file:
+        file.write('a few bytes' if mode == 'w' else b'a few bytes')
+    assert events == [('synced', 11, False), ('renamed', 11, True)]
+
+
+@pytest.mark.parametrize('function', ['fsync', 'replace'])
+def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch, function):
+    path = tmp_path / 'file'
+    path.write_bytes(b'old')
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(OSError, match='No space left'), written_whole(path) as file:
+        file.write(b'new')
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['file']

@@ -215,3 +215,15 @@ def test_hundreds_of_parameters(rng, momentum):
     else:
         sgd(params, 0.25)
     np.testing.assert_allclose(np.array([param.asnumpy() for param in params]), 0.75 * values, rtol=1e-6)
+
+
+@pytest.mark.parametrize('lr', [1e-38, 1e-31, 3e-30, 1e30, 1e31, 1e38])
+def test_a_learning_rate_that_float32_holds_badly_is_the_one_that_is_taken(formulation, lr):
+    """The step is ``lr * grad``, whatever the size of lr alone."""
+    w = nd.array([0.])
+    w.attach_grad()
+    with autograd.record():
+        loss = (w * (1e3 if lr < 1 else 1e-3)).sum()
+    loss.backward()
+    sgd([w], lr)
+    np.testing.assert_allclose(w.asscalar(), -lr * w.grad.asscalar(), rtol=1e-6)

@@ -32,3 +32,43 @@ def test_the_picture_says_what_it_shows(tmp_path, monkeypatch, rng):
 
 def test_the_moving_average_is_the_formula():
     np.testing.assert_allclose(plots.moving_average([2, 1, 5]), [2, 1.99, 0.99 * 1.99 + 0.05])
+
+
+def test_the_band_is_one_standard_deviation_of_the_seeds_on_either_side():
+    axes = plots.Figure().subplots()
+    plots.draw_band(axes, [0, 1], [[1, 5], [3, 5], [8, 5]], 'tab:blue', 'o', 'what')
+    deviation = np.std([1, 3, 8], ddof=1)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [4, 5])
+    edges = axes.collections[0].get_paths()[0].vertices
+    first, second = (edges[edges[:, 0] == x, 1] for x in (0, 1))
+    np.testing.assert_allclose([first.min(), first.max()], [4 - deviation, 4 + deviation])
+    np.testing.assert_allclose(second, 5)
+
+
+def test_the_moving_average_begins_anew_in_each_epoch(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
+    losses = [4, 2, 1, 3, 5, 9, 7]
+    plots.plot_run(tmp_path / 'curves.png', losses, 3, HISTORY[:2], 'title')
+    each, *averages = figures[0].axes[0].lines
+    np.testing.assert_allclose(each.get_ydata(), losses)
+    np.testing.assert_allclose(each.get_xdata(), np.arange(1, 8) / 3)
+    drawn = [line for line in averages if len(line.get_ydata())]
+    assert [len(line.get_ydata()) for line in drawn] == [3, 3, 1]
+    for line, (first, second) in zip(drawn, ((4, 2), (3, 5))):
+        np.testing.assert_allclose(line.get_ydata()[:2], [first, 0.99 * first + 0.01 * second])
+    np.testing.assert_allclose(drawn[2].get_ydata(), [7])
+    np.testing.assert_allclose(drawn[1].get_xdata(), np.arange(4, 7) / 3)
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(tmp_path, monkeypatch):
+    def fail(figure, file, **options):
+        file.write(b'half')
+        raise MemoryError
+
+    path = tmp_path / 'curves.png'
+    path.write_bytes(b'old')
+    monkeypatch.setattr(plots.Figure, 'savefig', fail)
+    with pytest.raises(MemoryError):
+        plots.plot_run(path, [1, 2], 2, [], 'title')
+    assert path.read_bytes() == b'old'

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -80,3 +81,29 @@ def test_mean_and_spread():
     assert mean.tolist() == [2, 2]
     np.testing.assert_allclose(spread, [np.sqrt(2), 0])
     assert mean_and_spread([[5, 6]])[1].tolist() == [0, 0]
+
+
+def test_a_result_is_on_the_disk_when_the_next_thing_happens(tmp_path, monkeypatch):
+    path, sizes = tmp_path / 'results.jsonl', []
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    append_result(path, {'seed': 0})
+    assert sizes == [path.stat().st_size]
+    append_result(path, {'seed': 1})
+    assert sizes[1:] == [path.stat().st_size]
+
+
+def test_a_result_that_is_written_in_part_is_an_error(tmp_path):
+    resource = pytest.importorskip('resource')
+    path = tmp_path / 'results.jsonl'
+    append_result(path, {'seed': 0})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, before[1]))
+        with pytest.raises(OSError, match='could not be written whole; is the disk full'):
+            append_result(path, {'seed': 1})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    append_result(path, {'seed': 2})
+    assert read_results(path) == [{'seed': 0}, {'seed': 2}]

@@ -1,11 +1,14 @@
 """The main job in its folder: files, exit statuses, interruptions at any moment."""
+import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn import checkpoint, run
-from gluon_bn.config import RunError
+from gluon_bn.config import Config, RunError, write_config
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'scripts' / 'train_mnist.py'
@@ -217,13 +220,17 @@ def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_ch
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(('arguments', 'message'), [
-    (('--epochs', '0'), 'epochs is 0; expected at least 1'),
+    (('--epochs', '0'), 'epochs is 0; expected a whole number, at least 1'),
     (('--batch-size', '-3'), 'batch_size is -3'),
-    (('--lr', 'nan'), 'lr is nan; expected a finite number above 0'),
-    (('--momentum', '2'), 'momentum is 2.0; expected from 0 to 1'),
+    (('--lr', 'nan'), 'lr is nan; expected a finite number, above 0'),
+    (('--momentum', '2'), 'momentum is 2.0; expected a finite number from 0 to 1'),
     (('--ctx', 'tpu'), "context 'tpu' is unknown; expected auto, cpu, cpu:N, gpu or gpu:N"),
     (('--data-dir', '/nowhere/at/all'), '/nowhere/at/all is not a folder'),
     (('--limit', '65'), 'leave a last batch of one'),
+    (('--limit', '100000'), 'limit is 100000; expected at most the 60000 training images of mnist'),
+    (('--max-shift', '28'), 'max_shift is 28; expected a whole number from 0 to 27'),
+    (('--sgd-momentum', '1'), 'sgd_momentum is 1.0; expected a finite number, at least 0 and below 1'),
+    (('--weight-scale', '1e300'), 'weight_scale is 1e+300; expected a finite number, above 0 and below 1e+30'),
     (('--resume', '/nowhere/at/all'), '/nowhere/at/all holds no run to resume'),
     (('--frobnicate',), 'unrecognized arguments: --frobnicate'),
     (('--dataset', 'imagenet'), 'invalid choice'),
@@ -291,3 +298,202 @@ def test_a_damaged_checkpoint_or_configuration_is_refused(uninterrupted, tmp_pat
     (folder / 'config.json').write_text('{"epochs": 3}')
     with pytest.raises(RunError, match='not the configuration of a run'):
         run.resume(folder)
+
+
+# ---- in this process: what needs no interruption ---------------------------------------------------------------------
+
+@pytest.fixture
+def tiny(small_data):
+    """A configuration that is trained in no time: six batches an epoch, in its last epoch already."""
+    return Config(limit=48, batch_size=8, ctx='cpu', seed=5, data_dir=str(small_data), sgd_momentum=0.5)
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture
+def finished(tiny, tmp_path):
+    """The folder of a finished run of ``tiny``."""
+    run.start(tiny, tmp_path / 'finished', quiet)
+    return tmp_path / 'finished'
+
+
+def test_held_out_images_are_not_trained_on(small_data, tmp_path, tiny):
+    images, labels = gbn.data.load('mnist', True, small_data)
+    seen = []
+
+    def noted(net, data, label, *rest):
+        seen.extend(data.asnumpy().sum(axis=(1, 2, 3)).tolist())
+        return train_step(net, data, label, *rest)
+
+    train_step = run.train_step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, 'train_step', noted)
+        run.start(replace(tiny, validation=16, batch_size=8), tmp_path / 'run', quiet)
+    sums = (images[:48].astype(np.float32) / 255).sum(axis=(1, 2, 3))
+    assert len(seen) == 32
+    np.testing.assert_allclose(sorted(seen), sorted(sums[:32]), rtol=1e-5)
+
+
+@pytest.mark.parametrize('momentum', [0, 0.5])
+def test_a_finished_run_that_is_made_longer_ends_as_if_it_had_been_so_long_from_the_beginning(tmp_path, tiny, momentum):
+    tiny, lines = replace(tiny, sgd_momentum=momentum), []
+    run.start(replace(tiny, epochs=3), tmp_path / 'whole', quiet)
+    run.start(tiny, tmp_path / 'run', quiet)
+    run.resume(tmp_path / 'run', epochs=3, report=lines.append)
+    assert f"The run in {tmp_path / 'run'} is extended from 1 to 3 epochs." in lines
+    assert metrics(tmp_path / 'run') == metrics(tmp_path / 'whole')
+    assert state(tmp_path / 'run') == state(tmp_path / 'whole')
+    lines.clear()
+    run.resume(tmp_path / 'run', report=lines.append)  # it knows how long it is now
+    assert 'is finished: 3 of 3 epochs' in lines[-1]
+
+
+def test_killed_while_it_is_made_longer_a_run_can_be_gone_on_with(finished, tiny):
+    write_config(finished / 'config.json', replace(tiny, epochs=2), 'cpu(0)')
+    assert len(run.resume(finished, report=quiet)) == 2
+
+
+def test_a_schedule_that_is_made_longer_says_that_the_rates_were_others(finished, tiny, tmp_path):
+    lines = []
+    run.start(replace(tiny, schedule='one-cycle'), tmp_path / 'run', quiet)
+    assert len(run.resume(tmp_path / 'run', epochs=2, report=lines.append)) == 2
+    assert 'is extended from 1 to 2 epochs; from here on the learning rate is that of 2 epochs.' in lines[0]
+
+
+@pytest.mark.parametrize(('epochs', 'message'), [(1, 'epochs is 1; expected at least 2'), (0, 'epochs is 0'),
+                                                 (2.5, 'epochs is 2.5'), (True, 'epochs is True')])
+def test_a_run_is_not_made_shorter(tiny, tmp_path, epochs, message):
+    run.start(replace(tiny, epochs=2), tmp_path / 'run', quiet)
+    before = state(tmp_path / 'run'), (tmp_path / 'run' / 'config.json').read_bytes()
+    with pytest.raises(RunError, match=message):
+        run.resume(tmp_path / 'run', epochs=epochs, report=quiet)
+    assert (state(tmp_path / 'run'), (tmp_path / 'run' / 'config.json').read_bytes()) == before
+
+
+def test_the_command_makes_a_run_longer(finished, script_here):
+    status, out, err = script_here(SCRIPT, '--resume', finished, '--epochs', 2)
+    assert (status, 'Traceback' in err) == (0, False), err
+    assert 'is extended from 1 to 2 epochs' in out
+    assert len(metrics(finished)) == 2
+
+
+@pytest.mark.parametrize('when', ['train_step', 'evaluate_accuracy', 'plot_run'])
+def test_a_folder_that_is_deleted_ends_the_run_with_a_sentence(tmp_path, monkeypatch, script_here, small_data, when):
+    folder, function = tmp_path / 'run', getattr(run, when)
+
+    def deleting(*args):
+        shutil.rmtree(folder, ignore_errors=True)
+        return function(*args)
+
+    monkeypatch.setattr(run, when, deleting)
+    status, _, err = script_here(SCRIPT, '--limit', 48, '--batch-size', 8, '--ctx', 'cpu', '--data-dir', small_data,
+                                 '--output', folder)
+    assert status == 2
+    assert f'train_mnist: {folder} was deleted or moved while the run trained in it' in err
+    assert not (folder / 'config.json').exists()
+
+
+@pytest.mark.parametrize('at', [1, 2, 3, 4])
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch, script_here, small_data, at):
+    """Full at the first, second, ... file that is written."""
+    calls = []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) >= at:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    status, _, err = script_here(SCRIPT, '--limit', 48, '--batch-size', 8, '--ctx', 'cpu', '--data-dir', small_data,
+                                 '--output', tmp_path / 'run')
+    assert status == 2
+    assert err.splitlines()[-1] == f"train_mnist: {tmp_path / 'run'} cannot be written: No space left on device."
+    assert not list(tmp_path.rglob('*.tmp'))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='root alone may mount')
+def test_a_small_disk_is_one_sentence(tmp_path, small_data):
+    """A file system of 200 kB, and a process of its own: nothing is complained of when it ends, either."""
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200k', 'none', str(tmp_path)], capture_output=True,
+                      check=False).returncode:
+        pytest.skip('a file system cannot be mounted here')
+    try:
+        status, _, err = train('--limit', 48, '--batch-size', 8, '--ctx', 'cpu', '--data-dir', small_data,
+                               '--output', tmp_path / 'run', timeout=300)
+        assert status == 2
+        said = [line for line in err.splitlines() if not line.startswith('Epoch 0: batch')]
+        assert said == [f"train_mnist: {tmp_path / 'run'} cannot be written: No space left on device."]
+    finally:
+        subprocess.run(['umount', str(tmp_path)], check=True)
+
+
+WRONG_STATES = {
+    'epoch far too large': ({'epoch': 10 ** 9}, {}, 'epoch is 1000000000; expected'),
+    'epoch below 0': ({'epoch': -1}, {}, 'epoch is -1'), 'epoch no integer': ({'epoch': 1.0}, {}, 'epoch is 1.0'),
+    'epoch true': ({'epoch': True}, {}, 'epoch is True'), 'batch below 0': ({'batch': -1}, {}, 'batch is -1'),
+    'batch beyond': ({'epoch': 0, 'batch': 7, 'history': []}, {}, 'batch is 7; expected a whole number from 0 to 6'),
+    'batch after the end': ({'batch': 1}, {}, 'batch is 1; expected a whole number from 0 to 0'),
+    'seconds below 0': ({'seconds': -1.0}, {}, 'seconds is -1.0'), 'history gone': ({'history': []}, {}, 'history has'),
+    'history no list': ({'history': {}}, {}, 'history has'), 'no history': ({'history': None}, {}, 'history has'),
+    'history of numbers': ({'history': [1]}, {}, 'no checkpoint'),
+    'losses gone': ({}, {'losses': np.zeros(5)}, 'losses, not 6'),
+    'losses not finite': ({}, {'losses': np.full(6, np.nan)}, 'losses'),
+    'losses of another type': ({}, {'losses': np.zeros(6, np.float32)}, 'float32 .6,. losses'),
+    'means of a layer gone': ({}, {'bn_ewv_means/bn2': None}, 'bn_ewv_means .*bn2'),
+    'variances of a layer gone': ({}, {'bn_ewv_vars/bn2': None}, 'bn_ewv_vars .*bn2'),
+    'a layer gone': ({}, {'bn_ewv_means/bn2': None, 'bn_ewv_vars/bn2': None}, 'bn_ewv_means .*bn2'),
+    'statistics gone': ({}, {f'bn_ewv_{kind}/bn{layer}': None for kind in ('means', 'vars') for layer in (1, 2, 3)},
+                        'no statistics of batch norm'),
+    'a layer too many': ({}, {'bn_ewv_means/bn4': np.zeros(10, np.float32)}, 'bn4'),
+    'variances below 0': ({}, {'bn_ewv_vars/bn1': np.full(20, -1, np.float32)}, 'variances below 0'),
+    'variances not finite': ({}, {'bn_ewv_vars/bn1': np.full(20, np.nan, np.float32)}, 'not finite'),
+    'variances of another shape': ({}, {'bn_ewv_vars/bn1': np.ones(21, np.float32)}, r'\(21,\)'),
+    'means of another type': ({}, {'bn_ewv_means/bn1': np.zeros(20)}, 'float64'),
+    'integer parameters': ({}, {'params/b4': np.zeros(10, np.int32)}, 'int32'),
+    'float64 parameters': ({}, {'params/b4': np.zeros(10)}, 'float64'),
+    'parameters not finite': ({}, {'params/b4': np.full(10, np.inf, np.float32)}, "parameters 'b4' are not finite"),
+    'a parameter gone': ({}, {'params/b4': None}, 'b4'),
+    'a velocity gone': ({}, {'velocity/b4': None}, 'velocities .*b4'),
+    'a velocity of another shape': ({}, {'velocity/b4': np.zeros(11, np.float32)}, r'\(11,\)'),
+    'a velocity of another type': ({}, {'velocity/b4': np.zeros(10, np.int64)}, 'int64'),
+    'a velocity too many': ({}, {'velocity/x': np.zeros(10, np.float32)}, 'velocities .*x'),
+    'a velocity not finite': ({}, {'velocity/b4': np.full(10, np.nan, np.float32)}, 'not finite'),
+    'no configuration': ({'config': None}, {}, 'no checkpoint of a run'),
+    'a configuration that cannot be': ({'config': {'epochs': 1}}, {}, 'no checkpoint of a run'),
+}
+
+
+@pytest.mark.parametrize('what', WRONG_STATES)
+def test_a_checkpoint_with_a_right_digest_and_a_wrong_state_is_refused(finished, what):
+    changed, replaced, message = WRONG_STATES[what]
+    path = finished / 'checkpoint' / 'latest.npz'
+    arrays, description = checkpoint.load(path)
+    arrays.update(replaced)
+    checkpoint.save(path, {name: array for name, array in arrays.items() if array is not None},
+                    {**description, **changed})
+    before = path.read_bytes()
+    with pytest.raises(checkpoint.CheckpointError, match=message) as caught:
+        run.resume(finished, report=quiet)
+    assert '\n' not in str(caught.value)
+    assert path.read_bytes() == before
+    if not changed and 'velocity' not in what and not what.startswith(('losses', 'statistics gone')):
+        with pytest.raises(checkpoint.CheckpointError, match=message):
+            gbn.load_network(finished)
+
+
+def test_velocities_of_a_run_without_momentum_are_refused(tiny, tmp_path):
+    run.start(replace(tiny, sgd_momentum=0), tmp_path / 'run', quiet)
+    path = tmp_path / 'run' / 'checkpoint' / 'latest.npz'
+    arrays, description = checkpoint.load(path)
+    checkpoint.save(path, {**arrays, 'velocity/b4': np.zeros(10, np.float32)}, description)
+    with pytest.raises(checkpoint.CheckpointError, match='velocities'):
+        run.resume(tmp_path / 'run', report=quiet)
+
+
+def test_a_description_of_something_else_is_no_run(tmp_path):
+    for description in ({}, {'config': 5}, [], None, 'config'):
+        checkpoint.save(tmp_path / 'c.npz', {}, description)
+        with pytest.raises(checkpoint.CheckpointError, match='no checkpoint of a run'):
+            gbn.load_network(tmp_path / 'c.npz')

@@ -184,19 +184,28 @@ def test_summaries_count_what_is_there():
 
 
 @pytest.mark.parametrize(('options', 'said'), [
-    ({'hidden': ()}, 'at least one hidden layer'), ({'hidden': (10, 0)}, 'at least 1'), ({'num_outputs': 2.5}, '2.5'),
-    ({'weight_scale': 'he'}, "weight_scale is 'he'; expected a number"), ({'weight_scale': -1}, 'at least 0')])
+    ({'hidden': ()}, 'at least one hidden layer'), ({'hidden': 100}, 'at least one hidden layer'),
+    ({'hidden': (10, 0)}, 'hidden is 0; expected a whole number, at least 1'), ({'num_outputs': 2.5}, '2.5'),
+    ({'hidden': (10 ** 5,), 'num_inputs': 10 ** 5}, 'weights a layer'),
+    ({'weight_scale': 'he'}, "weight_scale is 'he'; expected a finite number"), ({'weight_scale': -1}, 'from 0 to'),
+    ({'weight_scale': float('nan')}, 'weight_scale is nan'), ({'eps': -1}, 'eps is -1'), ({'impl': 'foo'}, 'impl is'),
+    ({'momentum': 2}, 'momentum is 2'), ({'batch_norm': 'no'}, "batch_norm is 'no'"), ({'ctx': 'cpu'}, "ctx is 'cpu'")])
 def test_sizes_and_scales_that_make_no_sense_are_refused(options, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((ValueError, TypeError), match=said):
         SigmoidMLP(**options)
 
 
 @pytest.mark.parametrize('shape', [(784,), (2, 783), (2, 3, 28, 28), (2, 1, 28, 27), (0, 784)])
 def test_examples_of_another_size_are_refused(shape):
     net = SigmoidMLP()
-    with pytest.raises(ValueError, match=r'this network expects \(m, 784\)'):
-        net(np.zeros(shape))
+    with pytest.raises(ValueError, match=r'this network expects \(m, 784\)|there is no example in it'):
+        net(nd.array(np.zeros(shape)))
     assert net.bn_ewv_means == {}
+
+
+def test_the_hidden_layers_come_in_any_iterable():
+    for hidden in ([5, 6], np.array([5, 6]), (units for units in (5, 6))):
+        assert SigmoidMLP(hidden=hidden).sizes == (784, 5, 6, 10)
 
 
 def test_training_batch_norm_on_one_example_is_refused():

@@ -266,3 +266,31 @@ def test_more_images_than_float32_can_count():
     batches = ((hits, nd.zeros(2**16)) for _ in range(257))
     assert evaluate_accuracy([(X, nd.zeros(1))], lambda X, is_training: X) == 1
     assert evaluate_accuracy(batches, lambda X, is_training: X) == 1
+
+
+def test_scoring_waits_for_what_it_began_some_batches_ago(rng, monkeypatch):
+    """So the queue of the engine, and the memory of the batches in it, stay short."""
+    waits, batches = [], random_batches(rng, [4] * (BATCHES_IN_FLIGHT + 5))
+    wait = nd.NDArray.wait_to_read
+    monkeypatch.setattr(nd.NDArray, 'wait_to_read', lambda array: (waits.append(array), wait(array)))
+    given = []
+
+    def noted():
+        for batch in batches:
+            given.append(len(waits))
+            yield batch
+
+    evaluate_accuracy(noted(), lambda X, is_training: X)
+    assert given == [0] * (BATCHES_IN_FLIGHT + 1) + [1, 2, 3, 4]
+
+
+def test_a_step_reads_labels_and_waits_for_nothing_else(rng, monkeypatch):
+    net, [(X, label)] = DenseNet(), random_batches(rng, [8])
+    read, asnumpy = [], nd.NDArray.asnumpy
+    monkeypatch.setattr(nd.NDArray, 'asnumpy', lambda array: (read.append(array), asnumpy(array))[1])
+    for name in ('wait_to_read', 'asscalar'):
+        monkeypatch.setattr(nd.NDArray, name, lambda array: pytest.fail('it waits'))
+    monkeypatch.setattr(mx.nd, 'waitall', lambda: pytest.fail('it waits'))
+    train_step(net, X, label, 0.1)
+    train_step(net, X, [0, 1, 2, 0, 1, 2, 0, 1], 0.1)
+    assert [array is label for array in read] == [True]

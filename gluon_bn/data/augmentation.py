@@ -1,6 +1,8 @@
 """Training images made from training images: :func:`shift_images`."""
 import numpy as np
 
+from ..support.arguments import integer
+
 
 def shift_images(images, max_shift, rng):
     """Each image moved by a random whole number of pixels, at most ``max_shift`` in either direction on both axes.
@@ -8,7 +10,7 @@ def shift_images(images, max_shift, rng):
     Parameters
     ----------
     images : array ``(n, C, H, W)``
-    max_shift : int
+    max_shift : int, at least 0 and less than an image has pixels on either axis
     rng : ``np.random.Generator``, which draws two numbers an image
 
     Returns
@@ -23,6 +25,7 @@ def shift_images(images, max_shift, rng):
     (True, 4)
     """
     n, C, H, W = images.shape
+    max_shift = integer('max_shift', max_shift, at_least=0, at_most=min(H, W) - 1)
     border = ((0, 0), (0, 0), (max_shift, max_shift), (max_shift, max_shift))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(images, border), (H, W), axis=(2, 3))
     rows, columns = rng.integers(0, 2 * max_shift + 1, (2, n))

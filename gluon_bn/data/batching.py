@@ -4,10 +4,12 @@ from itertools import chain, repeat
 import numpy as np
 
 from .. import _mxnet
+from ..support import arguments
 from .augmentation import shift_images
 
 # Copying to the device waits until the engine has nothing left to do, so it is done for many batches at once.
 EXAMPLES_TOGETHER = 2048
+LABELS = 2 ** 24  # float32, as batches have them, tells no more whole numbers apart
 
 
 def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_shift=0):
@@ -16,17 +18,22 @@ def batches(images, labels, batch_size, shuffle=False, seed=None, ctx=None, max_
     Parameters
     ----------
     images : array uint8 ``(n, C, H, W)``
-    labels : array of integers ``(n,)``
+    labels : class numbers ``(n,)``, whole and at least 0: an array, a list or a pandas Series, taken by position
     batch_size : int; the last batch holds what remains
     shuffle : True for another order in each pass
-    seed : int; the same seed gives the same orders, pass by pass. None draws one from NumPy's global generator.
+    seed : int, at least 0; the same seed gives the same orders, pass by pass. None draws one from NumPy's global
+        generator.
     ctx : Context of the batches; None is ``mx.current_context()``
-    max_shift : int, each image is moved by up to so many pixels, anew in each pass; for training
+    max_shift : int, each image is moved by up to so many pixels, fewer than it has, anew in each pass; for training
 
     Returns
     -------
     :class:`Batches`: ``len()`` is the number of batches, iterating gives ``data`` float32 in [0, 1] of
     ``(m, C, H, W)`` and ``label`` float32 ``(m,)``.
+
+    Raises
+    ------
+    ValueError, TypeError : what came, what was expected, what to do
 
     Example
     -------
@@ -41,16 +48,17 @@ def whole_batches(images, labels, batch_size, seed):
     """Batches of exactly ``batch_size`` without end, as :func:`batches` gives them, in a new order in each pass.
 
     The examples beyond the last whole batch are left out. They are on ``mx.current_context()``. Raises ``ValueError``
-    if there are fewer examples than a batch has.
+    if there are fewer examples than a batch has, and what :func:`batches` raises.
 
     >>> images, labels = np.zeros((5, 1, 28, 28), np.uint8), np.arange(5)
     >>> [len(label) for (data, label), step in zip(whole_batches(images, labels, 2, seed=0), range(5))]
     [2, 2, 2, 2, 2]
     """
-    n = len(images) // batch_size * batch_size
+    every = batches(images, labels, batch_size)
+    n = len(every.images) // every.batch_size * every.batch_size
     if n == 0:
-        raise ValueError(f"{len(images)} images are no batch of {batch_size}; take more, or a smaller batch.")
-    passes = batches(images[:n], labels[:n], batch_size, shuffle=True, seed=seed)
+        raise ValueError(f"{len(every.images)} images are no batch of {batch_size}; take more, or a smaller batch.")
+    passes = batches(every.images[:n], every.labels[:n], batch_size, shuffle=True, seed=seed)
     return chain.from_iterable(repeat(passes))
 
 
@@ -59,16 +67,20 @@ class Batches:
     of ``(seed, e)`` and where it begins, so that any pass can be gone on with from any batch: ``from_batch(e, k)``."""
 
     def __init__(self, images, labels, batch_size, shuffle, seed, ctx, max_shift):
-        if len(images) != len(labels):
-            raise ValueError(f"{len(images)} images and {len(labels)} labels; expected one label an image.")
-        if not (isinstance(batch_size, (int, np.integer)) and batch_size >= 1):
-            raise ValueError(f"batch_size is {batch_size!r}; expected a whole number, at least 1.")
-        if images.dtype != np.uint8:
-            raise TypeError(f"images are {images.dtype}; expected uint8, 0 to 255, as gbn.data.load returns them.")
-        self.images, self.labels, self.batch_size, self.shuffle = images, labels, int(batch_size), shuffle
-        self.seed = int(np.random.randint(2**31)) if seed is None else seed
-        self.max_shift = max_shift
-        self.ctx = _mxnet.mx.current_context() if ctx is None else ctx
+        self.images = arguments.as_array('images', images, 'uint8, (n, C, H, W)')
+        if self.images.dtype != np.uint8:
+            raise TypeError(f"images are {self.images.dtype}; expected uint8, 0 to 255, as gbn.data.load returns them.")
+        if self.images.ndim != 4:
+            raise ValueError(f"images have shape {self.images.shape}; expected (n, C, H, W): reshape them.")
+        self.labels = arguments.labels('labels', labels, n=len(self.images), num_classes=LABELS)
+        self.batch_size = arguments.integer('batch_size', batch_size, at_least=1)
+        self.shuffle = arguments.boolean('shuffle', shuffle)
+        self.max_shift = arguments.integer('max_shift', max_shift, at_least=0, at_most=min(self.images.shape[2:]) - 1,
+                                           hint='an image moved by its whole size is black')
+        from ..checks import check_context  # it loads MXNet, which batches alone need of this module
+
+        self.ctx = _mxnet.mx.current_context() if ctx is None else check_context(ctx)
+        self.seed = int(np.random.randint(2**31)) if seed is None else arguments.integer('seed', seed, at_least=0)
         self._passes = 0
 
     def __len__(self):

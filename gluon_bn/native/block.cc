@@ -18,7 +18,7 @@ enum { X_, WEIGHT, BIAS, GAMMA, BETA, OLD_MEAN, OLD_VAR, STATISTICS, CONVOLVED }
 
 struct Sizes {
   int m, blocks, C, H, W, K, R, OH, OW, PH, PW;
-  size_t in, conv, out;  // values of one block of 32 examples
+  size_t in, conv, out, weights;  // values of one block of 32 examples; values of all weights
   bool plain_input, flat, keep;
   Sizes(const Attributes& attributes, const std::vector<int64_t>& x, const std::vector<int64_t>& w) {
     plain_input = x.size() == 4;
@@ -31,9 +31,37 @@ struct Sizes {
     in = static_cast<size_t>(C) * H * W * EXAMPLES;
     conv = static_cast<size_t>(K) * OH * OW * EXAMPLES;
     out = static_cast<size_t>(K) * PH * PW * EXAMPLES;
+    weights = static_cast<size_t>(K) * C * R * R;
   }
   int examples(int block) const { return std::min<int>(EXAMPLES, m - block * EXAMPLES); }
   int pixels() const { return OH * OW; }
+};
+
+// The work space of one call: parts of one allocation. MXNet counts its bytes in an int; `fits` has looked before.
+class Workspace {
+ public:
+  Workspace(const OpResource& resource, size_t floats)
+      : next_(static_cast<float*>(resource.alloc_cpu(static_cast<int>(floats * sizeof(float))))) {}
+  float* part(size_t floats) { float* begin = next_; next_ += floats; return begin; }
+
+ private:
+  float* next_;
+};
+struct ForwardSizes {  // of the work space's parts
+  size_t packed, blocked, pooled, convolved, all;
+  ForwardSizes(const Sizes& s, bool training, size_t group)
+      : packed(s.weights), blocked(s.plain_input ? s.blocks * s.in : 0), pooled(s.flat ? s.blocks * s.out : 0),
+        // training, all values until their statistics are known; testing, those that a thread computes together
+        convolved(training ? (s.keep ? 0 : s.blocks * s.conv)
+                           : static_cast<size_t>(omp_get_max_threads()) * group * s.pixels() * EXAMPLES),
+        all(packed + blocked + pooled + convolved) {}
+};
+struct BackwardSizes {
+  size_t packed, blocked, dlanes, dconv, dw, packed_again, convolved, all;
+  explicit BackwardSizes(const Sizes& s)
+      : packed(s.weights), blocked(s.plain_input ? s.blocks * s.in : 0), dlanes(s.flat ? s.blocks * s.out : 0),
+        dconv(s.blocks * s.conv), dw(s.blocks * s.weights), packed_again(s.keep ? 0 : s.weights),
+        convolved(s.keep ? 0 : dconv), all(packed + 2 * blocked + dlanes + dconv + dw + packed_again + convolved) {}
 };
 
 // Ones for the examples of a block, zeros for the places beyond m.
@@ -66,7 +94,7 @@ Moments moments_of_channel(const float* x, int pixels, int examples, const Mask&
       squares += d * d;
     }
   const double rest = sum_of_lanes<float>(sum) / n;
-  Moments moments = {n, pivot + rest, std::max(0.0, sum_of_lanes<float>(squares) - n * rest * rest)};
+  Moments moments = {n, pivot + rest, not_negative(sum_of_lanes<float>(squares) - n * rest * rest)};
   return moments;
 }
 
@@ -78,16 +106,16 @@ void normalize_relu_pool(const float* x, float* out, const Sizes& s, const Affin
         for (int q = 0; q < 4; ++q) {
           const Floats y = (load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v) - a.mean) * a.scale
                            + a.shift;
-          sum += y > 0 ? y : Floats{};
+          sum += y < 0 ? Floats{} : y;  // NaN is not below 0, and stays
         }
         store(out + (py * s.PW + px) * EXAMPLES + v, 0.25f * sum * load(mask.value + v));
       }
 }
 
-// The gradient of pooling and ReLU at one pixel: that of the pooled value, a quarter, where y was not negative.
+// The gradient of pooling and ReLU at one pixel: that of the pooled value, a quarter, where y was not negative (or NaN).
 inline Floats pixel_gradient(Floats x, Floats dpooled, const Affine<float>& a) {
   const Floats y = (x - a.mean) * a.scale + a.shift;
-  return y >= 0 ? 0.25f * dpooled : Floats{};
+  return y < 0 ? Floats{} : 0.25f * dpooled;
 }
 
 void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, double* dbeta, double* dgamma) {
@@ -107,7 +135,6 @@ void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affi
   *dgamma = sum_of_lanes<float>(product);
 }
 
-// dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat)), the closed form of batch norm's backward
 void conv_gradient(const float* x, const float* dout, float* dx, const Sizes& s, const Affine<float>& a, float mean_g,
                    float mean_gx, const Mask& mask) {
   for (int y = 0; y < s.OH; ++y)
@@ -118,7 +145,7 @@ void conv_gradient(const float* x, const float* dout, float* dx, const Sizes& s,
       for (int v = 0; v < EXAMPLES; v += LANES) {
         const Floats c = load(x + p + v), x_hat = (c - a.mean) * a.rstd + a.rest;
         const Floats g = pooled ? pixel_gradient(c, load(d + v), a) : Floats{};
-        store(dx + p + v, (g - mean_g - x_hat * mean_gx) * a.scale * load(mask.value + v));
+        store(dx + p + v, batch_norm_gradient(g, x_hat, a.scale, mean_g, mean_gx) * load(mask.value + v));
       }
     }
 }
@@ -144,16 +171,16 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
   const Sizes s(attributes, in[X_].shape, in[WEIGHT].shape);
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
   const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
-  const size_t group = channels_together(s.K, GROUP), groups = s.K / group, taps = s.C * R * R, blocks = s.blocks;
-  const size_t packed_size = s.K * taps, blocked_size = s.plain_input ? blocks * s.in : 0;
-  const size_t pooled_size = s.flat ? blocks * s.out : 0, conv_size = training && !s.keep ? blocks * s.conv : 0;
-  float* packed = static_cast<float*>(
-      resource.alloc_cpu((packed_size + blocked_size + pooled_size + conv_size) * sizeof(float)));
-  float *blocked = packed + packed_size, *pooled = s.flat ? blocked + blocked_size : out[0].data<float>();
-  float* convolved = s.keep ? in[CONVOLVED].data<float>() : blocked + blocked_size + pooled_size;
+  const size_t group = channels_together(s.K, GROUP), groups = s.K / group, taps = s.weights / s.K, blocks = s.blocks;
+  const ForwardSizes sizes(s, training, group);
+  Workspace work(resource, sizes.all);
+  float *packed = work.part(sizes.packed), *blocked = work.part(sizes.blocked), *flat = work.part(sizes.pooled);
+  float *own = work.part(sizes.convolved), *convolved = s.keep ? in[CONVOLVED].data<float>() : own;
+  float* pooled = s.flat ? flat : out[0].data<float>();
   const float *x = in[X_].data<float>(), *X = s.plain_input ? blocked : x, *weights = in[WEIGHT].data<float>();
   const float *bias = in[BIAS].data<float>(), *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>();
-  const float *old_mean = in[OLD_MEAN].data<float>(), *old_var = in[OLD_VAR].data<float>();
+  const float *old_mean = first ? nullptr : in[OLD_MEAN].data<float>();
+  const float *old_var = first ? nullptr : in[OLD_VAR].data<float>();
   float* statistics = in[STATISTICS].data<float>();
   const size_t channel = s.pixels() * EXAMPLES, pooled_channel = s.out / s.K, features = s.out / EXAMPLES;
   std::vector<Moments> parts(training ? blocks * s.K : 0);
@@ -168,8 +195,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
   };
   const auto convolve_channels = [&](size_t i) {
     const size_t b = i / groups, k0 = i % groups * group;
-    std::vector<float> own(training ? 0 : group * channel);
-    float* Y = training ? convolved + b * s.conv + k0 * channel : own.data();
+    float* Y = training ? convolved + b * s.conv + k0 * channel : own + omp_get_thread_num() * group * channel;
     convolve<R>(X + b * s.in, packed + k0 * taps, Y, group, s);
     for (size_t k = k0; k < k0 + group; ++k, Y += channel) {
       if (training) parts[b * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b), Mask(s, b));
@@ -181,12 +207,13 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
       Moments all = parts[k];
       for (size_t b = 1; b < blocks; ++b) all.join(parts[b * s.K + k]);
       const double var = all.m2 / all.n, mean = all.mean + bias[k];
+      all.mean += bias[k] - bias[k];  // nothing, unless the bias is NaN or infinite: then all is NaN
       affine[k] = Affine<float>(all.mean, var, gamma[k], beta[k], eps);
       statistics[k] = all.mean;
       statistics[4 * s.K + k] = all.mean - statistics[k];
       statistics[s.K + k] = var;
-      statistics[2 * s.K + k] = first ? mean : momentum * old_mean[k] + (1 - momentum) * mean;
-      statistics[3 * s.K + k] = first ? var : momentum * old_var[k] + (1 - momentum) * var;
+      statistics[2 * s.K + k] = averaged(old_mean, k, momentum, mean);
+      statistics[3 * s.K + k] = averaged(old_var, k, momentum, var);
     }
   };
   const auto pool_channels = [&](size_t i) {
@@ -222,15 +249,13 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   const size_t in_group = channels_together(s.C, GROUP), in_groups = s.C / in_group;
   const size_t out_group = channels_together(s.K, GROUP), out_groups = s.K / out_group;
   const size_t w_group = channels_together(s.K, WEIGHT_GROUP), w_groups = s.K / w_group;
-  const size_t taps = s.C * R * R, weights = s.K * taps, blocks = s.blocks, channel = s.pixels() * EXAMPLES;
-  const size_t blocked_size = s.plain_input ? blocks * s.in : 0, dout_size = s.flat ? blocks * s.out : 0;
-  const size_t again_size = s.keep ? 0 : weights + blocks * s.conv;
-  float* packed = static_cast<float*>(resource.alloc_cpu(
-      (weights + 2 * blocked_size + dout_size + blocks * s.conv + blocks * weights + again_size) * sizeof(float)));
-  float *blocked = packed + weights, *dlanes = blocked + 2 * blocked_size, *dconv = dlanes + dout_size;
-  float *dw = dconv + blocks * s.conv, *packed_again = dw + blocks * weights;
-  float* convolved = s.keep ? in[CONVOLVED].data<float>() : packed_again + weights;
-  float* dX = s.plain_input ? blocked + blocked_size : gradients[X_].data<float>();
+  const size_t weights = s.weights, taps = weights / s.K, blocks = s.blocks, channel = s.pixels() * EXAMPLES;
+  const BackwardSizes sizes(s);
+  Workspace work(resource, sizes.all);
+  float *packed = work.part(sizes.packed), *blocked = work.part(sizes.blocked), *dblocked = work.part(sizes.blocked);
+  float *dlanes = work.part(sizes.dlanes), *dconv = work.part(sizes.dconv), *dw = work.part(sizes.dw);
+  float *packed_again = work.part(sizes.packed_again), *again = work.part(sizes.convolved);
+  float *convolved = s.keep ? in[CONVOLVED].data<float>() : again, *dX = s.plain_input ? dblocked : gradients[X_].data<float>();
   const float *x = in[X_].data<float>(), *X = s.plain_input ? blocked : x, *W = in[WEIGHT].data<float>();
   const float *dout = all[0].data<float>(), *dpooled = s.flat ? dlanes : dout;
   const float *gamma = in[GAMMA].data<float>(), *beta = in[BETA].data<float>(), *statistics = in[STATISTICS].data<float>();
@@ -319,20 +344,46 @@ MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const
   return in->at(1 + WEIGHT).shape[2] == 3 ? backward<3>(a, *in, *out, r) : backward<5>(a, *in, *out, r);
 }
 MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = number(attributes, "keep") != 0 ? CONVOLVED + 1 : CONVOLVED;
-  *outputs = 1;
-  return MX_SUCCESS;
+  return takes(attributes, number(attributes, "keep") != 0 ? CONVOLVED + 1 : CONVOLVED, inputs, outputs);
 }
+
+// Whether all counts stay within an int. In double precision no product overflows.
+bool fits(const Attributes& attributes, const std::vector<unsigned>& x, const std::vector<unsigned>& w) {
+  const double most = 2147483647, m = x.size() == 4 ? x[0] : number(attributes, "m"), blocks = std::ceil(m / EXAMPLES);
+  const double in = static_cast<double>(x[1]) * x[2] * x[3] * EXAMPLES, weights = static_cast<double>(w[0]) * w[1] * w[2] * w[3];
+  const double conv = static_cast<double>(w[0]) * (x[2] - w[2] + 1) * (x[3] - w[3] + 1) * EXAMPLES;
+  const double threads = omp_get_max_threads();
+  const double of_block = 2 * in + 3 * conv + weights;  // more than what forward or backward needs
+  return m >= 1 && m == std::floor(m) && (2 * weights + blocks * of_block + threads * conv) * sizeof(float) <= most;
+}
+
 MXReturnValue infer_shape(const Attributes& attributes, Shapes* in, Shapes* out) {
   const std::vector<unsigned>&x = in->at(X_), &w = in->at(WEIGHT);
-  if (w.size() != 4 || w[2] != w[3] || (w[2] != 3 && w[2] != 5)) {
-    MX_ERROR_MSG << "the weight must be (K, C, 3, 3) or (K, C, 5, 5)";
+  if (x.size() != 4 && !has_axes(*in, X_, 5, "X")) return MX_FAIL;
+  if (!has_axes(*in, X_, x.size(), "X") || !has_axes(*in, WEIGHT, 4, "the weight")) return MX_FAIL;
+  const unsigned C = x[1], H = x[2], W = x[3], K = w[0], R = w[2];
+  if (R != 3 && R != 5) {
+    refuse("the weight has shape " + name_of(w) + "; expected (K, C, 3, 3) or (K, C, 5, 5)");
     return MX_FAIL;
   }
-  if (!are_vectors(*in, BIAS, OLD_VAR, w[0])) return MX_FAIL;
+  if (!has_shape(*in, WEIGHT, {K, C, R, R}, "the weight")) return MX_FAIL;
+  if (H <= R || W <= R) {
+    refuse("X has shape " + name_of(x) + "; expected images in which the filter has two places in each direction");
+    return MX_FAIL;
+  }
+  for (int i = BIAS; i <= OLD_VAR; ++i)
+    if (!has_shape(*in, i, {K}, "an array of one value for each channel")) return MX_FAIL;
+  if (!has_shape(*in, STATISTICS, {5, K}, "statistics")) return MX_FAIL;
+  if (!fits(attributes, x, w)) {
+    refuse("X has shape " + name_of(x) + "; expected fewer examples at once: the work space is counted in 31 bits");
+    return MX_FAIL;
+  }
   const Sizes s(attributes, std::vector<int64_t>(x.begin(), x.end()), std::vector<int64_t>(w.begin(), w.end()));
-  if (s.flat) out->at(0) = {unsigned(s.m), unsigned(s.K * s.PH * s.PW)};
-  else out->at(0) = {unsigned(s.blocks), unsigned(s.K), unsigned(s.PH), unsigned(s.PW), unsigned(EXAMPLES)};
+  const unsigned blocks = s.blocks, OH = s.OH, OW = s.OW, PH = s.PH, PW = s.PW, lanes = EXAMPLES;
+  if (!s.plain_input && !has_shape(*in, X_, {blocks, C, H, W, lanes}, "X")) return MX_FAIL;
+  if (s.keep && !has_shape(*in, CONVOLVED, {blocks, K, OH, OW, lanes}, "convolved")) return MX_FAIL;
+  if (s.flat) out->at(0) = {unsigned(s.m), K * PH * PW};
+  else out->at(0) = {blocks, K, PH, PW, lanes};
   return MX_SUCCESS;
 }
 MXReturnValue mutated(const Attributes& attributes, std::vector<int>* indices) {
@@ -347,6 +398,6 @@ REGISTER_OP(_gluon_bn_block)
 .setForward(forward_any, "cpu")
 .setBackward(backward_any, "cpu")
 .setParseAttrs(parse)
-.setInferType(same_types)
+.setInferType(float32_alone)
 .setInferShape(infer_shape)
 .setMutateInputs(mutated);

@@ -1,13 +1,16 @@
-// What both operators share: vectors of floats, MXNet's extension interface, and the reading of attributes.
+// What the operators share: MXNet's extension interface, checks, attributes, vectors of floats, batch norm's formulas.
 #ifndef GLUON_BN_COMMON_H_
 #define GLUON_BN_COMMON_H_
+#include <locale.h>
 #include <omp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -63,6 +66,19 @@ struct Moments {
   }
 };
 
+// `x`, or 0 where rounding has made it negative. NaN stays NaN; std::max(0.0, x) would make it 0.
+inline double not_negative(double x) { return x < 0 ? 0 : x; }
+
+// The stored statistic after a batch: the batch's own if there is nothing old (null), else the weighted average.
+template <typename T>
+inline double averaged(const T* old, size_t c, double momentum, double batch) {
+  return old == nullptr ? batch : momentum * old[c] + (1 - momentum) * batch;
+}
+
+// dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat)), the closed form of batch norm's backward, for values or vectors.
+template <typename A, typename B>
+inline A batch_norm_gradient(A g, A x_hat, B scale, B mean_g, B mean_gx) { return (g - mean_g - x_hat * mean_gx) * scale; }
+
 // What batch norm does to a channel: y = (x - mean) * scale + shift; the rounding error of `mean` is in the shift.
 template <typename T>
 struct Affine {
@@ -78,33 +94,81 @@ struct Affine {
   }
 };
 
+// ---- checks: all of them are made before a kernel touches memory ----
+
+inline bool refuse(const std::string& why) { MX_ERROR_MSG << why; return false; }
+
+inline std::string name_of(const std::vector<unsigned>& shape) {
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  for (size_t i = 0; i < shape.size(); ++i) text << (i ? ", " : "(") << shape[i];
+  return text.str() + (shape.size() == 1 ? ",)" : ")");
+}
+
+// Whether input `i` has this shape. Kernels take it for granted then.
+inline bool has_shape(const Shapes& in, size_t i, const std::vector<unsigned>& expected, const char* name) {
+  return in[i] == expected || refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + name_of(expected));
+}
+inline bool has_axes(const Shapes& in, size_t i, size_t axes, const char* name) {
+  if (in[i].size() != axes || std::count(in[i].begin(), in[i].end(), 0u) > 0)
+    return refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + std::to_string(axes)
+                  + " axes, none of length 0");
+  return true;
+}
+
+// Attributes are text. Whatever the process's locale, a number is written as Python does: with a point.
+inline bool parse_number(const std::string& text, double* value) {
+  static const locale_t c_locale = newlocale(LC_ALL_MASK, "C", static_cast<locale_t>(0));
+  char* end = nullptr;
+  *value = strtod_l(text.c_str(), &end, c_locale);
+  return !text.empty() && *end == '\0' && std::isfinite(*value);
+}
 inline double number(const Attributes& attributes, const char* key) {
   Attributes::const_iterator found = attributes.find(key);
-  return found == attributes.end() ? 0 : std::atof(found->second.c_str());
+  double value = 0;
+  if (found != attributes.end()) parse_number(found->second, &value);
+  return value;
 }
-
-// N inputs, one output.
-template <int N>
-MXReturnValue takes(const Attributes&, int* inputs, int* outputs) {
-  *inputs = N;
-  *outputs = 1;
-  return MX_SUCCESS;
-}
-
-// All inputs and outputs have the type of the first input.
-inline MXReturnValue same_types(const Attributes&, std::vector<int>* in, std::vector<int>* out) {
-  for (size_t i = 1; i < in->size(); ++i) in->at(i) = in->at(0);
-  for (size_t i = 0; i < out->size(); ++i) out->at(i) = in->at(0);
-  return MX_SUCCESS;
-}
-
-// Whether the inputs `begin` to `end` are (size): kernels read them without another look.
-inline bool are_vectors(const Shapes& in, int begin, int end, unsigned size) {
-  for (int i = begin; i <= end; ++i)
-    if (in[i] != std::vector<unsigned>(1, size)) {
-      MX_ERROR_MSG << "input " << i << " of a batch norm of " << size << " channels must be (" << size << ",)";
-      return false;
-    }
+// Whether `number` reads every attribute right. MXNet's own, which begin with two underscores, may be any text.
+inline bool are_numbers(const Attributes& attributes) {
+  double value;
+  for (Attributes::const_iterator each = attributes.begin(); each != attributes.end(); ++each)
+    if (each->first.compare(0, 2, "__") != 0 && !parse_number(each->second, &value))
+      return refuse(each->first + " is " + each->second + "; expected a finite number");
   return true;
+}
+
+// So many inputs, one output, and attributes that are numbers.
+inline MXReturnValue takes(const Attributes& attributes, int number_of_inputs, int* inputs, int* outputs) {
+  *inputs = number_of_inputs;
+  *outputs = 1;
+  return are_numbers(attributes) ? MX_SUCCESS : MX_FAIL;
+}
+template <int N>
+MXReturnValue takes(const Attributes& attributes, int* inputs, int* outputs) { return takes(attributes, N, inputs, outputs); }
+
+// All inputs and outputs have the type of the first input: float32, or float64 where an operator has both.
+inline MXReturnValue one_type(std::vector<int>* in, std::vector<int>* out, bool double_too) {
+  const int type = in->at(0);
+  if (type != mxnet::ext::kFloat32 && !(double_too && type == mxnet::ext::kFloat64)) {
+    refuse(std::string("the first input has another type than float32") + (double_too ? " and float64" : ""));
+    return MX_FAIL;
+  }
+  std::fill(in->begin(), in->end(), type);  // MXNet refuses an array of another type
+  std::fill(out->begin(), out->end(), type);
+  return MX_SUCCESS;
+}
+inline MXReturnValue float32_alone(const Attributes&, std::vector<int>* in, std::vector<int>* out) {
+  return one_type(in, out, false);
+}
+inline MXReturnValue float32_or_64(const Attributes&, std::vector<int>* in, std::vector<int>* out) {
+  return one_type(in, out, true);
+}
+
+// An operator's forward or backward from a kernel for each type.
+typedef MXReturnValue (*Kernel)(const Attributes&, Tensors&, Tensors&);
+template <Kernel of_float, Kernel of_double>
+MXReturnValue by_dtype(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
+  return (in->at(0).dtype == mxnet::ext::kFloat64 ? of_double : of_float)(attributes, *in, *out);
 }
 #endif  // GLUON_BN_COMMON_H_

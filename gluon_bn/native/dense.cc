@@ -120,12 +120,10 @@ MXReturnValue backward(const Attributes&, Tensors* all, Tensors* gradients, cons
 }
 
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
-  const std::vector<unsigned>&x = in->at(X_), &w = in->at(WEIGHT);
-  if (x.size() != 2 || w.size() != 2 || x[1] != w[0] || in->at(BIAS) != std::vector<unsigned>(1, w[1])) {
-    MX_ERROR_MSG << "X must be (m, D), the weight (D, K) and the bias (K,)";
-    return MX_FAIL;
-  }
-  out->at(0) = {x[0], w[1]};
+  if (!has_axes(*in, X_, 2, "X") || !has_axes(*in, WEIGHT, 2, "the weight")) return MX_FAIL;
+  const unsigned m = in->at(X_)[0], D = in->at(X_)[1], K = in->at(WEIGHT)[1];
+  if (!has_shape(*in, WEIGHT, {D, K}, "the weight") || !has_shape(*in, BIAS, {K}, "the bias")) return MX_FAIL;
+  out->at(0) = {m, K};
   return MX_SUCCESS;
 }
 
@@ -135,5 +133,5 @@ REGISTER_OP(_gluon_bn_dense)
 .setForward(forward, "cpu")
 .setBackward(backward, "cpu")
 .setParseAttrs(takes<NUM_INPUTS>)
-.setInferType(same_types)
+.setInferType(float32_alone)
 .setInferShape(infer_shape);

@@ -5,6 +5,7 @@ call: what arrays have to be like for them, :func:`remember` has noted when such
 """
 import ctypes
 import functools
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,8 @@ import numpy as np
 from .._mxnet import mx, nd
 from . import loaded, path
 
-FUNCTIONS = ('MXNDArrayGetShapeEx', 'MXNDArrayGetDType', 'MXNDArrayGetContext', 'MXNDArrayAt', 'MXNDArrayFree',
-             'MXNDArrayGetGrad', 'MXAutogradSetIsRecording', 'MXInvokeCachedOpEx')
-FIELDS, AXES = 8, 4  # as in launch.cc
+AXES = 4  # of the arrays that are described; launch.cc has the same number
+FIELDS = AXES + 4
 _Fields = ctypes.c_int * (3 * FIELDS)
 _Results = ctypes.c_void_p * 4
 _UNKNOWN = 1
@@ -61,15 +61,17 @@ def remember(graphs, X, gamma, beta, old, momentum, eps):
     Alike are calls whose arrays have the same shapes, types and contexts, of which the same of the first three have a
     gradient attached, and that have the same ``momentum`` and ``eps``.
     """
-    if len(_graphs) >= 256:
-        _library().gluon_bn_forget()
-        _graphs.clear()
-    _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps,
-                                        *(graph.handle for graph in graphs)))
-    _graphs.append(graphs)
+    with _remembering:
+        if len(_graphs) >= 256:
+            _library().gluon_bn_forget()  # no thread is running one of them after this
+            _graphs.clear()
+        _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps,
+                                            *(graph.handle for graph in graphs)))
+        _graphs.append(graphs)
 
 
 _graphs = []  # the library has their handles
+_remembering = threading.Lock()
 
 
 def _handles(X, gamma, beta, old):
@@ -101,11 +103,29 @@ def _library():
     return library
 
 
+def check_library(file):
+    """Raise an ``OSError`` unless the library ``file`` has what this module calls, and MXNet what the library calls."""
+    library = ctypes.CDLL(str(file))
+    try:
+        _addresses(library)
+        axes = library.gluon_bn_axes()
+    except AttributeError as error:
+        raise OSError(f"the library does not fit this version: {error}") from None
+    if axes != AXES:
+        raise OSError(f"the library does not fit this version: it describes arrays of up to {axes} axes, not {AXES}")
+
+
 @functools.lru_cache(maxsize=None)
 def _functions():
-    """The addresses of MXNet's functions, one after the other."""
-    return (ctypes.c_void_p * len(FUNCTIONS))(*(
-        ctypes.cast(getattr(mx.base._LIB, name), ctypes.c_void_p).value for name in FUNCTIONS))
+    return _addresses(_library())
+
+
+def _addresses(library):
+    """The addresses of the functions of MXNet's that the library calls, in its order."""
+    library.gluon_bn_functions.restype = ctypes.c_char_p
+    names = library.gluon_bn_functions().decode('ascii').split()
+    return (ctypes.c_void_p * len(names))(*(
+        ctypes.cast(getattr(mx.base._LIB, name), ctypes.c_void_p).value for name in names))
 
 
 def _check(status):

@@ -114,11 +114,12 @@ struct Plain {  // sum of x
   template <typename A> void add(size_t i, size_t, A* a, A*) const { *a += at<A>(x, i); }
 };
 template <typename T>
-struct Deviations {  // sums of (x - pivot) and its square
-  const T *x, *pivot;
+struct Deviations {  // sums of (x - pivot) and its square; the pivots are those of channel c0 and the next ones
+  const T *x, *pivots;
+  size_t c0;
   bool beside;
   template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
-    const A d = at<A>(x, i) - of_channel<A>(pivot, c, beside);
+    const A d = at<A>(x, i) - of_channel<A>(pivots, c - c0, beside);
     *a += d;
     *b += d * d;
   }
@@ -153,31 +154,39 @@ struct GradientSums {  // sums of g and g x_hat
   }
 };
 template <typename T>
-struct InputGradient {  // dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat))
+struct InputGradient {
   const T *x, *g; T* dx; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
     const A x_hat = (at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.rstd[0], c, beside)
                     + of_channel<A>(&k.rest[0], c, beside);
-    const A out = (at<A>(g, i) - of_channel<A>(&k.mean_g[0], c, beside)
-                   - x_hat * of_channel<A>(&k.mean_gx[0], c, beside)) * of_channel<A>(&k.scale[0], c, beside);
+    const A out = batch_norm_gradient(at<A>(g, i), x_hat, of_channel<A>(&k.scale[0], c, beside),
+                                      of_channel<A>(&k.mean_g[0], c, beside), of_channel<A>(&k.mean_gx[0], c, beside));
     std::memcpy(dx + i, &out, sizeof(A));
   }
 };
 
+// What the statistics of a batch need: moments, sums and pivots of the channels of each piece. Made before a parallel
+// region, in which an allocation that fails would end the process.
 template <typename T>
-void moments_of_piece(const T* x, const Pieces& p, size_t piece, Moments* moments) {
-  const size_t c0 = p.column0(piece), width = p.column1(piece) - c0;
-  const double n = static_cast<double>((p.row1(piece) - p.row0(piece)) * p.S);
-  std::vector<double> sums(2 * width);
-  std::vector<T> pivots(width);
-  sums_of_piece<T>(p, piece, Plain<T>{x}, &sums[0]);
-  for (size_t c = 0; c < width; ++c) pivots[c] = sums[2 * c] / n;
-  sums_of_piece<T>(p, piece, Deviations<T>{x, &pivots[0] - c0, p.S == 1}, &sums[0]);
-  for (size_t c = 0; c < width; ++c) {
-    const double rest = sums[2 * c] / n;
-    moments[c] = Moments{n, pivots[c] + rest, std::max(0.0, sums[2 * c + 1] - n * rest * rest)};
+struct Statistics {
+  std::vector<Moments> parts;
+  std::vector<double> sums;
+  std::vector<T> pivots;
+  explicit Statistics(size_t size) : parts(size), sums(2 * size), pivots(size) {}
+  void of_piece(const T* x, const Pieces& p, size_t piece) {
+    const size_t c0 = p.column0(piece), width = p.column1(piece) - c0, begin = piece * p.columns;
+    const double n = static_cast<double>((p.row1(piece) - p.row0(piece)) * p.S);
+    double* sum = &sums[2 * begin];
+    T* pivot = &pivots[begin];
+    sums_of_piece<T>(p, piece, Plain<T>{x}, sum);
+    for (size_t c = 0; c < width; ++c) pivot[c] = sum[2 * c] / n;
+    sums_of_piece<T>(p, piece, Deviations<T>{x, pivot, c0, p.S == 1}, sum);
+    for (size_t c = 0; c < width; ++c) {
+      const double rest = sum[2 * c] / n;
+      parts[begin + c] = Moments{n, pivot[c] + rest, not_negative(sum[2 * c + 1] - n * rest * rest)};
+    }
   }
-}
+};
 
 // The moments of channel c, of those of all pieces.
 Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
@@ -192,15 +201,15 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
   const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
   const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
-  const T *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
+  const T *old_mean = first ? nullptr : in[OLD_MEAN].data<T>(), *old_var = first ? nullptr : in[OLD_VAR].data<T>();
   T* statistics = in[STATISTICS].data<T>();
-  std::vector<Moments> parts(training ? p.number * p.columns : 0);
+  Statistics<T> batch(training ? p.number * p.columns : 0);
   Channels<T> channels(p.C);
 #pragma omp parallel if (!p.alone())
   {
     if (training) {
 #pragma omp for schedule(static)
-      for (size_t piece = 0; piece < p.number; ++piece) moments_of_piece(x, p, piece, &parts[piece * p.columns]);
+      for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
     }
 #pragma omp for schedule(static)
     for (size_t c = 0; c < p.C; ++c) {
@@ -208,13 +217,13 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
         channels.set(c, Affine<T>(old_mean[c], old_var[c], gamma[c], beta[c], eps));
         continue;
       }
-      const Moments all = joined(parts, p, c);
+      const Moments all = joined(batch.parts, p, c);
       const double var = all.m2 / all.n;
       channels.set(c, Affine<T>(all.mean, var, gamma[c], beta[c], eps));
       statistics[c] = all.mean;
       statistics[p.C + c] = var;
-      statistics[2 * p.C + c] = first ? all.mean : momentum * old_mean[c] + (1 - momentum) * all.mean;
-      statistics[3 * p.C + c] = first ? var : momentum * old_var[c] + (1 - momentum) * var;
+      statistics[2 * p.C + c] = averaged(old_mean, c, momentum, all.mean);
+      statistics[3 * p.C + c] = averaged(old_var, c, momentum, var);
       statistics[4 * p.C + c] = all.mean - statistics[c];
     }
 #pragma omp for schedule(static)
@@ -271,20 +280,15 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   return MX_SUCCESS;
 }
 
-MXReturnValue forward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? forward<double>(a, *in, *out) : forward<float>(a, *in, *out);
-}
-MXReturnValue backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? backward<double>(a, *in, *out) : backward<float>(a, *in, *out);
-}
 // Small layers, computed sooner than launched. Every input of an operator on the autograd tape takes time then, forward
 // and backward. So there is one with X, gamma and beta alone, which computes the statistics once more in backward, and
 // another one, off the tape, for what is stored.
 template <typename T>
 std::vector<Moments> moments_of(const T* x, const Pieces& p) {
-  std::vector<Moments> parts(p.number * p.columns), all(p.C);
-  for (size_t piece = 0; piece < p.number; ++piece) moments_of_piece(x, p, piece, &parts[piece * p.columns]);
-  for (size_t c = 0; c < p.C; ++c) all[c] = joined(parts, p, c);
+  Statistics<T> batch(p.number * p.columns);
+  std::vector<Moments> all(p.C);
+  for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
+  for (size_t c = 0; c < p.C; ++c) all[c] = joined(batch.parts, p, c);
   return all;
 }
 template <typename T>
@@ -319,50 +323,44 @@ template <typename T>
 MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
   const std::vector<Moments> moments = moments_of(in[X_].data<T>(), p);
-  const double momentum = in.size() == 1 ? 0 : number(attributes, "momentum");
+  const double momentum = number(attributes, "momentum");
   T* to = out[0].data<T>();
   for (size_t c = 0; c < p.C; ++c) {
     const double batch[] = {moments[c].mean, moments[c].m2 / moments[c].n};
     for (int i = 0; i < 2; ++i) {
       to[i * p.C + c] = batch[i];
-      to[(2 + i) * p.C + c] = in.size() == 1 ? batch[i] : momentum * in[1 + i].data<T>()[c] + (1 - momentum) * batch[i];
+      to[(2 + i) * p.C + c] = averaged(in.size() == 1 ? nullptr : in[1 + i].data<T>(), c, momentum, batch[i]);
     }
   }
   return MX_SUCCESS;
-}
-MXReturnValue small_forward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? small_forward<double>(a, *in, *out) : small_forward<float>(a, *in, *out);
-}
-MXReturnValue small_backward_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? small_backward<double>(a, *in, *out)
-                                                 : small_backward<float>(a, *in, *out);
-}
-MXReturnValue statistics_any(const Attributes& a, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? statistics<double>(a, *in, *out) : statistics<float>(a, *in, *out);
 }
 MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // off the tape; a graph wants one
   MX_ERROR_MSG << "the statistics of a small layer have no gradient";
   return MX_FAIL;
 }
+// X and, from number 1 to `last`, an array of one value for each of its channels.
+bool are_layer_and_channels(const Shapes& in, size_t last) {
+  if (in[X_].size() != 2 && !has_axes(in, X_, 4, "X")) return false;
+  if (!has_axes(in, X_, in[X_].size(), "X")) return false;
+  for (size_t i = 1; i <= last; ++i)
+    if (!has_shape(in, i, {in[X_][1]}, "an array of one value for each channel")) return false;
+  return true;
+}
 MXReturnValue small_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
-  if (!are_vectors(*in, GAMMA, BETA, in->at(X_)[1])) return MX_FAIL;
+  if (!are_layer_and_channels(*in, BETA)) return MX_FAIL;
   out->at(0) = in->at(X_);
   return MX_SUCCESS;
 }
 MXReturnValue statistics_parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = number(attributes, "first") != 0 ? 1 : 3;
-  *outputs = 1;
-  return MX_SUCCESS;
+  return takes(attributes, number(attributes, "first") != 0 ? 1 : 3, inputs, outputs);
 }
 MXReturnValue statistics_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
-  const unsigned C = in->at(X_)[1];
-  if (!are_vectors(*in, 1, static_cast<int>(in->size()) - 1, C)) return MX_FAIL;
-  out->at(0) = {4u, C};
+  if (!are_layer_and_channels(*in, in->size() - 1)) return MX_FAIL;
+  out->at(0) = {4u, in->at(X_)[1]};
   return MX_SUCCESS;
 }
-
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
-  if (!are_vectors(*in, GAMMA, OLD_VAR, in->at(X_)[1])) return MX_FAIL;
+  if (!are_layer_and_channels(*in, OLD_VAR) || !has_shape(*in, STATISTICS, {5, in->at(X_)[1]}, "statistics")) return MX_FAIL;
   out->at(0) = in->at(X_);
   return MX_SUCCESS;
 }
@@ -374,23 +372,23 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
 }  // namespace
 
 REGISTER_OP(_gluon_bn_layer)
-.setForward(forward_any, "cpu")
-.setBackward(backward_any, "cpu")
+.setForward(by_dtype<forward<float>, forward<double> >, "cpu")
+.setBackward(by_dtype<backward<float>, backward<double> >, "cpu")
 .setParseAttrs(takes<NUM_INPUTS>)
-.setInferType(same_types)
+.setInferType(float32_or_64)
 .setInferShape(infer_shape)
 .setMutateInputs(mutated);
 
 REGISTER_OP(_gluon_bn_small_layer)
-.setForward(small_forward_any, "cpu")
-.setBackward(small_backward_any, "cpu")
+.setForward(by_dtype<small_forward<float>, small_forward<double> >, "cpu")
+.setBackward(by_dtype<small_backward<float>, small_backward<double> >, "cpu")
 .setParseAttrs(takes<BETA + 1>)
-.setInferType(same_types)
+.setInferType(float32_or_64)
 .setInferShape(small_infer_shape);
 
 REGISTER_OP(_gluon_bn_small_statistics)
-.setForward(statistics_any, "cpu")
+.setForward(by_dtype<statistics<float>, statistics<double> >, "cpu")
 .setBackward(no_gradient, "cpu")
 .setParseAttrs(statistics_parse)
-.setInferType(same_types)
+.setInferType(float32_or_64)
 .setInferShape(statistics_infer_shape);

@@ -29,11 +29,11 @@ struct Row {
   }
   double score(size_t k) const { return x[k] > limit<T>() ? limit<T>() : x[k] < -limit<T>() ? -limit<T>() : x[k]; }
   double log_probability(size_t k) const { return score(k) - largest - log_sum; }
-  bool inside(size_t k) const { return x[k] <= limit<T>() && x[k] >= -limit<T>(); }
+  bool outside(size_t k) const { return x[k] > limit<T>() || x[k] < -limit<T>(); }  // NaN is not
 };
 
 template <typename T>
-MXReturnValue forward(Tensors& in, Tensors& out) {
+MXReturnValue forward(const Attributes&, Tensors& in, Tensors& out) {
   const int64_t m = in[SCORES].shape[0], K = in[SCORES].shape[1];
   const T *scores = in[SCORES].data<T>(), *labels = in[LABELS].data<T>();
   T* loss = out[0].data<T>();
@@ -48,7 +48,7 @@ MXReturnValue forward(Tensors& in, Tensors& out) {
 }
 
 template <typename T>
-MXReturnValue backward(Tensors& all, Tensors& gradients) {
+MXReturnValue backward(const Attributes&, Tensors& all, Tensors& gradients) {
   MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
   const int64_t m = in[SCORES].shape[0], K = in[SCORES].shape[1];
   const T *scores = in[SCORES].data<T>(), *labels = in[LABELS].data<T>(), *dloss = all[0].data<T>();
@@ -60,34 +60,24 @@ MXReturnValue backward(Tensors& all, Tensors& gradients) {
     for (int64_t k = 0; k < K; ++k) of_labels += labels[n * K + k];
     for (int64_t k = 0; k < K; ++k) {
       const double log_p = row.log_probability(k);
-      dscores[n * K + k] = row.inside(k) ? dloss[n] * (std::exp(log_p) * of_labels - labels[n * K + k]) : 0;
+      dscores[n * K + k] = row.outside(k) ? 0 : dloss[n] * (std::exp(log_p) * of_labels - labels[n * K + k]);
       dlabels[n * K + k] = -dloss[n] * log_p;
     }
   }
   return MX_SUCCESS;
 }
 
-MXReturnValue forward_any(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? forward<double>(*in, *out) : forward<float>(*in, *out);
-}
-MXReturnValue backward_any(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
-  return in->at(0).dtype == mxnet::ext::kFloat64 ? backward<double>(*in, *out) : backward<float>(*in, *out);
-}
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {
-  const std::vector<unsigned>& scores = in->at(SCORES);
-  if (scores.size() != 2 || scores[1] == 0 || in->at(LABELS) != scores) {
-    MX_ERROR_MSG << "scores and labels must be (m, K)";
-    return MX_FAIL;
-  }
-  out->at(0) = {scores[0]};
+  if (!has_axes(*in, SCORES, 2, "scores") || !has_shape(*in, LABELS, in->at(SCORES), "labels")) return MX_FAIL;
+  out->at(0) = {in->at(SCORES)[0]};
   return MX_SUCCESS;
 }
 
 }  // namespace
 
 REGISTER_OP(_gluon_bn_cross_entropy)
-.setForward(forward_any, "cpu")
-.setBackward(backward_any, "cpu")
+.setForward(by_dtype<forward<float>, forward<double> >, "cpu")
+.setBackward(by_dtype<backward<float>, backward<double> >, "cpu")
 .setParseAttrs(takes<NUM_INPUTS>)
-.setInferType(same_types)
+.setInferType(float32_or_64)
 .setInferShape(infer_shape);

@@ -37,11 +37,14 @@ MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors*, const
 }
 
 MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = arrays_of(attributes) * static_cast<int>(number(attributes, "num_weights"));
-  *outputs = 1;
-  return MX_SUCCESS;
+  return takes(attributes, arrays_of(attributes) * static_cast<int>(number(attributes, "num_weights")), inputs, outputs);
 }
-MXReturnValue infer_shape(const Attributes&, Shapes*, Shapes* out) {
+MXReturnValue infer_shape(const Attributes& attributes, Shapes* in, Shapes* out) {
+  const size_t arrays = arrays_of(attributes);
+  for (size_t i = 0; i < in->size(); ++i) {
+    const char* name = i % arrays == 1 ? "the gradient of a parameter" : "the velocity of a parameter";
+    if (!has_shape(*in, i, in->at(i / arrays * arrays), name)) return MX_FAIL;
+  }
   out->at(0) = {1u};
   return MX_SUCCESS;
 }
@@ -59,6 +62,6 @@ MXReturnValue mutated(const Attributes& attributes, std::vector<int>* indices) {
 REGISTER_OP(_gluon_bn_sgd)
 .setForward(forward, "cpu")
 .setParseAttrs(parse)
-.setInferType(same_types)
+.setInferType(float32_alone)
 .setInferShape(infer_shape)
 .setMutateInputs(mutated);

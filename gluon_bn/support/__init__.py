@@ -1,1 +1,1 @@
-"""What the package needs that knows nothing of networks."""
+"""Helpers that know nothing of networks."""

@@ -117,11 +117,9 @@ def labels(name, value, n=None, num_classes=None):
     if array.dtype.kind not in 'iuf':
         raise TypeError(f"{name} has type {array.dtype}; expected whole numbers: convert them, for example with "
                         ".astype(int).")
-    wrong = ~((array >= 0) & (array < (np.inf if num_classes is None else num_classes)))
-    if array.dtype.kind == 'f':
-        wrong |= array != np.floor(array)
-    if wrong.any():
-        position = int(wrong.argmax())
+    limit = math.inf if num_classes is None else num_classes
+    if not (array.min() >= 0 and array.max() < limit and _whole(array)):  # a NaN is neither
+        position = int(np.argmin((array >= 0) & (array < limit) & (array == np.floor(array))))
         expected = 'whole numbers, at least 0' if num_classes is None else f'class numbers from 0 to {num_classes - 1}'
         raise ValueError(f"{name} holds {array[position]!s} (at position {position}); expected {expected}: give each "
                          "class its own number from 0 on.")
@@ -174,17 +172,28 @@ def shown(value):
     return _SHORT.repr(value)
 
 
+def _whole(array):
+    return array.dtype.kind != 'f' or (array == np.floor(array)).all()
+
+
 def _within(value, at_least, above, at_most, below):
     return ((at_least is None or value >= at_least) and (above is None or value > above)
             and (at_most is None or value <= at_most) and (below is None or value < below))
 
 
 def _message(name, value, kind, limits, hint):
-    names = 'at least', 'above', 'at most', 'below'
-    parts = [f'{word} {limit:g}' if isinstance(limit, float) else f'{word} {limit}'
-             for word, limit in zip(names, limits) if limit is not None]
-    expected = kind + (f", {' and '.join(parts)}" if parts else '')
+    at_least, _, at_most, _ = limits
+    if at_least is not None and at_most is not None:
+        expected = f'{kind} from {_short(at_least)} to {_short(at_most)}'
+    else:
+        parts = [f'{word} {_short(limit)}' for word, limit in zip(('at least', 'above', 'at most', 'below'), limits)
+                 if limit is not None]
+        expected = kind + (f", {' and '.join(parts)}" if parts else '')
     return f"{name} is {shown(value)}; expected {expected}{f' ({hint})' if hint else ''}."
+
+
+def _short(limit):
+    return f'{limit:g}' if isinstance(limit, float) else str(limit)
 
 
 def _hint_for_arrays(value, converter):
