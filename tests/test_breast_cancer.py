@@ -207,7 +207,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch, script, capsys):
     with pytest.raises(ImportError, match=r"\[scikit-learn\]"):
         breast_cancer.load_split(0)
     assert script.main([]) == 2
-    assert 'gluon_bn[scikit-learn]' in capsys.readouterr().err
+    assert '[scikit-learn]' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('options', 'message'), [
