@@ -174,3 +174,11 @@ def test_trained_is_every_seed_and_guessing_is_every_seed(accuracies, is_trained
     runs = EXPERIMENTS['learning_rates'](range(2), rates=(0.1,))
     kind = summary([result(run, accuracies[run.seed]) for run in runs if run.batch_norm == 'before'])[0]
     assert (trained(kind), guessing(kind)) == (is_trained, is_guessing)
+
+
+@pytest.mark.parametrize('position', ['before', 'after'])
+def test_both_positions_must_be_ahead_of_no_batch_norm(position):
+    runs = EXPERIMENTS['positions'](range(2))
+    *_, ahead = claims('positions', summary(map(rates_world, runs)))
+    world = with_other(rates_world, lambda run: (run.batch_norm, run.lr) == (position, 0.1), 0.85)
+    assert not claims('positions', summary(map(world, runs)))[ahead]
