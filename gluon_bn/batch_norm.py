@@ -15,6 +15,7 @@ import numpy as np
 from . import fast
 from ._mxnet import autograd, nd
 from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+from .support.arguments import boolean
 
 if TYPE_CHECKING:
     from mxnet.ndarray import NDArray
@@ -125,6 +126,7 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
         if again is not None:  # a small layer, and a call like it has passed the checks below
             out, (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) = again
             return out
+    boolean('debug', debug)
     described = check_layer_arguments(X, gamma, beta, eps, momentum)
     check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
     formulation = which_impl(described, impl)

@@ -41,7 +41,7 @@ def load(path):
     if not os.path.lexists(path):
         raise CheckpointError(f"{path} does not exist; expected a checkpoint.")
     try:
-        archive = read_npz(path, CheckpointError)
+        archive = read_npz(path, CheckpointError, what='checkpoint')
         described = json.loads(archive['description'].tobytes().decode())
         arrays = {name[len('array:'):]: array for name, array in archive.items() if name.startswith('array:')}
         version, digest = described['format'], described.pop('sha256')

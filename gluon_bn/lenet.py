@@ -113,7 +113,8 @@ class LeNet:
         ``ValueError``, and so is training batch norm on one image; images that are no NDArray of the parameters' type
         are a ``TypeError``. Nothing is changed then.
         """
-        check_network(self.momentum, self.eps, self.impl, is_training=is_training, batch_norm=self.batch_norm)
+        check_network(self.momentum, self.eps, self.impl, is_training=is_training, debug=debug,
+                      batch_norm=self.batch_norm)
         self._checked = check_params(self.params, self._shapes(), self._checked)
         check_examples(X, self._checked[0])
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):

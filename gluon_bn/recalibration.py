@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
+from .checks import check_floats
 from .training import stored_statistics_kept
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class _Sums:
 
 def _add_batch(sums, net, X, number):
     """Add the statistics of batch ``number`` to ``sums``, layer name -> _Sums."""
+    check_floats(data=X)
     if X.shape[0] < 2:
         raise ValueError(f"batch {number} has shape {X.shape}: a batch of one has no unbiased variance; leave it out, "
                          "or choose a batch_size that leaves no single example over.")

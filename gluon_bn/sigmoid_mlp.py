@@ -1,7 +1,7 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,8 @@ from .copied import mend_copy
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mxnet import Context
     from mxnet.ndarray import NDArray
 
@@ -76,8 +78,9 @@ class SigmoidMLP:
                  hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,
                  batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5, impl: str = 'auto') -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
-        if not isinstance(hidden, Sequence) or isinstance(hidden, str) or not hidden:
-            raise ValueError(f"hidden is {hidden!r}; expected the units of at least one hidden layer, such as "
+        given, hidden = hidden, tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else ()
+        if not hidden:
+            raise ValueError(f"hidden is {given!r}; expected the units of at least one hidden layer, such as "
                              "(100, 100).")
         self.sizes = tuple(integer(name, size, at_least=1) for name, size in (
             ('num_inputs', num_inputs), *(('hidden', units) for units in hidden), ('num_outputs', num_outputs)))

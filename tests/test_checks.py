@@ -98,6 +98,15 @@ def test_a_mode_is_true_or_false(net, value):
     assert_refused(net, lambda: gbn.batch_norm(X.reshape((16, 784)), one, one, {}, {}, is_training=value), message)
 
 
+@pytest.mark.parametrize('value', ['no', 1, None])
+def test_debugging_is_switched_on_with_true(value):
+    net, one = gbn.LeNet(), nd.ones(784)
+    message = 'debug is .*; expected True or False'
+    assert_refused(net, lambda: net(nd.array(IMAGES), debug=value), message)
+    with pytest.raises(TypeError, match=message):
+        gbn.batch_norm(nd.array(IMAGES).reshape((16, 784)), one, one, {}, {}, debug=value)
+
+
 @pytest.mark.parametrize('m', [4, 16])
 @pytest.mark.parametrize(('name', 'shape'), [('W1', (20, 3, 3, 3)), ('W2', (50, 1, 5, 5)), ('W3', (801, 128)),
                                              ('b1', (19,)), ('gamma2', (51,)), ('beta3', (1,)), ('W4', (128, 11)),

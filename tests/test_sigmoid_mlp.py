@@ -203,6 +203,11 @@ def test_examples_of_another_size_are_refused(shape):
     assert net.bn_ewv_means == {}
 
 
+def test_the_hidden_layers_come_in_any_iterable():
+    for hidden in ([5, 6], np.array([5, 6]), (units for units in (5, 6))):
+        assert SigmoidMLP(hidden=hidden).sizes == (784, 5, 6, 10)
+
+
 def test_training_batch_norm_on_one_example_is_refused():
     net = SigmoidMLP()
     with pytest.raises(ValueError, match='batch'):

@@ -165,3 +165,20 @@ def test_what_is_said_of_both_batch_sizes_or_momenta_is_said_of_each(batch_size,
     assert step_of(10, 0.04) == ([early] if momentum == 0.99 else [])
     assert step_of(1000, 0.02) == ([late] if batch_size == 64 else [])
     assert step_of(1000, -0.05) == ([late] if batch_size == 64 else [small])
+
+
+@pytest.mark.parametrize(('accuracies', 'is_trained', 'is_guessing'), [
+    ((0.9, 0.85), True, False), ((0.9, 0.5), False, False), ((0.5, 0.9), False, False), ((0.8, 0.9), False, False),
+    ((0.1, 0.19), False, True), ((0.1, 0.5), False, False), ((0.5, 0.1), False, False), ((0.1, 0.2), False, False)])
+def test_trained_is_every_seed_and_guessing_is_every_seed(accuracies, is_trained, is_guessing):
+    runs = EXPERIMENTS['learning_rates'](range(2), rates=(0.1,))
+    kind = summary([result(run, accuracies[run.seed]) for run in runs if run.batch_norm == 'before'])[0]
+    assert (trained(kind), guessing(kind)) == (is_trained, is_guessing)
+
+
+@pytest.mark.parametrize('position', ['before', 'after'])
+def test_both_positions_must_be_ahead_of_no_batch_norm(position):
+    runs = EXPERIMENTS['positions'](range(2))
+    *_, ahead = claims('positions', summary(map(rates_world, runs)))
+    world = with_other(rates_world, lambda run: (run.batch_norm, run.lr) == (position, 0.1), 0.85)
+    assert not claims('positions', summary(map(world, runs)))[ahead]

@@ -60,8 +60,8 @@ def limit_cpu(seconds):
     if hard == resource.RLIM_INFINITY or limit < hard:
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        except (OSError, ValueError):
-            pass
+        except (OSError, ValueError, OverflowError):
+            pass  # some systems refuse it
 
 
 def _gone(parent):
