@@ -43,7 +43,7 @@ def sgd(params, lr):
         if _fits_float32(param, lr):
             together.append((param, grad))
         else:
-            param -= lr * grad
+            param -= _step(lr, grad)
     if together and operators.sgd_applies_to(together[0][0]):  # the same in one operator for all of them
         operators.sgd(together, lr)
         return
@@ -86,7 +86,7 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
         if _fits_float32(param, lr):
             together.append((param, grad, velocities[name]))
         else:
-            velocities[name][:] = momentum * velocities[name] - lr * grad
+            velocities[name][:] = momentum * velocities[name] - _step(lr, grad)
             param += velocities[name]
     if together and operators.sgd_applies_to(together[0][0]):
         operators.sgd(together, lr, momentum=momentum)
@@ -139,7 +139,7 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
         else:
             grad = rescale_grad * grad
             mean_squares[name][:] = rho * mean_squares[name] + (1 - rho) * grad ** 2
-            param -= lr * grad / nd.sqrt(mean_squares[name] + eps)
+            param -= _step(lr, grad / nd.sqrt(mean_squares[name] + eps))
 
 
 def joined(params):
@@ -198,6 +198,11 @@ def one_cycle(step, total, rising=0.25):
 def _fits_float32(param, lr):
     """Whether MXNet's own update operators are exact for this parameter: they take the learning rate as a float32."""
     return param.dtype == np.float32 and 1e-30 < abs(lr) < 1e30
+
+
+def _step(lr, direction):
+    """``lr * direction`` of its type; in double precision, as float32 may have neither so small nor so large an lr."""
+    return (lr * direction.astype(np.float64)).astype(direction.dtype)
 
 
 def _finite(name, value):

@@ -217,13 +217,23 @@ def test_hundreds_of_parameters(rng, momentum):
     np.testing.assert_allclose(np.array([param.asnumpy() for param in params]), 0.75 * values, rtol=1e-6)
 
 
-@pytest.mark.parametrize('lr', [1e-38, 1e-31, 3e-30, 1e30, 1e31, 1e38])
-def test_a_learning_rate_that_float32_holds_badly_is_the_one_that_is_taken(formulation, lr):
-    """The step is ``lr * grad``, whatever the size of lr alone."""
+@pytest.mark.parametrize(('lr', 'gradient'), [(1e-46, 1e30), (1e-40, 1e30), (1e-31, 1), (3e-30, 1), (1e30, 1),
+                                              (1e31, 1), (1e39, 1e-30), (1e60, 1e-37)])
+@pytest.mark.parametrize('update', ['sgd', 'momentum_sgd', 'rmsprop'])
+def test_a_learning_rate_that_float32_does_not_have_is_taken_as_it_is(formulation, update, lr, gradient):
     w = nd.array([0.])
     w.attach_grad()
     with autograd.record():
-        loss = (w * (1e3 if lr < 1 else 1e-3)).sum()
+        loss = (w * gradient).sum()
     loss.backward()
-    sgd([w], lr)
-    np.testing.assert_allclose(w.asscalar(), -lr * w.grad.asscalar(), rtol=1e-6)
+    expected = -lr * gradient
+    if update == 'sgd':
+        sgd([w], lr)
+    elif update == 'momentum_sgd':
+        momentum_sgd({'w': w}, {}, lr)
+    else:
+        if lr > 1e30 or not 1e-10 < gradient < 1e10:
+            pytest.skip('its step is lr alone, and squares do not fit')
+        rmsprop({'w': w}, {}, lr, rho=0)
+        expected = -lr
+    np.testing.assert_allclose(w.asscalar(), expected, rtol=1e-6)
