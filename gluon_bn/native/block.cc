@@ -206,8 +206,9 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out, c
     for (int k = 0; k < s.K; ++k) {
       Moments all = parts[k];
       for (size_t b = 1; b < blocks; ++b) all.join(parts[b * s.K + k]);
-      const double var = all.m2 / all.n, mean = all.mean + bias[k];
-      all.mean += bias[k] - bias[k];  // nothing, unless the bias is NaN or infinite: then all is NaN
+      const double nothing = bias[k] - bias[k];  // unless the bias is NaN or infinite: then all has to be NaN
+      const double var = all.m2 / all.n + nothing, mean = all.mean + bias[k];
+      all.mean += nothing;
       affine[k] = Affine<float>(all.mean, var, gamma[k], beta[k], eps);
       statistics[k] = all.mean;
       statistics[4 * s.K + k] = all.mean - statistics[k];
