@@ -51,7 +51,7 @@ def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
         if _fits_float32(param, lr):
             together.append((param, grad))
         else:
-            param -= lr * grad
+            param -= (lr * _double(grad)).astype(param.dtype)
     if together and operators.sgd_applies_to(together[0][0]):  # the same in one operator for all of them
         operators.sgd(together, lr)
         return
@@ -94,7 +94,7 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
         if _fits_float32(param, lr):
             together.append((param, grad, velocities[name]))
         else:
-            velocities[name][:] = momentum * velocities[name] - lr * grad
+            velocities[name][:] = momentum * _double(velocities[name]) - lr * _double(grad)
             param += velocities[name]
     if together and operators.sgd_applies_to(together[0][0]):
         operators.sgd(together, lr, momentum=momentum)
@@ -145,9 +145,10 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
             nd.rmsprop_update(param, grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
                               rescale_grad=rescale_grad, out=param)
         else:
-            grad = rescale_grad * grad
-            mean_squares[name][:] = rho * mean_squares[name] + (1 - rho) * grad ** 2
-            param -= lr * grad / nd.sqrt(mean_squares[name] + eps)
+            grad = rescale_grad * _double(grad)
+            mean_square = rho * _double(mean_squares[name]) + (1 - rho) * grad ** 2
+            mean_squares[name][:] = mean_square
+            param -= (lr * grad / nd.sqrt(mean_square + eps)).astype(param.dtype)
 
 
 def joined(params):
@@ -208,10 +209,15 @@ def _fits_float32(param, lr):
     return param.dtype == np.float32 and 1e-30 < abs(lr) < 1e30
 
 
+def _double(array):
+    """``array`` in float64: a rate need not be within the range of a smaller type, where it would be 0 or infinite."""
+    return array.astype('float64', copy=False)
+
+
 def _finite(name, value):
     """``value`` as a float; ``TypeError`` unless it is a number (True and arrays are none), ``ValueError`` if not finite."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; expected a number: pass float(...) of it.")
+        raise TypeError(f"{name} is of type {type(value).__name__}; expected a number: pass float(...) of it.")
     if not math.isfinite(value):
         raise ValueError(f"{name} is {value}; expected a finite number.")
     return float(value)

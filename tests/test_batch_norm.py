@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import batch_norm, fast, pure_batch_norm, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.native import operators
 
 IMPLS = ('plain', 'fast')
 SHAPES = ((5, 3), (64, 128), (2, 3, 1, 1), (4, 3, 5, 2), (1, 2, 3, 3), (16, 20, 13, 13))
@@ -448,3 +449,110 @@ def test_which_impl_says_what_runs():
     assert which_impl(ones(4, 3, 2, 2), 'plain') == 'plain'
     with pytest.raises(ValueError, match=r"impl='fast' is for"):
         which_impl(ones(4, 3, dtype='float16'), 'fast')
+
+
+# ---- the same for all three formulations: the formula, native operators, MXNet's quick operators ---------------------
+
+@pytest.fixture(params=['plain', 'native', 'operators'])
+def computed_by(request, monkeypatch):
+    """The value of ``impl`` for a formulation; skips what a formulation is not for."""
+    if request.param == 'native':
+        request.getfixturevalue('library')
+    if request.param == 'operators':
+        monkeypatch.setattr(operators, 'available', lambda: False)
+
+    def impl(shape, dtype):
+        if request.param == 'operators' and not (len(shape) == 4 and dtype == 'float32'):
+            pytest.skip('MXNet\'s quick operators are for (m, C, H, W) in float32')
+        return 'plain' if request.param == 'plain' else 'fast'
+
+    return impl
+
+
+FORMS = [(5, 3), (6, 700), (40, 530), (3, 4, 2, 7), (4, 3, 9, 2), (9, 20, 30, 31)]
+
+
+@pytest.mark.parametrize('mean', [0, 1e4, 1e5])
+@pytest.mark.parametrize('is_training', [True, False])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('shape', FORMS, ids=str)
+def test_values_gradients_and_statistics_agree_with_float64(computed_by, rng, shape, dtype, is_training, mean):
+    impl, axes = computed_by(shape, dtype), (0, *range(2, len(shape)))
+    X, gamma, beta, dY = (a.astype(dtype).astype('float64') for a in example(rng, shape, mean, 1))
+    arrays = [nd.array(a, dtype=dtype) for a in (X, gamma, beta)]
+    for array in arrays:
+        array.attach_grad()
+    exact = X.mean(axis=axes), X.var(axis=axes)
+    kept = tuple(a.astype(dtype) for a in exact)
+    means, vars_ = ({'bn': nd.array(a, dtype=dtype)} for a in kept)
+    with autograd.record(train_mode=is_training):
+        out = batch_norm(*arrays, means, vars_, 0.0, layer_name='bn', is_training=is_training, impl=impl)
+    out.backward(nd.array(dY, dtype=dtype), train_mode=is_training)
+    beside = (1, -1) + (1,) * (len(shape) - 2)
+    used_mean, used_var = (a.astype('float64').reshape(beside) for a in (exact if is_training else kept))
+    X_hat = (X - used_mean) / np.sqrt(used_var + 1e-5)
+    dgamma, dbeta = (dY * X_hat).sum(axis=axes), dY.sum(axis=axes)
+    dX = gamma.reshape(beside) * dY / np.sqrt(used_var + 1e-5) if not is_training else oracle_gradients(X, gamma, dY)[0]
+    expected = {'out': gamma.reshape(beside) * X_hat + beta.reshape(beside), 'dX': dX, 'dgamma': dgamma, 'dbeta': dbeta,
+                'mean': kept[0], 'var': exact[1]}
+    found = dict(zip(expected, (out, *(a.grad for a in arrays), means['bn'], vars_['bn'])))
+    narrow = 1 / np.sqrt(exact[1].min())
+    sums = np.sqrt(dY.size / shape[1]) * max(1, np.abs(X_hat).max())
+    for name, value in expected.items():
+        scale = {'dX': np.abs(dY).max() * 3 * narrow, 'dgamma': sums, 'dbeta': sums}.get(name, 1) * max(1, narrow)
+        a = np.abs(found[name].asnumpy() - value).max() / max(scale, np.abs(value).max())
+        assert a < (2e-5 if dtype == 'float32' else 1e-9), (name, a)
+
+
+@pytest.mark.parametrize('value', [0.1, 1 / 3, 1e5 + 0.3, 1e8, -7.7])
+@pytest.mark.parametrize('shape', [(64, 3), (7, 3, 5, 9), (300, 3)], ids=str)
+def test_a_constant_feature_becomes_beta(computed_by, shape, value):
+    X, beta = nd.full(shape, value), nd.array([1, -2, 3])
+    means, vars_ = {}, {}
+    out = batch_norm(X, nd.array([2, 3, 4]), beta, means, vars_, impl=computed_by(shape, 'float32')).asnumpy()
+    np.testing.assert_allclose(np.moveaxis(out, 1, -1).reshape(-1, 3), np.tile([1, -2, 3], (out.size // 3, 1)), rtol=1e-6)
+    np.testing.assert_allclose(means[''].asnumpy(), np.float32(value), rtol=1e-6)
+    assert np.abs(vars_[''].asnumpy()).max() <= 1e-12 * value ** 2
+
+
+@pytest.mark.parametrize('shape', [(5, 3), (200, 130), (3, 4, 2, 7), (9, 20, 30, 31)], ids=str)
+@pytest.mark.parametrize('is_training', [True, False])
+def test_gradients_are_added_with_grad_req_add(computed_by, rng, shape, is_training):
+    impl, dtype = computed_by(shape, 'float32'), 'float32'
+    arrays = [nd.array(a, dtype=dtype) for a in example(rng, shape)[:3]]
+    dY, gradients = nd.array(rng.normal(size=shape)), {}
+    means, vars_ = {'': nd.ones(shape[1])}, {'': nd.ones(shape[1])}
+    for request, times in (('write', 1), ('add', 3)):
+        for array in arrays:
+            array.attach_grad(request)
+        for _ in range(times):
+            with autograd.record():
+                out = batch_norm(*arrays, means, vars_, 1.0, is_training=is_training, impl=impl)
+            out.backward(dY)
+        gradients[request] = [array.grad.asnumpy() for array in arrays]
+    for once, added in zip(gradients['write'], gradients['add']):
+        np.testing.assert_allclose(added, 3 * once, rtol=1e-5, atol=1e-5 * np.abs(once).max())
+
+
+def test_small_layers_are_refused_one_dictionary_and_print_when_asked_however_often_they_ran(capsys):
+    X, statistics = nd.array([[1.], [3.]]), ({}, {})
+    for _ in range(3):
+        layer(X, *statistics)
+    for _ in range(2):
+        layer(X, *statistics, debug=True)
+        assert "'bn'" in capsys.readouterr().out
+    same = {'bn': nd.ones(1)}
+    with pytest.raises(ValueError, match='same dictionary'):
+        layer(X, same, same)
+    assert same['bn'].asscalar() == 1
+
+
+@pytest.mark.parametrize('shape', [(4, 2), (4, 2, 3, 5)], ids=str)
+def test_the_first_stored_values_are_not_on_the_tape_either(computed_by, rng, shape):
+    X, means, vars_ = nd.array(rng.normal(size=shape)), {}, {}
+    X.attach_grad()
+    with autograd.record():
+        layer(X, means, vars_, impl=computed_by(shape, 'float32'))
+        y = means['bn'] + vars_['bn']
+    with pytest.raises(mx.MXNetError, match='computational graph'):
+        y.backward()

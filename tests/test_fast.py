@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_bn import LeNet, batch_norm, native, which_impl
+from gluon_bn import LeNet, batch_norm, fast_lenet, native, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -250,3 +250,108 @@ def test_500_steps_with_updates_in_place_neither_hang_nor_fill_the_memory():
     result = subprocess.run([sys.executable, '-c', MEMORY], env=environment, timeout=150, check=True,
                             stdout=subprocess.PIPE, text=True)
     assert int(result.stdout) < 8_000  # kilobytes: 3.5 a step and layer if statistics were on the tape
+
+
+# ---- LeNet in its other modes ----------------------------------------------------------------------------------------
+
+@needs_native
+@pytest.mark.parametrize('m', [8, 40])
+def test_gradients_in_test_mode_agree_with_the_plain_formula(seed, m):
+    """As saliency maps need them: of the scores with the stored statistics, after training."""
+    found = {}
+    for impl in ('fast', 'plain'):
+        mx.random.seed(seed)
+        net = LeNet(mx.cpu(), weight_scale=0.3, impl=impl)
+        rng = np.random.default_rng(seed)
+        X, dY = (nd.array(a) for a in (rng.uniform(size=(m, 1, 28, 28)), rng.normal(size=(m, 10))))
+        net(X)
+        X.attach_grad()
+        with autograd.record(train_mode=False):
+            scores = net(X, is_training=False)
+        scores.backward(dY, train_mode=False)
+        found[impl] = [a.asnumpy() for a in (scores, X.grad, *(param.grad for param in net.params.values()))]
+    for fast, plain in zip(*found.values()):
+        assert np.isfinite(fast).all()
+        assert np.linalg.norm(fast - plain) <= 2e-2 * np.linalg.norm(plain)  # near a kink of ReLU the two may differ
+
+
+@needs_native
+def test_images_on_another_device_are_refused_by_a_sentence_and_change_nothing(rng):
+    net = LeNet(mx.cpu(0))
+    for is_training in (True, False):
+        with pytest.raises(ValueError, match=r'cpu\(1\)'):
+            net(nd.zeros((9, 1, 28, 28), ctx=mx.cpu(1)), is_training)
+    assert net.bn_ewv_means == {}
+
+
+@needs_native
+def test_a_batch_too_large_for_the_work_space_takes_the_other_way():
+    class Described:
+        dtype, ctx = np.float32, mx.cpu()
+
+    net = LeNet(mx.cpu())
+    for m, fits in ((7, False), (8, True), (8192, True), (8193, False), (60000, False)):
+        Described.shape = (m, 1, 28, 28)
+        assert fast_lenet.applies_to(net, Described, True) == fits
+
+
+@needs_native
+def test_a_large_mean_leaves_the_gradients_of_a_block_right():
+    """Each filter picks one pixel, so that the convolution is exact; beta is above the kink of ReLU everywhere."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(1e4, 1, (33, 1, 10, 8)).astype('float32')
+    weight = np.eye(9).reshape((9, 1, 3, 3))
+    X_, weight, bias, gamma, beta = map(nd.array, (X, weight, np.zeros(9), np.ones(9), np.full(9, 8.)))
+    X_.attach_grad()
+    leaves = weight, gamma, beta
+    for array in leaves:
+        array.attach_grad()
+    dY = rng.normal(1, 1, (2, 9, 4, 3, 32)).astype('float32')
+    dY[1, ..., 1:] = 0  # the places of examples that are not there
+    with autograd.record():
+        weight_, gamma_, beta_ = map(nd.identity, leaves)
+        out = nd._internal._gluon_bn_block(nd.identity(X_), weight_, bias, gamma_, beta_, nd.zeros(9), nd.ones(9),
+                                           nd.empty((5, 9)), m=33, flat=0, keep=0, training=1, first=1, momentum=.9, eps=1e-5)
+    out.backward(nd.array(dY))
+    z = np.stack([X[:, 0, i:i + 8, j:j + 6] for i in range(3) for j in range(3)], axis=1).astype('float64')  # (33, 9, 8, 6)
+    X_hat = (z - z.mean(axis=(0, 2, 3), keepdims=True)) / np.sqrt(z.var(axis=(0, 2, 3), keepdims=True) + 1e-5)
+    dout = np.concatenate([np.moveaxis(block, -1, 0) for block in dY])[:33]                                  # (33, 9, 4, 3)
+    dy = dout.repeat(2, axis=2).repeat(2, axis=3) / 4                                                        # (33, 9, 8, 6)
+    n = dy[:, 0].size
+    np.testing.assert_allclose(gamma.grad.asnumpy() / n, (dy * X_hat).sum(axis=(0, 2, 3)) / n, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(beta.grad.asnumpy() / n, dy.sum(axis=(0, 2, 3)) / n, rtol=0, atol=1e-6)
+
+
+LOOP = r"""
+#include <thread>
+#include <vector>
+#include <chrono>
+#include "shared_loop.h"
+int main() {
+  for (int round = 0; round < 20; ++round) {
+    SharedLoop loop;
+    std::vector<int> done(7, 0);
+    std::atomic<int> early{0};
+    const auto work = [&] {
+      loop.run(done.size(), [&](size_t i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(i == 6 ? 10 : 0));
+        done[i] += 1;
+      });
+      for (int times : done) early += times != 1;  // after `run` every item is done, whoever did it, and once
+    };
+    std::vector<std::thread> team;
+    for (int t = 0; t < 4; ++t) team.emplace_back(work);
+    for (std::thread& thread : team) thread.join();
+    if (early) return 1;
+  }
+  return 0;
+}
+"""
+
+
+@needs_native
+def test_a_shared_loop_returns_when_every_item_is_done(tmp_path):
+    (tmp_path / 'loop.cc').write_text(LOOP)
+    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', f'-I{Path(native.__file__).parent}', str(tmp_path / 'loop.cc'),
+                    '-o', str(tmp_path / 'loop')], check=True, timeout=200)
+    assert subprocess.run([str(tmp_path / 'loop')], timeout=60).returncode == 0

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -217,13 +219,86 @@ def test_hundreds_of_parameters(rng, momentum):
     np.testing.assert_allclose(np.array([param.asnumpy() for param in params]), 0.75 * values, rtol=1e-6)
 
 
-@pytest.mark.parametrize('lr', [1e-38, 1e-31, 3e-30, 1e30, 1e31, 1e38])
-def test_a_learning_rate_that_float32_holds_badly_is_the_one_that_is_taken(formulation, lr):
-    """The step is ``lr * grad``, whatever the size of lr alone."""
+@pytest.mark.parametrize(('lr', 'gradient'), [(1e-46, 1e30), (1e-40, 1e30), (1e-31, 1), (3e-30, 1), (1e30, 1),
+                                              (1e31, 1), (1e39, 1e-30), (1e60, 1e-37)])
+@pytest.mark.parametrize('update', ['sgd', 'momentum_sgd', 'rmsprop'])
+def test_a_learning_rate_that_float32_does_not_have_is_taken_as_it_is(formulation, update, lr, gradient):
     w = nd.array([0.])
     w.attach_grad()
     with autograd.record():
-        loss = (w * (1e3 if lr < 1 else 1e-3)).sum()
+        loss = (w * gradient).sum()
     loss.backward()
+    expected = -lr * gradient
+    if update == 'sgd':
+        sgd([w], lr)
+    elif update == 'momentum_sgd':
+        momentum_sgd({'w': w}, {}, lr)
+    else:
+        if lr > 1e30 or not 1e-10 < gradient < 1e10:
+            pytest.skip('its step is lr alone, and squares do not fit')
+        rmsprop({'w': w}, {}, lr, rho=0)
+        expected = -lr
+    np.testing.assert_allclose(w.asscalar(), expected, rtol=1e-6)
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+UPDATES = {'sgd': lambda params, state, **numbers: sgd(params, **numbers),
+           'momentum': lambda params, state, **numbers: momentum_sgd(params, state, **numbers),
+           'rmsprop': lambda params, state, **numbers: rmsprop(params, state, **numbers)}
+
+
+@pytest.mark.parametrize(('value', 'error'), [
+    (np.array([.1]), TypeError), (np.array(.1), TypeError), (nd.array([.1]), TypeError), (True, TypeError),
+    (np.bool_(True), TypeError), ('0.1', TypeError), (None, TypeError), ([.1], TypeError), (1j, TypeError),
+    (float('nan'), ValueError), (float('inf'), ValueError)], ids=repr)
+@pytest.mark.parametrize(('update', 'name'), [
+    ('sgd', 'lr'), ('momentum', 'lr'), ('momentum', 'momentum'), ('rmsprop', 'lr'), ('rmsprop', 'rho'),
+    ('rmsprop', 'eps'), ('rmsprop', 'rescale_grad')])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_what_is_no_finite_number_is_refused_and_nothing_is_changed(update, name, value, error, dtype):
+    w, state = param([1, 2], dtype=dtype, gradient=1), {}
+    with pytest.raises(error, match=f'^{name} is .*expected a'):
+        UPDATES[update]({'w': w}, state, **{'lr': .5, name: value})
+    np.testing.assert_array_equal(w.asnumpy(), [1, 2])
+    assert state == {}
+
+
+@pytest.mark.parametrize('lr', [np.float32(.25), np.float64(.25), np.float16(.25), Fraction(1, 4), 1, np.int64(1)], ids=repr)
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_numbers_of_any_kind_are_the_number(lr, dtype):
+    for update in UPDATES.values():
+        w, same = (param([1, 2], dtype=dtype, gradient=1) for _ in range(2))
+        update({'w': w}, {}, lr=lr)
+        update({'w': same}, {}, lr=float(lr))
+        np.testing.assert_array_equal(w.asnumpy(), same.asnumpy())
+        assert w.asnumpy()[0] < 1
+
+
+@pytest.mark.parametrize('update', ['momentum', 'rmsprop'])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('wrong', [nd.ones(3), nd.ones((2, 1)), nd.ones(2, dtype='float16'), nd.ones(2, ctx=mx.cpu(1)),
+                                   np.ones(2), None], ids=lambda wrong: str(getattr(wrong, 'shape', wrong)))
+def test_a_state_that_does_not_fit_its_parameter_is_refused_and_nothing_is_changed(update, dtype, wrong):
+    a, b = (param([1, 2], mx.cpu(0), dtype, gradient=1) for _ in range(2))
+    state = {'b': wrong}
+    with pytest.raises(ValueError, match=r"\['b'\] is .*its parameter is"):
+        UPDATES[update]({'a': a, 'b': b}, state, lr=.5)
+    assert list(state) == ['b']
+    for array in (a, b):
+        np.testing.assert_array_equal(array.asnumpy(), [1, 2])
+
+
+def test_a_parameter_that_is_no_array_is_refused_and_nothing_is_changed():
+    w = param([1, 2], gradient=1)
+    with pytest.raises(TypeError, match="parameter 1 is a numpy.ndarray"):
+        sgd([w, np.ones(2)], .5)
+    np.testing.assert_array_equal(w.asnumpy(), [1, 2])
+
+
+@pytest.mark.parametrize(('lr', 'gradient'), [(1e-40, 1e38), (1e40, 1e-38), (-1e40, 1e-38)])
+def test_a_rate_beyond_float32_with_a_gradient_that_makes_up_for_it(lr, gradient):
+    """float32 would make the rate 0 or infinite; the step is about 0.01 or 100."""
+    w = param([0., 0.], gradient=gradient)
     sgd([w], lr)
-    np.testing.assert_allclose(w.asscalar(), -lr * w.grad.asscalar(), rtol=1e-6)
+    np.testing.assert_allclose(w.asnumpy(), -lr * gradient, rtol=1e-4)

@@ -392,7 +392,7 @@ def test_a_folder_that_is_deleted_ends_the_run_with_a_sentence(tmp_path, monkeyp
                                  '--output', folder)
     assert status == 2
     assert f'train_mnist: {folder} was deleted or moved while the run trained in it' in err
-    assert not (folder / 'config.json').exists()
+    assert not (folder / 'checkpoint').exists()  # nothing of it comes back
 
 
 @pytest.mark.parametrize('at', [1, 2, 3, 4])
