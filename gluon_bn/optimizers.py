@@ -207,7 +207,7 @@ def _double(array):
 
 
 def _finite(name, value):
-    """``value`` as a float; ``TypeError`` if it is no number (True and arrays are none), ``ValueError`` if not finite."""
+    """``value`` as a float; ``TypeError`` for True, arrays and all that is no number, ``ValueError`` if not finite."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is of type {type(value).__name__}; expected a number: pass float(...) of it.")
     if not math.isfinite(value):

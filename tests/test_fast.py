@@ -354,6 +354,7 @@ int main() {
 @needs_native
 def test_a_shared_loop_returns_when_every_item_is_done(tmp_path):
     (tmp_path / 'loop.cc').write_text(LOOP)
-    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', f'-I{Path(native.__file__).parent}', 'loop.cc', '-o', 'loop'],
-                   cwd=tmp_path, check=True, timeout=200)
+    headers = f'-I{Path(native.__file__).parent}'
+    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', headers, 'loop.cc', '-o', 'loop'], cwd=tmp_path, check=True,
+                   timeout=200)
     assert subprocess.run([str(tmp_path / 'loop')], timeout=60).returncode == 0

@@ -205,7 +205,8 @@ def calls():
         'cross_entropy': (op._gluon_bn_cross_entropy, [nd.ones((4, 3)), nd.ones((4, 3))]),
         'sgd': (functools.partial(op._gluon_bn_sgd, num_weights=2, lr=.1),
                 [nd.ones(s) for s in (3, 3, (2, 2), (2, 2))]),
-        'momentum': (functools.partial(op._gluon_bn_sgd, num_weights=1, lr=.1, momentum=.5), [nd.ones(3), nd.ones(3), nd.ones(3)]),
+        'momentum': (functools.partial(op._gluon_bn_sgd, num_weights=1, lr=.1, momentum=.5),
+                     [nd.ones(3), nd.ones(3), nd.ones(3)]),
     }
 
 
@@ -271,7 +272,7 @@ BAD = [float('nan'), float('inf'), float('-inf')]
 
 
 def finite_parts(impl, m, name, value):
-    """Where a LeNet's scores, loss, statistics and gradients are finite, one value of array ``name`` being ``value``."""
+    """Where a LeNet's scores, loss, statistics, gradients are finite, one value of array ``name`` being ``value``."""
     mx.random.seed(3)
     net = LeNet(mx.cpu(), weight_scale=.1, impl=impl)
     arrays = {'X': nd.random.uniform(shape=(m, 1, 28, 28)), **net.params}
