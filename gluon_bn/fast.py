@@ -63,7 +63,7 @@ def _plain_operators_apply_to(X):
 def normalize_batch(X, gamma, beta, eps):
     """As :func:`gluon_bn.batch_norm.normalize_batch`, in MXNet's operators: ``(out, mean, var)`` of a batch."""
     with autograd.pause():
-        first = X[0].reshape((X.shape[1], -1))[:, 0]                               # (C,), the mean of a constant channel
+        first = X[0].reshape((X.shape[1], -1))[:, 0]                               # (C,), all of a constant channel
         shift = first + _channel_mean(nd.broadcast_sub(X, first.reshape((1, -1, 1, 1))))           # (C,)
     X_c = nd.broadcast_sub(X, shift.reshape((1, -1, 1, 1)))                        # (m, C, H, W), mean almost 0
     rest = _channel_mean(X_c)                                                      # (C,)

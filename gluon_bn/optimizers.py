@@ -215,7 +215,7 @@ def _double(array):
 
 
 def _finite(name, value):
-    """``value`` as a float; ``TypeError`` unless it is a number (True and arrays are none), ``ValueError`` if not finite."""
+    """``value`` as a float; ``TypeError`` for True, arrays and all that is no number, ``ValueError`` if not finite."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is of type {type(value).__name__}; expected a number: pass float(...) of it.")
     if not math.isfinite(value):
@@ -227,10 +227,11 @@ def _add_and_check_state(what, state, named):
     """Give every parameter that has none zeros in ``state``; raise if another's entry does not fit, all as it was."""
     for name, param, _ in named:
         if name in state:
-            found, expected = ((array.shape, np.dtype(array.dtype).name, str(array.ctx))
-                               if isinstance(array, nd.NDArray) else type(array).__name__ for array in (state[name], param))
+            found, expected = (
+                (array.shape, np.dtype(array.dtype).name, str(array.ctx)) if isinstance(array, nd.NDArray)
+                else type(array).__name__ for array in (state[name], param))
             if found != expected:
-                raise ValueError(f"{what}[{name!r}] is {found}; its parameter is {expected}, and the two must be alike: "
+                raise ValueError(f"{what}[{name!r}] is {found}; its parameter is {expected}, and expected is the same: "
                                  "pass the dictionary that belongs to these parameters, or an empty one.")
     state.update({name: nd.zeros_like(param) for name, param, _ in named if name not in state})
 

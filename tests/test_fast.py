@@ -311,12 +311,14 @@ def test_a_large_mean_leaves_the_gradients_of_a_block_right():
     with autograd.record():
         weight_, gamma_, beta_ = map(nd.identity, leaves)
         out = nd._internal._gluon_bn_block(nd.identity(X_), weight_, bias, gamma_, beta_, nd.zeros(9), nd.ones(9),
-                                           nd.empty((5, 9)), m=33, flat=0, keep=0, training=1, first=1, momentum=.9, eps=1e-5)
+                                           nd.empty((5, 9)), m=33, flat=0, keep=0, training=1, first=1, momentum=.9,
+                                           eps=1e-5)
     out.backward(nd.array(dY))
-    z = np.stack([X[:, 0, i:i + 8, j:j + 6] for i in range(3) for j in range(3)], axis=1).astype('float64')  # (33, 9, 8, 6)
+    z = np.stack([X[:, 0, i:i + 8, j:j + 6] for i in range(3) for j in range(3)], axis=1)        # (33, 9, 8, 6)
+    z = z.astype('float64')
     X_hat = (z - z.mean(axis=(0, 2, 3), keepdims=True)) / np.sqrt(z.var(axis=(0, 2, 3), keepdims=True) + 1e-5)
-    dout = np.concatenate([np.moveaxis(block, -1, 0) for block in dY])[:33]                                  # (33, 9, 4, 3)
-    dy = dout.repeat(2, axis=2).repeat(2, axis=3) / 4                                                        # (33, 9, 8, 6)
+    dout = np.concatenate([np.moveaxis(block, -1, 0) for block in dY])[:33]                      # (33, 9, 4, 3)
+    dy = dout.repeat(2, axis=2).repeat(2, axis=3) / 4                                            # (33, 9, 8, 6)
     n = dy[:, 0].size
     np.testing.assert_allclose(gamma.grad.asnumpy() / n, (dy * X_hat).sum(axis=(0, 2, 3)) / n, rtol=0, atol=1e-5)
     np.testing.assert_allclose(beta.grad.asnumpy() / n, dy.sum(axis=(0, 2, 3)) / n, rtol=0, atol=1e-6)
@@ -352,6 +354,7 @@ int main() {
 @needs_native
 def test_a_shared_loop_returns_when_every_item_is_done(tmp_path):
     (tmp_path / 'loop.cc').write_text(LOOP)
-    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', f'-I{Path(native.__file__).parent}', str(tmp_path / 'loop.cc'),
-                    '-o', str(tmp_path / 'loop')], check=True, timeout=200)
+    headers = f'-I{Path(native.__file__).parent}'
+    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', headers, 'loop.cc', '-o', 'loop'], cwd=tmp_path, check=True,
+                   timeout=200)
     assert subprocess.run([str(tmp_path / 'loop')], timeout=60).returncode == 0

@@ -1,7 +1,7 @@
 """Memory stays flat however long training runs. Each case runs in a process of its own, so that nothing else counts.
 
-Long runs look at the most that the process has ever had (``VmHWM``): the memory of a step goes back and forth between the
-process and the system, as the engine is ahead or behind, and the most of it does not. Short ones look at what is
+Long runs look at the most that the process has ever had (``VmHWM``): the memory of a step goes back and forth between
+the process and the system, as the engine is ahead or behind, and the most of it does not. Short ones look at what is
 allocated and not freed: a few bytes a step show at once there.
 """
 import os
@@ -75,7 +75,7 @@ print('grown by', peak() - before[0], allocated() - before[1])
 
 
 def grown(network, optimizer, first, more):
-    """What the most and what is allocated have grown, in megabytes, from step ``first`` on in so many steps ``more``."""
+    """By how many megabytes the most and what is allocated grow after step ``first``, in so many steps ``more``."""
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     result = subprocess.run([sys.executable, '-c', CODE, network, optimizer, str(first), str(more)], env=environment,
                             capture_output=True, text=True)
@@ -84,7 +84,8 @@ def grown(network, optimizer, first, more):
 
 
 @pytest.mark.parametrize(('network', 'optimizer', 'first', 'more'), [
-    ('small', 'sgd', 200, 2000), ('lenet', 'sgd', 50, 250), ('lenet', 'momentum', 50, 250), ('lenet', 'rmsprop', 50, 250)])
+    ('small', 'sgd', 200, 2000), ('lenet', 'sgd', 50, 250), ('lenet', 'momentum', 50, 250),
+    ('lenet', 'rmsprop', 50, 250)])
 def test_a_step_of_training_frees_what_it_allocates(network, optimizer, first, more):
     _, more_allocated = grown(network, optimizer, first, more)
     assert not more_allocated > 0.06, f'{more_allocated:.3f} MB in {more} steps'
