@@ -332,11 +332,11 @@ LOOP = r"""
 int main() {
   for (int round = 0; round < 20; ++round) {
     SharedLoop loop;
-    std::vector<int> done(7, 0);
+    std::vector<int> done(4, 0);  // one for each thread
     std::atomic<int> early{0};
     const auto work = [&] {
       loop.run(done.size(), [&](size_t i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(i == 6 ? 10 : 0));
+        std::this_thread::sleep_for(std::chrono::milliseconds(i == 3 ? 30 : 10));
         done[i] += 1;
       });
       for (int times : done) early += times != 1;  // after `run` every item is done, whoever did it, and once

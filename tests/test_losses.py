@@ -115,3 +115,17 @@ def test_many_examples_by_several_threads(rng):
     p = exp / exp.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(loss, -np.log(p[np.arange(5000), labels]), rtol=1e-10)
     np.testing.assert_allclose(dscores, p - y, rtol=1e-10, atol=1e-14)
+
+
+def test_gradients_for_rows_of_labels_that_do_not_sum_to_1(ctx, rng, formulation):
+    """The derivative of -sum_k y_k log p_k is p sum_k y_k - y, whatever the sum."""
+    scores, labels, dloss = rng.normal(size=(5, 4)), rng.uniform(0, 2, size=(5, 4)), rng.normal(size=5)
+    x, y = (nd.array(a, ctx=ctx, dtype='float64') for a in (scores, labels))
+    x.attach_grad()
+    with autograd.record():
+        loss = softmax_cross_entropy(x, y)
+    loss.backward(nd.array(dloss, ctx=ctx, dtype='float64'))
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(loss.asnumpy(), -(labels * np.log(p)).sum(axis=1), rtol=1e-10)
+    expected = dloss[:, None] * (p * labels.sum(axis=1, keepdims=True) - labels)
+    np.testing.assert_allclose(x.grad.asnumpy(), expected, rtol=1e-9, atol=1e-10)
