@@ -65,7 +65,7 @@ def test_the_version(capsys):
     (['train', '--impl', 'quick'], "gluon-bn train: argument --impl: invalid choice: 'quick'"),
     (['train', '--epochs'], 'gluon-bn train: argument --epochs: expected one argument; --help'),
     (['train', '--lr', 'a\nb'], "gluon-bn train: argument --lr: expected a number, got 'a\\nb'"),
-    (['train', '--lr', '-1'], 'gluon-bn train: lr is -1.0; expected a finite number above 0.'),
+    (['train', '--lr', '-1'], 'gluon-bn train: lr is -1.0; expected a finite number, above 0.'),
     (['mlp', '--momentum', 'some'], "gluon-bn mlp: argument --momentum: expected a number, got 'some'"),
     (['evaluate'], 'gluon-bn evaluate: the following arguments are required: RUN; --help'),
     (['exercises', 'chek'], 'gluon-bn exercises: argument COMMAND: invalid choice'),

@@ -134,7 +134,7 @@ def test_a_wrong_term_fails_the_check(backward, text, wrong, rng):
     body = source[source.rindex('"""'):]
     assert body.count(text) == 1, 'the mutant no longer fits the source'
     names = dict(vars(reference))
-    exec(source[:source.rindex('"""')] + body.replace(text, wrong), names)
+    exec('from __future__ import annotations\n' + source[:source.rindex('"""')] + body.replace(text, wrong), names)
     mutant = names[backward.__name__]
 
     x, gamma, beta, dout = problem(rng, (5, 3), 3)

@@ -159,7 +159,7 @@ def place(nodes):
     for node in nodes:                                  # parents come first
         column[node] = 1 + max((column[parent] for parent in node.parents), default=-1)
     for node in nodes:
-        uses = [column[child] for child in nodes if node in child.parents]
+        uses = [column[child] for child in nodes if any(node is parent for parent in child.parents)]
         if not node.parents and uses:
             column[node] = min(uses) - 1
     for node in nodes:
