@@ -160,6 +160,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(uninterrupted, sm
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_twenty_kills_at_random_moments(tmp_path):
     """On 6,400 images and all of the test images, with a checkpoint after every batch: most kills hit a write."""
     arguments = ('--limit', 6400, '--epochs', 3, '--ctx', 'cpu', '--checkpoint-seconds', 0)
