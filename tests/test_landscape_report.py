@@ -84,6 +84,7 @@ def test_figures_of_a_divergence_and_of_one_seed():
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     said = []
     options = {'steps': 60, 'measure_every': 20, 'batch_size': 16, 'test_images': 500, 'report': said.append,
