@@ -88,6 +88,8 @@ def __getattr__(name):
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
+        if name in _MXNET_HALF:
+            hook.load()  # first, so that where MXNet cannot run its sentence comes, and no other error
         module = importlib.import_module(f'.{_MODULE_OF[name] or name}', __name__)
     except ImportError as error:
         if error.name == 'mxnet':
