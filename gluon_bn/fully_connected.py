@@ -6,12 +6,14 @@ from .numpy_layers import (
     affine_forward,
     dropout_backward,
     dropout_forward,
+    generator,
     relu_backward,
     relu_forward,
     softmax_loss,
 )
 from .reference import batchnorm_backward_alt, batchnorm_forward, layernorm_backward, layernorm_forward
-from .running_statistics import RunningStatistics
+from .running_statistics import RunningStatistics, flat_examples, float_type
+from .support.arguments import boolean, integer, labels, number
 
 NORMALIZATIONS = {'batchnorm': (batchnorm_forward, batchnorm_backward_alt),
                   'layernorm': (layernorm_forward, layernorm_backward)}
@@ -28,8 +30,8 @@ class FullyConnectedNet(RunningStatistics):
     use_batchnorm : bool, the same as ``normalization='batchnorm'``
     reg : float, the strength of L2 regularisation: ``0.5 * reg * sum(W**2)`` of every W is added to the loss
     weight_scale : float, the standard deviation of the initial weights; biases and beta start at 0, gamma at 1
-    dtype : of all arithmetic; float64 for gradient checks
-    seed : int or None
+    dtype : of all arithmetic, a type of floats; float64 for gradient checks
+    seed : int from 0 to 2**32 - 1, or None
         None draws the weights W1, W2, ... from NumPy's global generator, as the exercise does, and dropout masks too.
         With a seed the weights are the same each time, and every dropout drops the same values at every call: that is
         for gradient checks, not for training.
@@ -44,6 +46,8 @@ class FullyConnectedNet(RunningStatistics):
     A bias before batch norm is there because the exercise has it, and does nothing: the mean that is subtracted next
     contains it, so its gradient is zero. beta takes its place.
 
+    Raises ``ValueError`` or ``TypeError``, in one sentence, for a value out of range or of another kind.
+
     Example
     -------
     >>> net = FullyConnectedNet([5], input_dim=4, num_classes=3, use_batchnorm=True, seed=0)
@@ -56,22 +60,25 @@ class FullyConnectedNet(RunningStatistics):
 
     def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout=0, use_batchnorm=False, reg=0.0,
                  weight_scale=1e-2, dtype=np.float32, seed=None, normalization=None):
-        if normalization not in (None, *NORMALIZATIONS):
+        if normalization is not None and not (isinstance(normalization, str) and normalization in NORMALIZATIONS):
             raise ValueError(f"normalization is {normalization!r}; expected None or one of "
                              f"{', '.join(NORMALIZATIONS)}.")
-        if use_batchnorm and normalization == 'layernorm':
+        if boolean('use_batchnorm', use_batchnorm) and normalization == 'layernorm':
             raise ValueError("use_batchnorm is True and normalization 'layernorm'; choose one.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}; expected the probability of dropping, from 0 (none) to below 1.")
+        dropout = number('dropout', dropout, at_least=0, below=1, hint='the probability of dropping; 0 is no dropout')
         self.normalization = 'batchnorm' if use_batchnorm else normalization
-        self.reg, self.dtype = reg, np.dtype(dtype)
+        self.reg, self.dtype = number('reg', reg, at_least=0), float_type(dtype)
+        weight_scale = number('weight_scale', weight_scale, at_least=0)
+        hidden_dims = [integer(f'hidden_dims[{i}]', units, at_least=1) for i, units in enumerate(hidden_dims)]
+        input_dim, num_classes = (integer(name, value, at_least=1)
+                                  for name, value in (('input_dim', input_dim), ('num_classes', num_classes)))
         self.num_layers = 1 + len(hidden_dims)
         self.dropout_param = {'p': dropout, 'mode': 'train', 'seed': seed}
         self.bn_params = [{'mode': 'train'} for _ in hidden_dims] if self.normalization == 'batchnorm' else []
         self.params = self._draw([input_dim, *hidden_dims, num_classes], weight_scale, seed)
 
     def _draw(self, dims, weight_scale, seed):
-        random = np.random if seed is None else np.random.RandomState(seed)
+        random = generator(seed)
         params = {}
         for i, (rows, columns) in enumerate(zip(dims, dims[1:]), 1):
             params[f'W{i}'] = weight_scale * random.standard_normal((rows, columns))
@@ -85,8 +92,8 @@ class FullyConnectedNet(RunningStatistics):
 
         Parameters
         ----------
-        X : array ``(N, d_1, ..., d_k)``, flattened to ``(N, input_dim)``
-        y : N whole numbers, the labels
+        X : array or lists ``(N, d_1, ..., d_k)``, flattened to ``(N, input_dim)``
+        y : N class numbers from 0 to ``num_classes - 1``, the labels. Others are refused, before anything changes.
 
         Returns
         -------
@@ -95,7 +102,9 @@ class FullyConnectedNet(RunningStatistics):
         number and a dict with the gradient of every parameter.
         """
         mode = 'test' if y is None else 'train'
-        h, caches = np.asarray(X, self.dtype).reshape(len(X), -1), []                # (N, input_dim)
+        h, caches = flat_examples(X, self.dtype), []                                 # (N, input_dim)
+        if y is not None:  # before anything changes
+            y = labels('y', y, len(h), len(self.params[f'b{self.num_layers}']))
         for i in range(1, self.num_layers):
             h, cache = self._hidden_forward(h, i, mode)                              # (N, hidden_dims[i - 1])
             caches.append(cache)
@@ -132,7 +141,9 @@ class FullyConnectedNet(RunningStatistics):
     def _hidden_backward(self, dh, i, cache, grads):
         """Back through layer ``i``: puts its gradients into ``grads``; returns that of its input, None of the first."""
         affine_cache, norm_cache, relu_cache, drop_cache = cache
-        dh = relu_backward(dropout_backward(dh, drop_cache), relu_cache)
+        if drop_cache is not None:
+            dh = dropout_backward(dh, drop_cache)
+        dh = relu_backward(dh, relu_cache)
         if self.normalization:
             _, backward = NORMALIZATIONS[self.normalization]
             dh, grads[f'gamma{i}'], grads[f'beta{i}'] = backward(dh, norm_cache)

@@ -1,12 +1,14 @@
 """A multilayer perceptron in NumPy with batch norm on every layer, the output included: :class:`MLP`."""
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from tqdm import tqdm
 
-from .numpy_layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss
+from .numpy_layers import affine_backward, affine_forward, generator, relu_backward, relu_forward, softmax_loss
 from .reference import batchnorm_backward_alt, batchnorm_forward
-from .running_statistics import RunningStatistics
+from .running_statistics import RunningStatistics, flat_examples, float_type
+from .support.arguments import as_array, boolean, integer, labels, number, one_of
 from .update_rules import adam
 
 # The standard deviation of initial weights of a layer of n inputs and k outputs.
@@ -28,8 +30,8 @@ class MLP(RunningStatistics):
         Weight of the old value in the running statistics that testing uses. None makes them the mean over all batches
         since the first one.
     eps : float, added to the variance under the root
-    dtype : of all arithmetic; float64 for gradient checks
-    seed : int or None, of the weights; None draws them from NumPy's global generator
+    dtype : of all arithmetic, a type of floats; float64 for gradient checks
+    seed : int from 0 to 2**32 - 1, or None, of the weights; None draws them from NumPy's global generator
 
     Attributes
     ----------
@@ -50,13 +52,17 @@ class MLP(RunningStatistics):
     """
 
     def __init__(self, layer_sizes, init='he', momentum=0.9, eps=1e-5, dtype=np.float32, seed=None):
-        if init not in INITIALIZATIONS:
-            raise ValueError(f"init is {init!r}; expected one of {', '.join(INITIALIZATIONS)}.")
-        if len(layer_sizes) < 2 or min(layer_sizes) < 1:
+        one_of('init', init, INITIALIZATIONS)
+        layer_sizes = [integer(f'layer_sizes[{i}]', size, at_least=1) for i, size in enumerate(layer_sizes)]
+        if len(layer_sizes) < 2:
             raise ValueError(f"layer_sizes is {layer_sizes}; expected the number of inputs, the units of each hidden "
-                             "layer and the number of classes, each at least 1.")
-        random = np.random if seed is None else np.random.RandomState(seed)
-        self.dtype, self.num_layers = np.dtype(dtype), len(layer_sizes) - 1
+                             "layer and the number of classes.")
+        if momentum is not None:
+            momentum = number('momentum', momentum, at_least=0, at_most=1,
+                              hint='the weight of the old value; 0.9 is the usual one, None the mean over all batches')
+        eps = number('eps', eps, at_least=0, hint='1e-5 is the usual one')
+        dtype, random = float_type(dtype), generator(seed)
+        self.dtype, self.num_layers = dtype, len(layer_sizes) - 1
         self.params, self.history = {}, {}
         for i, (n, k) in enumerate(zip(layer_sizes, layer_sizes[1:]), 1):
             self.params[f'W{i}'] = (INITIALIZATIONS[init](n, k) * random.standard_normal((n, k))).astype(dtype)
@@ -70,7 +76,9 @@ class MLP(RunningStatistics):
         nats and a dict with the gradient of every parameter, or scores ``(N, classes)``.
         """
         mode = 'test' if y is None else 'train'
-        h, caches = np.asarray(X, self.dtype).reshape(len(X), -1), []                  # (N, inputs)
+        h, caches = flat_examples(X, self.dtype), []                                   # (N, inputs)
+        if y is not None:  # before anything changes
+            y = labels('y', y, len(h), len(self.params[f'beta{self.num_layers}']))
         for i in range(1, self.num_layers + 1):
             W, gamma, beta = (self.params[f'{name}{i}'] for name in ('W', 'gamma', 'beta'))
             z, affine_cache = affine_forward(h, W, np.zeros_like(beta))                # (N, units)
@@ -96,6 +104,10 @@ class MLP(RunningStatistics):
 
     def evaluate(self, X, y):
         """Mean cross entropy (nats) and accuracy in test mode; nothing is changed."""
+        X = as_array('X', X, 'examples, (N, ...)')
+        y = labels('y', y, len(X), len(self.params[f'beta{self.num_layers}']))
+        if not len(y):
+            raise ValueError("X and y are empty; expected at least one example.")
         scores = np.concatenate([self.loss(X[i:i + _EVALUATION_BATCH]) for i in range(0, len(X), _EVALUATION_BATCH)])
         return float(softmax_loss(scores.astype(np.float64), y)[0]), float(np.mean(np.argmax(scores, axis=1) == y))
 
@@ -105,10 +117,10 @@ class MLP(RunningStatistics):
         Parameters
         ----------
         data : dict 'train', 'dev', 'test' -> ``(X, y)``. Training sees the first only; dev chooses the epoch whose
-            parameters the network has in the end; test is only looked at.
-        epochs, batch_size : int; a last batch of one example is left out
+            parameters the network has in the end (the first of equals); test is only looked at. Arrays or lists.
+        epochs, batch_size : int, at least 1 and 2; a last batch of one example is left out
         learning_rate : float
-        seed : int, of the orders
+        seed : int, at least 0, of the orders
         live : function that is called with the history after each epoch, such as :class:`gluon_bn.live.LivePlot`
         progress : True for a progress bar, if there is a terminal
 
@@ -118,11 +130,16 @@ class MLP(RunningStatistics):
         ``test_loss``, ``test_acc`` (all in test mode), and ``best_epoch``, counted from 0, the one with the best dev
         accuracy
 
-        Raises ``FloatingPointError`` when the loss is no longer finite, ``ValueError`` for data that do not fit.
+        Raises ``FloatingPointError`` when the loss is no longer finite; ``ValueError`` or ``TypeError``, before
+        anything has changed, for data that do not fit and values out of range.
         """
-        _check_data(data, batch_size)
+        epochs, batch_size = integer('epochs', epochs, at_least=1), integer(
+            'batch_size', batch_size, at_least=2, hint='with one example every output of batch norm would be beta')
+        learning_rate = number('learning_rate', learning_rate, above=0)
+        random = np.random.default_rng(integer('seed', seed, at_least=0))
+        boolean('progress', progress)
+        data = _checked_data(data, len(self.params[f'beta{self.num_layers}']))
         X, y = data['train']
-        random = np.random.default_rng(seed)
         configs = {name: {'learning_rate': learning_rate} for name in self.params}
         self.history = {f'{part}_{what}': [] for part in ('train', 'dev', 'test') for what in ('loss', 'acc')}
         best = None
@@ -155,15 +172,19 @@ class MLP(RunningStatistics):
             self.params[name], _ = adam(w, grads[name], configs[name])
 
 
-def _check_data(data, batch_size):
-    if set(data) != {'train', 'dev', 'test'}:
-        raise ValueError(f"data has {sorted(data)}; expected 'train', 'dev' and 'test', each (X, y).")
+def _checked_data(data, num_classes):
+    """``data`` with arrays of examples and of labels, which are what the network can be trained with."""
+    if not isinstance(data, Mapping) or set(data) != {'train', 'dev', 'test'}:
+        raise ValueError(f"data has {list(data)}; expected 'train', 'dev' and 'test', each (X, y).")
+    checked = {}
     for part, (X, y) in data.items():
-        if len(X) != len(y) or not len(X):
-            raise ValueError(f"{part} has {len(X)} examples and {len(y)} labels; expected one label an example, and at "
-                             "least one.")
-    if len(data['train'][1]) < 2:
+        X = as_array(f'X of {part}', X, 'examples, (N, ...)')
+        if X.ndim == 0 or not len(X):
+            raise ValueError(f"{part} has X of shape {X.shape}; expected at least one example, (N, ...).")
+        y = labels(f'y of {part}', y, num_classes=num_classes)
+        if len(X) != len(y):
+            raise ValueError(f"{part} has {len(X)} examples and {len(y)} labels; expected one label an example.")
+        checked[part] = X, y
+    if len(checked['train'][1]) < 2:
         raise ValueError("train has one example; batch norm expects at least two in a batch.")
-    if not (isinstance(batch_size, (int, np.integer)) and batch_size >= 2):
-        raise ValueError(f"batch_size is {batch_size!r}; expected a whole number, at least 2: with one example every "
-                         "output of batch norm would be beta.")
+    return checked

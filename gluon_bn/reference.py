@@ -5,12 +5,16 @@ gradients of the forward pass's array arguments. The names, the arguments and th
 Stanford's cs231n, so that a notebook of that course runs on this module with only its imports changed. The gradient of
 a loss with respect to ``v`` is called ``dv``.
 
+Arrays may be lists; integers become float64, and float32 stays float32. A ``dout`` that has not the shape of ``out`` is
+a ``ValueError``: NumPy would broadcast it, and the gradients would be those of something else.
+
 Batch norm stands here three times: ``batchnorm_forward``, ``batchnorm_backward``, which goes back through the graph
 node by node, and ``batchnorm_backward_alt``, the same gradient in closed form. Layer norm and group norm are the
 comparison. The other layers of a network (affine, ReLU, dropout, softmax) are in ``numpy_layers`` and can be had from
 here too.
 """
 from collections import namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,7 +26,9 @@ from .numpy_layers import (
     relu_backward,
     relu_forward,
     softmax_loss,
+    upstream,
 )
+from .support.arguments import floats, integer, number
 
 __all__ = ['affine_backward', 'affine_forward', 'batchnorm_backward', 'batchnorm_backward_alt', 'batchnorm_forward',
            'dropout_backward', 'dropout_forward', 'layernorm_backward', 'layernorm_forward', 'relu_backward',
@@ -60,8 +66,11 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 
     Raises
     ------
-    ValueError : shapes that do not fit, an unknown mode, eps or momentum out of range, fewer than two examples in mode
-        'train' (every output would be beta)
+    ValueError : shapes that do not fit, an unknown mode, eps or momentum out of range, a running variance below 0,
+        fewer than two examples in mode 'train' (every output would be beta)
+    TypeError : values that are no numbers; ``bn_param`` is no dictionary
+
+    Whatever is refused has changed nothing.
 
     Example
     -------
@@ -72,15 +81,15 @@ def batchnorm_forward(x, gamma, beta, bn_param):
     >>> (0.9 * 0 + 0.1 * 2).__round__(3), bn_param['running_mean'].round(3).tolist()
     (0.2, [0.2])
     """
-    mode, eps, momentum = _read_bn_param(x, gamma, beta, bn_param)
-    running_mean = bn_param.get('running_mean', np.zeros(x.shape[1], x.dtype))     # (D,)
-    running_var = bn_param.get('running_var', np.zeros(x.shape[1], x.dtype))       # (D,)
+    x, gamma, beta = _arrays_of_layer(x, gamma, beta)
+    mode, eps, momentum = _read_bn_param(x, bn_param)
+    running_mean, running_var = _running_values(x, bn_param)                       # (D,), (D,)
     if mode == 'train':
         mean = _mean(x, axis=0)                                                    # (D,)
         centered = x - mean                                                        # (N, D)
         var = _mean(centered ** 2, axis=0)                                         # (D,)
         if momentum is None:
-            num_batches = bn_param.get('num_batches', 0)
+            num_batches = integer("bn_param['num_batches']", bn_param.get('num_batches', 0), at_least=0)
             bn_param['num_batches'] = num_batches + 1
             momentum = num_batches / (num_batches + 1)
         bn_param['running_mean'] = momentum * running_mean + (1 - momentum) * mean
@@ -118,6 +127,7 @@ def batchnorm_backward(dout, cache):
     ([1.0], True)
     """
     centered, std, xhat, gamma, trained = cache
+    dout = upstream(dout, xhat.shape)
     N = float(len(dout))  # float32 / int is float64 when the int has more than 16 bits
     # out = scaled + beta
     dbeta = np.sum(dout, axis=0)                            # (D,)
@@ -163,6 +173,7 @@ def batchnorm_backward_alt(dout, cache):
     True
     """
     _, std, xhat, gamma, trained = cache
+    dout = upstream(dout, xhat.shape)
     N = float(len(dout))
     dbeta = np.sum(dout, axis=0)                                                     # (D,)
     dgamma = np.sum(dout * xhat, axis=0)                                             # (D,)
@@ -181,17 +192,20 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     >>> out.round(3).tolist()
     [[[[-1.0, 1.0]]]]
     """
-    if x.ndim != 4:
-        raise ValueError(f"x has shape {x.shape}; spatial batch norm expects (N, C, H, W); for (N, D) take "
-                         "batchnorm_forward.")
+    x = floats('x', x)
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"x has shape {x.shape}; spatial batch norm expects (N, C, H, W), each at least 1; for "
+                         "(N, D) take batchnorm_forward.")
     out, cache = batchnorm_forward(_channels_last(x), gamma, beta, bn_param)         # (N*H*W, C)
-    return _channels_first(out, x.shape), cache
+    return _channels_first(out, x.shape), (cache, x.shape)
 
 
 def spatial_batchnorm_backward(dout, cache):
     """The gradients of :func:`spatial_batchnorm_forward`: dx ``(N, C, H, W)``, dgamma ``(C,)``, dbeta ``(C,)``."""
+    cache, shape = cache
+    dout = upstream(dout, shape)
     dx, dgamma, dbeta = batchnorm_backward_alt(_channels_last(dout), cache)          # (N*H*W, C)
-    return _channels_first(dx, dout.shape), dgamma, dbeta
+    return _channels_first(dx, shape), dgamma, dbeta
 
 
 def layernorm_forward(x, gamma, beta, ln_param):
@@ -204,7 +218,7 @@ def layernorm_forward(x, gamma, beta, ln_param):
     >>> out.round(3).tolist()
     [[-1.0, 1.0], [-1.0, 1.0]]
     """
-    _check_scale_and_shift(x, gamma, beta)
+    x, gamma, beta = _arrays_of_layer(x, gamma, beta)
     xhat, std = _standardize(x, (1,), _read_eps(ln_param))                           # (N, D), (N, 1)
     return gamma * xhat + beta, (xhat, std, gamma)
 
@@ -212,6 +226,7 @@ def layernorm_forward(x, gamma, beta, ln_param):
 def layernorm_backward(dout, cache):
     """The gradients of :func:`layernorm_forward`: dx ``(N, D)``, dgamma ``(D,)``, dbeta ``(D,)``."""
     xhat, std, gamma = cache
+    dout = upstream(dout, xhat.shape)
     dx = _standardize_backward(dout * gamma, xhat, std, (1,))                        # (N, D)
     return dx, np.sum(dout * xhat, axis=0), np.sum(dout, axis=0)
 
@@ -226,10 +241,11 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     >>> spatial_groupnorm_forward(x, np.ones(4), np.zeros(4), 2, {})[0].ravel().round(3).tolist()
     [-1.0, 1.0, -1.0, 1.0]
     """
-    if x.ndim != 4:
-        raise ValueError(f"x has shape {x.shape}; group norm expects (N, C, H, W).")
+    x, gamma, beta = floats('x', x), floats('gamma', gamma), floats('beta', beta)
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"x has shape {x.shape}; group norm expects (N, C, H, W), each at least 1.")
     N, C, H, W = x.shape
-    if not (isinstance(G, (int, np.integer)) and G >= 1 and C % G == 0):
+    if not (isinstance(G, (int, np.integer)) and not isinstance(G, bool) and G >= 1 and C % G == 0):
         raise ValueError(f"G is {G!r}; expected a number of groups that divides the {C} channels of x {x.shape}.")
     for name, array in (('gamma', gamma), ('beta', beta)):
         if array.shape not in ((C,), (1, C, 1, 1)):
@@ -243,6 +259,7 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
 def spatial_groupnorm_backward(dout, cache):
     """The gradients of :func:`spatial_groupnorm_forward`: dx ``(N, C, H, W)``, dgamma, dbeta shaped as gamma, beta."""
     xhat, std, gamma, beta_shape = cache
+    dout = upstream(dout, xhat.shape)
     N, C, H, W = dout.shape
     grouped = (N, std.shape[1], C // std.shape[1], H, W)
     dxhat = dout * gamma.reshape(1, C, 1, 1)                                                   # (N, C, H, W)
@@ -282,34 +299,44 @@ def _channels_first(rows, shape):
 
 
 def _read_eps(param):
-    eps = param.get('eps', 1e-5)
-    if not 0 <= eps < float('inf'):
-        raise ValueError(f"eps is {eps}; expected a finite number, at least 0 (1e-5 is the usual one).")
-    return eps
+    if not isinstance(param, Mapping):
+        raise TypeError(f"the layer's parameters are {param!r}; expected a dictionary, {{}} for the usual ones.")
+    return number('eps', param.get('eps', 1e-5), at_least=0, hint='1e-5 is the usual one')
 
 
-def _read_bn_param(x, gamma, beta, bn_param):
-    """Check the arguments of batch norm; returns mode, eps and momentum."""
-    _check_scale_and_shift(x, gamma, beta)
-    mode, momentum = bn_param.get('mode'), bn_param.get('momentum', 0.9)
-    if mode not in ('train', 'test'):
+def _read_bn_param(x, bn_param):
+    """Check what stands in ``bn_param``; returns mode, eps and momentum."""
+    eps, momentum, mode = _read_eps(bn_param), bn_param.get('momentum', 0.9), bn_param.get('mode')
+    if not (isinstance(mode, str) and mode in ('train', 'test')):
         raise ValueError(f"bn_param['mode'] is {mode!r}; expected 'train' or 'test'.")
     if mode == 'train' and len(x) < 2:
         raise ValueError(f"x has shape {x.shape}, one example: normalised by itself every output would be beta. Train "
                          "with at least two examples a batch, or take mode 'test'.")
-    if momentum is not None and not 0 <= momentum <= 1:
-        raise ValueError(f"momentum is {momentum}; expected a number from 0 to 1, the weight of the old value (0.9 is "
-                         "the usual one), or None for the mean over all batches.")
-    return mode, _read_eps(bn_param), momentum
+    if momentum is not None:
+        momentum = number('momentum', momentum, at_least=0, at_most=1,
+                          hint='the weight of the old value; 0.9 is the usual one, None the mean over all batches')
+    return mode, eps, momentum
 
 
-def _check_scale_and_shift(x, gamma, beta):
+def _running_values(x, bn_param):
+    """The running mean and variance in ``bn_param``, zeros if there are none."""
+    values = []
+    for name in ('running_mean', 'running_var'):
+        value = bn_param.get(name)
+        value = np.zeros(x.shape[1], x.dtype) if value is None else floats(f"bn_param['{name}']", value, x.shape[1:])
+        values.append(value)
+    if (values[1] < 0).any():
+        raise ValueError(f"bn_param['running_var'] has {values[1].min()}; expected variances, at least 0.")
+    return values
+
+
+def _arrays_of_layer(x, gamma, beta):
+    """``x``, ``gamma`` and ``beta`` as arrays of floats that fit together."""
+    x, gamma, beta = floats('x', x), floats('gamma', gamma), floats('beta', beta)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; expected (N, D) with at least one example and one feature.")
-    if x.dtype.kind != 'f':
-        raise TypeError(f"x is {x.dtype}; expected floating-point numbers: convert it, for example with "
-                        ".astype(np.float64).")
     for name, array in (('gamma', gamma), ('beta', beta)):
         if array.shape != x.shape[1:]:
             raise ValueError(f"{name} has shape {array.shape}; x {x.shape} has {x.shape[1]} features: give {name} the "
                              f"shape ({x.shape[1]},).")
+    return x, gamma, beta

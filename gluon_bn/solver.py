@@ -1,18 +1,20 @@
 """Training of models written in NumPy: :class:`Solver`, with cs231n's interface, made resumable."""
 import math
+import os
 from collections.abc import Mapping
 
 import numpy as np
 from tqdm import tqdm
 
 from . import checkpoint
+from .numpy_layers import generator
+from .solver_state import restore, state_of
+from .support.arguments import as_array, boolean, integer, labels, number
 from .update_rules import update_rule
 
 _DEFAULTS = {'update_rule': 'sgd', 'optim_config': {}, 'lr_decay': 1.0, 'batch_size': 100, 'num_epochs': 10,
              'num_train_samples': 1000, 'num_val_samples': None, 'checkpoint_name': None, 'print_every': 10,
              'verbose': True, 'progress': True, 'seed': None}
-_STATE = ('params', 'best_params', 'statistics', 'best_statistics')
-_HISTORIES = ('loss_history', 'train_acc_history', 'val_acc_history')
 _ACCURACY_BATCH = 1000  # bounds the memory, and changes no result
 
 
@@ -28,7 +30,8 @@ class Solver:
     Parameters
     ----------
     model : object as above. **Changed by training.**
-    data : dict with ``X_train`` ``(N, d_1, ..., d_k)``, ``y_train`` ``(N,)``, ``X_val``, ``y_val``
+    data : dict with ``X_train`` ``(N, d_1, ..., d_k)``, ``y_train`` ``(N,)``, ``X_val``, ``y_val``, arrays, lists or
+        tables of pandas, which are taken by position; labels are class numbers from 0 on
     update_rule : 'sgd', 'momentum' (or 'sgd_momentum'), 'rmsprop' or 'adam'; see ``update_rules``
     optim_config : dict with the rule's settings, ``learning_rate`` first of all
     lr_decay : float, the learning rate is multiplied by it after each epoch
@@ -38,18 +41,19 @@ class Solver:
     checkpoint_name : path of a file, written whole after each epoch; None writes none
     verbose, print_every : print the accuracies of each epoch, and the loss of every ``print_every``-th batch
     progress : True for a progress bar, if there is a terminal
-    seed : int or None, of the batches; None draws them from NumPy's global generator
+    seed : int from 0 to 2**32 - 1, or None, of the batches; None draws them from NumPy's global generator
 
     Attributes
     ----------
     loss_history : the loss of each batch
     train_acc_history, val_acc_history : accuracies after the first batch and after each epoch
-    best_val_acc, best_params, best_statistics : of the best epoch; :meth:`train` leaves these in the model
+    best_val_acc, best_params, best_statistics : of the best epoch, the first of equals; :meth:`train` leaves these in
+        the model
 
     Raises
     ------
-    ValueError : an unknown option, update rule or setting (the message lists the valid ones), a value out of range,
-        data that are missing or do not fit
+    ValueError, TypeError : an unknown option, update rule or setting (the message lists the valid ones), a value out of
+        range or of another kind, data that are missing or do not fit each other or the model
 
     Example
     -------
@@ -67,14 +71,12 @@ class Solver:
         if unknown:
             raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected one of: "
                              f"{', '.join(_DEFAULTS)}.")
-        self.options = {**_DEFAULTS, **options}
-        _check_options(self.options)
-        _check_data(data)
-        self.model, self.data = model, data
-        self._rule, settings = update_rule(self.options['update_rule'], self.options['optim_config'])
-        self._configs = {name: dict(settings) for name in model.params}
-        seed = self.options['seed']
-        self._random = np.random if seed is None else np.random.RandomState(seed)
+        self.options = o = _checked_options({**_DEFAULTS, **options})
+        self.rule, settings = update_rule(o['update_rule'], o['optim_config'])
+        o['optim_config'] = {name: settings[name] for name in o['optim_config']}
+        self.model, self.data = model, _checked_data(data, model)
+        self.configs = {name: dict(settings) for name in model.params}
+        self.random = generator(o['seed'])
         self.iteration = 0
         self.best_val_acc, self.best_params, self.best_statistics = -1.0, {}, {}
         self.loss_history, self.train_acc_history, self.val_acc_history = [], [], []
@@ -85,13 +87,15 @@ class Solver:
 
         ``model`` is a new one of the same shapes, ``data`` the same data. ``changes`` replace options, for example
         ``num_epochs``. What follows is what would have followed without the interruption; for that the state of NumPy's
-        global generator is restored too. Raises ``CheckpointError``.
+        global generator is restored too. Raises ``CheckpointError``, and has changed nothing, for a file that is
+        damaged or does not fit.
         """
         arrays, description = checkpoint.load(checkpoint_name)
-        if description.get('kind') != 'Solver':
+        options = description.get('options') if isinstance(description, dict) else None
+        if not isinstance(options, dict) or description.get('kind') != 'Solver':
             raise checkpoint.CheckpointError(f"{checkpoint_name} is not a checkpoint of a Solver.")
-        solver = cls(model, data, **{**description['options'], 'checkpoint_name': str(checkpoint_name), **changes})
-        solver._restore(arrays, description)
+        solver = cls(model, data, **{**options, 'checkpoint_name': str(checkpoint_name), **changes})
+        restore(solver, arrays, description)
         return solver
 
     @property
@@ -119,7 +123,7 @@ class Solver:
                 if o['verbose'] and (t - 1) % o['print_every'] == 0:
                     bar.write(f"(Iteration {t} / {total}) loss: {self.loss_history[-1]:f}")
                 if t % per_epoch == 0:
-                    for config in self._configs.values():
+                    for config in self.configs.values():
                         config['learning_rate'] *= o['lr_decay']
                 if t == 1 or t % per_epoch == 0:
                     self._note_accuracies()
@@ -132,20 +136,28 @@ class Solver:
 
     def step(self):
         """One batch: the loss, its gradients, and one step of the update rule for every parameter."""
-        chosen = self._random.choice(len(self.data['X_train']), self.options['batch_size'])
+        chosen = self.random.choice(len(self.data['X_train']), self.options['batch_size'])
         loss, grads = self.model.loss(self.data['X_train'][chosen], self.data['y_train'][chosen])
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} in iteration {self.iteration + 1}; a smaller learning_rate "
                                      "or other initial weights may help.")
+        missing = [name for name in self.model.params if name not in grads]
+        if missing:
+            raise ValueError(f"the model's loss returns no gradient of {', '.join(missing)}; expected one for each of "
+                             "its params.")
         for name, w in self.model.params.items():
-            self.model.params[name], self._configs[name] = self._rule(w, grads[name], self._configs[name])
+            self.model.params[name], self.configs[name] = self.rule(w, grads[name], self.configs[name])
         self.loss_history.append(float(loss))
         self.iteration += 1
 
     def check_accuracy(self, X, y, num_samples=None):
         """The share of right answers on ``X``, ``y``, or on ``num_samples`` examples drawn from them."""
-        if num_samples is not None and num_samples < len(X):
-            chosen = self._random.choice(len(X), num_samples)
+        X = as_array('X', X, 'examples, (N, ...)')
+        y = labels('y', y, len(X))
+        if not len(y):
+            raise ValueError("X and y are empty; expected at least one example.")
+        if num_samples is not None and integer('num_samples', num_samples, at_least=1) < len(X):
+            chosen = self.random.choice(len(X), num_samples)
             X, y = X[chosen], y[chosen]
         batches = [slice(i, i + _ACCURACY_BATCH) for i in range(0, len(X), _ACCURACY_BATCH)]
         return sum(int(np.sum(np.argmax(self.model.loss(X[b]), axis=1) == y[b])) for b in batches) / len(X)
@@ -164,66 +176,62 @@ class Solver:
 
     def save(self, path):
         """Write everything that is needed to go on to the file ``path``."""
-        groups = dict(zip(_STATE, (self.model.params, self.best_params, getattr(self.model, 'statistics', {}),
-                                   self.best_statistics)))
-        arrays = {f'{group}/{name}': array for group, named in groups.items() for name, array in named.items()}
-        settings = {}
-        for name, config in self._configs.items():
-            arrays.update({f'optimizer/{name}/{key}': v for key, v in config.items() if isinstance(v, np.ndarray)})
-            settings[name] = {key: v for key, v in config.items() if not isinstance(v, np.ndarray)}
-        random_states = {}
-        for name, random in (('global', np.random), ('own', self._random)):
-            _, arrays[f'random/{name}'], *random_states[name] = random.get_state()
-        checkpoint.save(path, arrays, {
-            'kind': 'Solver', 'options': {**self.options, 'checkpoint_name': str(path)}, 'iteration': self.iteration,
-            'settings': settings, 'random': random_states, 'best_val_acc': self.best_val_acc,
-            **{name: getattr(self, name) for name in _HISTORIES}})
-
-    def _restore(self, arrays, description):
-        named = {group: {name[len(group) + 1:]: array for name, array in arrays.items() if name.startswith(group + '/')}
-                 for group in (*_STATE, 'optimizer')}
-        expected = {name: param.shape for name, param in self.model.params.items()}
-        found = {name: param.shape for name, param in named['params'].items()}
-        if found != expected:
-            raise checkpoint.CheckpointError(f"the checkpoint has parameters {found}, and the model {expected}; build "
-                                             "the model as it was.")
-        self.model.params.update(named['params'])
-        if hasattr(self.model, 'statistics'):
-            self.model.statistics = named['statistics']
-        self.best_params, self.best_statistics = named['best_params'], named['best_statistics']
-        self._configs = {name: dict(settings) for name, settings in description['settings'].items()}
-        for key, array in named['optimizer'].items():
-            name, setting = key.rsplit('/', 1)
-            self._configs[name][setting] = array
-        for name, random in (('global', np.random), ('own', self._random)):
-            random.set_state(('MT19937', arrays[f'random/{name}'], *description['random'][name]))
-        self.iteration, self.best_val_acc = description['iteration'], description['best_val_acc']
-        for name in _HISTORIES:
-            setattr(self, name, description[name])
+        arrays, description = state_of(self)
+        checkpoint.save(path, arrays, {**description, 'options': {**self.options, 'checkpoint_name': str(path)}})
 
 
 def _copies(named):
     return {name: np.array(array) for name, array in named.items()}
 
 
-def _check_options(o):
+def _checked_options(o):
+    """The options ``o`` as JSON can hold them; raise for one that is out of range or of another kind."""
+    checked = dict(o)
     for name in ('batch_size', 'num_epochs', 'print_every', 'num_train_samples', 'num_val_samples'):
         optional = name.endswith('_samples')
-        if not (optional and o[name] is None or isinstance(o[name], (int, np.integer)) and o[name] >= 1):
-            raise ValueError(f"{name} is {o[name]!r}; expected a whole number, at least 1{' or None' * optional}.")
-    if not 0 < o['lr_decay'] < math.inf:
-        raise ValueError(f"lr_decay is {o['lr_decay']!r}; expected a finite number above 0.")
+        if not (optional and o[name] is None):
+            checked[name] = integer(name, o[name], at_least=1, hint='or None for all' if optional else '')
+    for name in ('verbose', 'progress'):
+        checked[name] = boolean(name, o[name])
+    checked['lr_decay'] = number('lr_decay', o['lr_decay'], above=0)
+    if o['seed'] is not None:
+        checked['seed'] = integer('seed', o['seed'], 0, 2**32 - 1)
+    if o['checkpoint_name'] is not None:
+        if not isinstance(o['checkpoint_name'], (str, os.PathLike)):
+            raise TypeError(f"checkpoint_name is {o['checkpoint_name']!r}; expected the path of a file, or None.")
+        checked['checkpoint_name'] = os.fspath(o['checkpoint_name'])
     if not isinstance(o['optim_config'], Mapping):
         raise ValueError(f"optim_config is {o['optim_config']!r}; expected a dictionary, for example "
                          "{'learning_rate': 1e-3}.")
+    return checked
 
 
-def _check_data(data):
+def _checked_data(data, model):
+    """``data`` with arrays of examples, and of labels that are classes of the model."""
+    if not isinstance(data, Mapping):
+        raise TypeError(f"data is a {type(data).__name__}; expected a dictionary with X_train, y_train, X_val and "
+                        "y_val.")
     missing = [name for name in ('X_train', 'y_train', 'X_val', 'y_val') if name not in data]
     if missing:
         raise ValueError(f"data has no {', '.join(missing)}; expected X_train, y_train, X_val and y_val.")
+    checked, num_classes = dict(data), None
     for part in ('train', 'val'):
-        n, labels = len(data['X_' + part]), len(data['y_' + part])
-        if n != labels or not n:
-            raise ValueError(f"X_{part} has {n} examples and y_{part} {labels} labels; expected one label an example, "
-                             "and at least one.")
+        X = as_array(f'X_{part}', data[f'X_{part}'], 'examples, (N, ...)')
+        y = labels(f'y_{part}', data[f'y_{part}'])
+        if X.ndim == 0 or len(X) != len(y) or not len(X):
+            examples = len(X) if X.ndim else 'no axis of'
+            raise ValueError(f"X_{part} has {examples} examples and y_{part} {len(y)} labels; expected one label an "
+                             "example, and at least one.")
+        if num_classes is None:
+            num_classes = _num_classes(model, X)
+        checked[f'X_{part}'], checked[f'y_{part}'] = X, labels(f'y_{part}', y, num_classes=num_classes)
+    return checked
+
+
+def _num_classes(model, X):
+    """The number of columns of the model's scores, which it gives without being changed."""
+    with np.errstate(all='ignore'):
+        scores = np.shape(model.loss(X[:1]))
+    if len(scores) != 2:
+        raise ValueError(f"the model's loss(X) returns scores of shape {scores}; expected (N, num_classes).")
+    return scores[1]

@@ -2,16 +2,22 @@
 
 A rule is a function ``(w, dw, config) -> (next_w, config)``. ``config`` is a dictionary with the rule's settings and
 what it remembers between steps; absent settings take their defaults, and the dictionary is **changed in place**.
+``dw`` and what is remembered must have the shape of ``w``: NumPy would broadcast another. That is a ``ValueError``, as
+is a setting out of range; nothing has changed then.
 """
 import numpy as np
 
-# Each rule's settings and their defaults.
+from .support.arguments import floats, integer, number, one_of
+
+# Each rule's settings and their defaults; what it remembers; the settings' ranges, of which the others are above 0.
 _SETTINGS = {
     'sgd': {'learning_rate': 1e-2},
     'sgd_momentum': {'learning_rate': 1e-2, 'momentum': 0.9},
     'rmsprop': {'learning_rate': 1e-2, 'decay_rate': 0.99, 'epsilon': 1e-8},
     'adam': {'learning_rate': 1e-3, 'beta1': 0.9, 'beta2': 0.999, 'epsilon': 1e-8},
 }
+_REMEMBERED = {'sgd': (), 'sgd_momentum': ('velocity',), 'rmsprop': ('cache',), 'adam': ('m', 'v')}
+_SHARES = ('momentum', 'decay_rate', 'beta1', 'beta2')  # of an old value: from 0 to below 1
 
 
 def sgd(w, dw, config=None):
@@ -20,7 +26,7 @@ def sgd(w, dw, config=None):
     >>> sgd(np.array([1.]), np.array([2.]), {'learning_rate': 0.25})[0].tolist()
     [0.5]
     """
-    config = _completed('sgd', config)
+    w, dw, config = _checked('sgd', w, dw, config)
     return w - config['learning_rate'] * dw, config
 
 
@@ -31,7 +37,7 @@ def sgd_momentum(w, dw, config=None):
     >>> sgd_momentum(w, np.array([0.]), config)[0].round(6).tolist()  # 0.5 + 0.9 * (-0.5)
     [0.05]
     """
-    config = _completed('sgd_momentum', config)
+    w, dw, config = _checked('sgd_momentum', w, dw, config)
     velocity = config.get('velocity', np.zeros_like(w))
     config['velocity'] = velocity = config['momentum'] * velocity - config['learning_rate'] * dw
     return w + velocity, config
@@ -43,7 +49,7 @@ def rmsprop(w, dw, config=None):
     >>> rmsprop(np.array([1.]), np.array([2.]), {'learning_rate': 0.1})[0].round(6).tolist()  # 2 / sqrt(0.01 * 4)
     [0.0]
     """
-    config = _completed('rmsprop', config)
+    w, dw, config = _checked('rmsprop', w, dw, config)
     cache, decay = config.get('cache', np.zeros_like(w)), config['decay_rate']
     config['cache'] = cache = decay * cache + (1 - decay) * dw ** 2
     return w - config['learning_rate'] * dw / (np.sqrt(cache) + config['epsilon']), config
@@ -58,7 +64,7 @@ def adam(w, dw, config=None):
     >>> adam(np.array([1.]), np.array([2.]), {'learning_rate': 0.1})[0].round(6).tolist()  # the first step's length
     [0.9]
     """
-    config = _completed('adam', config)
+    w, dw, config = _checked('adam', w, dw, config)
     beta1, beta2 = config['beta1'], config['beta2']
     config['t'] = t = config.get('t', 0) + 1
     config['m'] = m = beta1 * config.get('m', np.zeros_like(w)) + (1 - beta1) * dw
@@ -77,20 +83,37 @@ def update_rule(name, settings):
     >>> update_rule('momentum', {'learning_rate': 0.5})[1]
     {'learning_rate': 0.5, 'momentum': 0.9}
     """
-    if name not in UPDATE_RULES:
-        raise ValueError(f"there is no update rule {name!r}; expected one of {', '.join(UPDATE_RULES)}.")
-    rule = UPDATE_RULES[name]
+    rule = UPDATE_RULES[one_of('update_rule', name, UPDATE_RULES)]
     defaults = _SETTINGS[rule.__name__]
-    unknown = sorted(set(settings) - set(defaults))
+    unknown = sorted(map(str, set(settings) - set(defaults)))
     if unknown:
         raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; "
                          f"expected one of: {', '.join(defaults)}.")
-    return rule, {**defaults, **settings}
+    return rule, {**defaults, **{setting: _setting(setting, value) for setting, value in settings.items()}}
 
 
-def _completed(name, config):
-    """``config`` itself, with the defaults of the settings that it lacks."""
+def remembered(rule):
+    """The names of the arrays that a rule keeps in ``config`` between steps, of the shape of ``w``."""
+    return _REMEMBERED[rule.__name__]
+
+
+def _setting(name, value):
+    return number(name, value, at_least=0, below=1) if name in _SHARES else number(name, value, above=0)
+
+
+def _checked(name, w, dw, config):
+    """``w`` and ``dw`` as arrays of floats, and ``config`` itself, with the defaults of the settings that it lacks."""
     config = {} if config is None else config
+    w = floats('w', w)
+    dw = floats('dw', dw, w.shape)
+    for setting in _SETTINGS[name]:
+        if setting in config:
+            _setting(setting, config[setting])
+    for array in _REMEMBERED[name]:
+        if array in config:
+            floats(array, config[array], w.shape)
+    if 't' in config:
+        integer('t', config['t'], at_least=0)
     for setting, default in _SETTINGS[name].items():
         config.setdefault(setting, default)
-    return config
+    return w, dw, config

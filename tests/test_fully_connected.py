@@ -105,7 +105,52 @@ def test_dropout_without_a_seed_drops_other_values_each_time(rng):
 @pytest.mark.parametrize(('options', 'message'), [
     ({'normalization': 'groupnorm'}, 'expected None or one of batchnorm, layernorm'),
     ({'dropout': 1}, 'probability of dropping'),
+    ({'use_batchnorm': 'no'}, "use_batchnorm is 'no'; expected True or False"),
+    ({'use_batchnorm': 1}, 'use_batchnorm is 1'), ({'dtype': 'U3'}, 'dtype is'),
+    ({'dtype': int}, "dtype is <class 'int'>; expected a type of floating-point numbers"),
+    ({'dtype': None}, 'dtype is None'), ({'dtype': bool}, 'dtype is'), ({'dropout': np.nan}, 'dropout is nan'),
+    ({'reg': -1}, 'reg is -1'), ({'weight_scale': np.inf}, 'weight_scale is inf'), ({'seed': -1}, 'seed is -1'),
+    ({'seed': 2**32}, 'seed is'), ({'input_dim': 0}, 'input_dim is 0'), ({'num_classes': 2.5}, 'num_classes is 2.5'),
+    ({'hidden_dims': [5, 0]}, r'hidden_dims\[1\] is 0'),
     ({'use_batchnorm': True, 'normalization': 'layernorm'}, 'choose one')])
 def test_refuses(options, message):
-    with pytest.raises(ValueError, match=message):
-        FullyConnectedNet([5], **options)
+    with pytest.raises((TypeError, ValueError), match=message):
+        FullyConnectedNet(**{'hidden_dims': [5], **options})
+
+
+@pytest.mark.parametrize('y', [[[0], [1]], [0, 9], [-1, 0], [0.5, 1], [np.nan, 1], np.eye(4)[[0, 1]], [0], 0], ids=str)
+def test_labels_that_are_no_classes_are_refused_and_nothing_has_changed(y):
+    net = FullyConnectedNet([5], input_dim=3, num_classes=4, use_batchnorm=True)
+    with pytest.raises((TypeError, ValueError), match='expected|labels'):
+        net.loss(np.eye(2, 3), y)
+    assert net.statistics == {}
+
+
+@pytest.mark.parametrize('X', [np.zeros((0, 3)), 5., [['a', 'b', 'c']], np.ones((2, 3), complex), [[1], [1, 2]]],
+                         ids=str)
+def test_examples_that_are_none_are_refused(X):
+    with pytest.raises((TypeError, ValueError), match='X '):
+        FullyConnectedNet([5], input_dim=3, num_classes=4).loss(X)
+
+
+def test_lists_and_integers_are_taken_as_arrays(rng):
+    X, y = rng.integers(0, 255, (6, 2, 3)).astype(np.uint8), rng.integers(0, 4, 6)
+    net = FullyConnectedNet([5], input_dim=6, num_classes=4, seed=0)
+    np.testing.assert_array_equal(net.loss(X), net.loss(X.astype(np.float32)))
+    assert net.loss(X.tolist(), y.tolist())[0] == net.loss(X.astype(np.float32), y.astype(np.float32))[0]
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda s: s.pop('running_var2'), 'no running_var2'), (lambda s: s.pop('running_mean1'), 'no running_mean1'),
+    (lambda s: s.update(running_var1=-s['running_var1']), 'running_var1 has -'),
+    (lambda s: s.update(running_mean1=s['running_mean1'][:1]), r'running_mean1 has shape \(1,\)'),
+    (lambda s: s.update(running_mean1=['a'] * 7), 'running_mean1'),
+    (lambda s: s.update(running_mean9=0), 'running_mean9')])
+def test_statistics_that_do_not_fit_are_refused_and_nothing_has_changed(change, message, rng):
+    net = FullyConnectedNet([7, 3], input_dim=5, num_classes=4, use_batchnorm=True, seed=0)
+    net.loss(*small_problem(rng))
+    before, changed = net.statistics, dict(net.statistics)
+    change(changed)
+    with pytest.raises((TypeError, ValueError), match=message):
+        net.statistics = changed
+    assert net.statistics == before or all(net.statistics[name] is before[name] for name in before)

@@ -93,17 +93,25 @@ def test_the_solver_trains_it_too(digits):
     assert solver.best_val_acc == net.evaluate(data['X_val'], data['y_val'])[1] > 0.5
 
 
-@pytest.mark.parametrize(('options', 'message'), [({'init': 'zeros'}, 'expected one of xavier, he'),
+@pytest.mark.parametrize(('options', 'message'), [({'init': 'zeros'}, "init is 'zeros'; expected 'xavier' or 'he'"),
                                                   ({'layer_sizes': [5]}, 'layer_sizes is'),
-                                                  ({'layer_sizes': [5, 0, 2]}, 'layer_sizes is')])
+                                                  ({'layer_sizes': [5, 0, 2]}, r'layer_sizes\[1\] is 0'),
+                                                  ({'layer_sizes': [5, 2.5]}, r'layer_sizes\[1\] is 2.5'),
+                                                  ({'dtype': int}, "dtype is <class 'int'>; expected"),
+                                                  ({'momentum': 2}, 'momentum is 2'), ({'eps': -1}, 'eps is -1'),
+                                                  ({'eps': 'a'}, "eps is 'a'"), ({'seed': -1}, 'seed is -1')])
 def test_refuses(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         MLP(**{'layer_sizes': [4, 2], **options})
 
 
 @pytest.mark.parametrize(('change', 'message'), [
     (lambda d: {'train': d['train']}, "expected 'train', 'dev' and 'test'"),
     (lambda d: {**d, 'dev': (d['dev'][0], d['dev'][1][:5])}, 'dev has 2000 examples and 5 labels'),
+    (lambda d: {**d, 'dev': (d['dev'][0], d['dev'][1][:, None])}, r'y of dev has shape \(2000, 1\)'),
+    (lambda d: {**d, 'test': (d['test'][0], d['test'][1] + 1)}, 'y of test holds 10'),
+    (lambda d: {**d, 'train': (d['train'][0], d['train'][1] - 0.5)}, 'y of train holds'),
+    (lambda d: {**d, 'dev': (d['dev'][0][:0], d['dev'][1][:0])}, 'at least one'),
     (lambda d: {**d, 'train': (d['train'][0][:1], d['train'][1][:1])}, 'at least two')])
 def test_fit_refuses_data(change, message, digits):
     with pytest.raises(ValueError, match=message):
@@ -113,3 +121,50 @@ def test_fit_refuses_data(change, message, digits):
 def test_fit_refuses_batches_of_one(digits):
     with pytest.raises(ValueError, match='batch_size is 1'):
         MLP([784, 10]).fit(digits, 1, batch_size=1)
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'epochs': 0}, 'epochs is 0; expected a whole number, at least 1'), ({'epochs': 1.5}, 'epochs is 1.5'),
+    ({'seed': -1}, 'seed is -1; expected a whole number, at least 0'), ({'seed': None}, 'seed is None'),
+    ({'learning_rate': 0}, 'learning_rate is 0'), ({'learning_rate': np.nan}, 'learning_rate is nan'),
+    ({'batch_size': True}, 'batch_size is True'), ({'progress': 'no'}, "progress is 'no'")])
+def test_fit_refuses_values_out_of_range_and_has_changed_nothing(options, message, digits):
+    net = MLP([784, 10], seed=0)
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises((TypeError, ValueError), match=message):
+        net.fit(digits, **{'epochs': 1, 'progress': False, **options})
+    assert (net.history, net.statistics) == ({}, {})
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, before[name])
+
+
+@pytest.mark.parametrize('call', [lambda net, y: net.loss(np.eye(4), y), lambda net, y: net.evaluate(np.eye(4), y)])
+@pytest.mark.parametrize('y', [[[0], [1], [0], [1]], [0, 1, 2, 0], [0, -1, 0, 0], [0, 1], np.eye(2)[[0, 1, 0, 1]]],
+                         ids=str)
+def test_labels_that_are_no_classes_are_refused_and_nothing_has_changed(call, y):
+    net = MLP([4, 3, 2], seed=0)
+    with pytest.raises(ValueError, match='expected'):
+        call(net, y)
+    assert net.statistics == {}
+
+
+def test_lists_are_taken_as_arrays(rng):
+    X, y = rng.integers(0, 9, (6, 4)), rng.integers(0, 2, 6)
+    net, other = (MLP([4, 3, 2], seed=0) for _ in range(2))
+    assert net.loss(X.astype(np.float32), y)[0] == other.loss(X.tolist(), y.tolist())[0]
+    assert net.evaluate(X, y) == other.evaluate(X.tolist(), y.tolist())
+    assert 0 <= net.evaluate(X, y)[1] <= 1
+
+
+def test_of_equal_epochs_the_first_is_kept(digits):
+    """Of one example that is of one class and of the other, half is right in each epoch."""
+    both = np.ones((2, 4)), np.array([0, 1])
+    data = {'train': (np.eye(20, 4), np.arange(20) % 2), 'dev': both, 'test': both}
+    net, kept = MLP([4, 2], seed=0), []
+    net.fit(data, 3, batch_size=20, progress=False, live=lambda history: kept.append(
+        {name: param.copy() for name, param in (*net.params.items(), *net.statistics.items())}))
+    assert net.history['dev_acc'] == [0.5] * 3
+    assert net.history['best_epoch'] == 0
+    for name, value in (*net.params.items(), *net.statistics.items()):
+        np.testing.assert_array_equal(value, kept[0][name])
+    assert not np.array_equal(kept[0]['W1'], kept[2]['W1'])

@@ -49,9 +49,12 @@ def test_dropout_passes_everything_on_when_testing(rng):
 
 
 @pytest.mark.parametrize(('param', 'message'), [({'p': 1, 'mode': 'train'}, 'p is 1; .*dropping'),
-                                                ({'p': 0.5, 'mode': 'tset'}, "'tset'")])
+                                                ({'p': 0.5, 'mode': 'tset'}, "'tset'"), ({'p': 0.5}, 'has no mode'),
+                                                ({'p': '0', 'mode': 'train'}, "p is '0'"),
+                                                ({'p': np.nan, 'mode': 'train'}, 'p is nan'),
+                                                ({'p': 0.5, 'mode': 'train', 'seed': -1}, 'seed is -1')])
 def test_dropout_refuses(param, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         layers.dropout_forward(np.ones(3), param)
 
 
@@ -70,8 +73,64 @@ def test_softmax_does_not_overflow(dtype):
 
 
 @pytest.mark.parametrize(('y', 'message'), [
-    (np.array([0, 1]), r'y has shape \(2,\)'), (np.array([0., 1., 2.]), 'float64'),
-    (np.array([0, 1, 4]), 'labels from 0 to 4; expected 0 to 3'), (np.array([-1, 1, 2]), 'labels from -1')])
+    (np.array([0, 1]), '3 images and 2 labels'), (np.array([0., 1.5, 2.]), r'holds 1.5 \(at position 1\)'),
+    (np.array([[0], [1], [2]]), r'y has shape \(3, 1\)'), (np.eye(3), 'one-hot'), ([True, False, True], 'type bool'),
+    (np.array([0, 1, 4]), 'holds 4 .*expected class numbers from 0 to 3'), (np.array([-1, 1, 2]), 'holds -1')])
 def test_softmax_refuses_labels(y, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         layers.softmax_loss(np.zeros((3, 4)), y)
+
+
+FORWARDS = {'affine': (lambda x: layers.affine_forward(x, [[1, 2], [3, 4]], [5, 6]), layers.affine_backward),
+            'relu': (layers.relu_forward, layers.relu_backward),
+            'dropout': (lambda x: layers.dropout_forward(x, {'p': 0.3, 'mode': 'train', 'seed': 1}),
+                        layers.dropout_backward),
+            'dropout in test mode': (lambda x: layers.dropout_forward(x, {'p': 0.3, 'mode': 'test'}),
+                                     layers.dropout_backward)}
+
+
+@pytest.mark.parametrize('name', FORWARDS)
+@pytest.mark.parametrize('shape', [(1, 2), (4, 1), (2,), (), (1, 4, 2), (2, 4), (8,)])
+def test_an_upstream_gradient_of_another_shape_is_refused(name, shape, rng):
+    forward, backward = FORWARDS[name]
+    _, cache = forward(rng.standard_normal((4, 2)))
+    with pytest.raises(ValueError, match=r'dout has shape .*; expected \(4, 2\)'):
+        backward(np.ones(shape), cache)
+
+
+@pytest.mark.parametrize('name', FORWARDS)
+def test_lists_and_integers_become_floats(name):
+    forward, backward = FORWARDS[name]
+    x, dout = np.array([[3, -2], [0, 5]]), np.array([[1, 2], [3, 4]])
+    out, cache = forward(x.astype(float))
+    expected = backward(dout.astype(float), cache)
+    for kind in (np.asarray, np.ndarray.tolist, lambda a: a.astype(np.int8)):
+        got, cache = forward(kind(x))
+        np.testing.assert_array_equal(got, out)
+        assert got.dtype == np.float64
+        for ours, theirs in zip(backward(kind(dout), cache), expected):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize('x', ['text', [['a']], np.ones((2, 2), complex), [[1], [1, 2]], None], ids=str)
+@pytest.mark.parametrize('name', FORWARDS)
+def test_what_are_no_numbers_is_refused(name, x):
+    with pytest.raises(TypeError, match='x (is|has type)'):
+        FORWARDS[name][0](x)
+
+
+@pytest.mark.parametrize(('x', 'w', 'b', 'message'), [
+    (np.ones((2, 3)), np.ones(3), np.ones(1), r'w has shape \(3,\)'),
+    (np.ones((0, 3)), np.ones((3, 2)), np.ones(2), 'one example'),
+    (np.ones((2, 3)), np.ones((3, 2)), np.ones(1), r'b has shape \(1,\); expected \(2,\)'),
+    (np.ones((2, 3)), np.ones((3, 2)), np.ones((2, 2)), r'b has shape \(2, 2\)'),
+    (1., np.ones((1, 1)), np.ones(1), 'one example')])
+def test_affine_refuses_what_would_be_broadcast(x, w, b, message):
+    with pytest.raises(ValueError, match=message):
+        layers.affine_forward(x, w, b)
+
+
+def test_softmax_of_no_examples_is_refused():
+    with pytest.raises(ValueError, match='at least one example'):
+        layers.softmax_loss(np.zeros((0, 3)), [])
+    assert layers.softmax_loss([[0, 0]], [1])[0] == pytest.approx(np.log(2))

@@ -287,9 +287,82 @@ def test_batchnorm_refuses_what_does_not_fit(arguments, message):
         reference.batchnorm_forward(*arguments)
 
 
-def test_integers_are_refused():
-    with pytest.raises(TypeError, match='int64'):
-        reference.layernorm_forward(np.ones((2, 3), np.int64), ONE, ONE, {})
+LAYERS = {
+    'batchnorm': ((4, 2), lambda x: reference.batchnorm_forward(x, [1, 2], [3, 4], {'mode': 'train'}),
+                  reference.batchnorm_backward),
+    'closed form': ((4, 2), lambda x: reference.batchnorm_forward(x, [1, 2], [3, 4], {'mode': 'train'}),
+                    reference.batchnorm_backward_alt),
+    'batchnorm, test': ((4, 2), lambda x: reference.batchnorm_forward(x, [1, 2], [3, 4], {'mode': 'test'}),
+                        reference.batchnorm_backward),
+    'closed form, test': ((4, 2), lambda x: reference.batchnorm_forward(x, [1, 2], [3, 4], {'mode': 'test'}),
+                          reference.batchnorm_backward_alt),
+    'layernorm': ((4, 2), lambda x: reference.layernorm_forward(x, [1, 2], [3, 4], {}), reference.layernorm_backward),
+    'spatial': ((4, 2, 3, 5), lambda x: reference.spatial_batchnorm_forward(x, [1, 2], [3, 4], {'mode': 'train'}),
+                reference.spatial_batchnorm_backward),
+    'group norm': ((4, 2, 3, 5), lambda x: reference.spatial_groupnorm_forward(x, [1, 2], [3, 4], 1, {}),
+                   reference.spatial_groupnorm_backward)}
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_an_upstream_gradient_of_another_shape_is_refused(name, rng):
+    shape, forward, backward = LAYERS[name]
+    _, cache = forward(rng.standard_normal(shape))
+    others = [(1, *shape[1:]), (shape[0], 1, *shape[2:]), shape[:-1] + (1,), shape[1:], (), (1, *shape), shape[::-1],
+              (*shape[:2], *shape[:1:-1]), (60, 2)]
+    for other in [other for other in others if other != shape]:
+        with pytest.raises(ValueError, match='dout has shape .*; expected'):
+            backward(np.ones(other), cache)
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_lists_and_integers_become_floats(name, rng):
+    shape, forward, backward = LAYERS[name]
+    x, dout = rng.integers(-9, 9, shape), rng.integers(-9, 9, shape)
+    out, cache = forward(x.astype(float))
+    expected = backward(dout.astype(float), cache)
+    for kind in (np.asarray, np.ndarray.tolist, lambda a: a.astype(np.int8)):
+        got, cache = forward(kind(x))
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, out)
+        for ours, theirs in zip(backward(kind(dout), cache), expected):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize('x', ['text', np.ones((4, 2), complex), [[1], [1, 2]], None, np.ones((4, 2), bool)], ids=str)
+@pytest.mark.parametrize('name', LAYERS)
+def test_what_are_no_numbers_is_refused(name, x):
+    with pytest.raises(TypeError, match='x (is|has type)'):
+        LAYERS[name][1](x)
+
+
+@pytest.mark.parametrize('kind', [np.matrix, np.ma.masked_array])
+@pytest.mark.filterwarnings('ignore:the matrix subclass')
+def test_the_arithmetic_of_other_kinds_of_arrays_has_no_part(kind, rng):
+    x, dout = rng.standard_normal((3, 3)), rng.standard_normal((3, 3))
+    cache = reference.batchnorm_forward(x, ONE, ONE, {'mode': 'train'})[1]
+    for backward in BACKWARDS.values():
+        np.testing.assert_array_equal(backward(kind(dout), cache)[0], backward(dout, cache)[0])
+
+
+@pytest.mark.parametrize(('bn_param', 'message'), [
+    ({'running_mean': np.zeros(1)}, r"running_mean'\] has shape \(1,\); expected \(3,\)"),
+    ({'running_var': np.zeros((2, 3))}, r"running_var'\] has shape"),
+    ({'running_var': [1., -1., 1.]}, r"running_var'\] has -1"), ({'num_batches': -1, 'momentum': None}, 'num_batches'),
+    ({'num_batches': 1.5, 'momentum': None}, 'num_batches'), ({'eps': 'a'}, "eps is 'a'"),
+    ({'eps': np.nan}, 'eps is nan'),
+    ({'momentum': True}, 'momentum is True'), ({'momentum': 'x'}, "momentum is 'x'"), ({'mode': ['train']}, 'mode')])
+def test_what_stands_in_bn_param_is_checked_before_anything_changes(bn_param, message):
+    bn_param = {'mode': 'train', **bn_param}
+    before = dict(bn_param)
+    with pytest.raises((TypeError, ValueError), match=message):
+        reference.batchnorm_forward(np.eye(3), ONE, ONE, bn_param)
+    assert bn_param.keys() == before.keys()
+    assert all(bn_param[name] is before[name] for name in before)
+
+
+def test_parameters_that_are_no_dictionary_are_refused():
+    with pytest.raises(TypeError, match='are None; expected a dictionary'):
+        reference.layernorm_forward(np.eye(3), ONE, ONE, None)
 
 
 @pytest.mark.parametrize('G', [0, 4, 1.5])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gluon_bn import FullyConnectedNet, Solver, data
+from gluon_bn import MLP, FullyConnectedNet, Solver, checkpoint, data
 from gluon_bn.checkpoint import CheckpointError
 
 
@@ -54,7 +54,7 @@ def test_sgd_does_what_the_formula_says(images):
 def test_the_learning_rate_decays_each_epoch(images):
     solver = Solver(network(), images, **{**OPTIONS, 'lr_decay': 0.5, 'num_epochs': 3})
     solver.train()
-    assert {config['learning_rate'] for config in solver._configs.values()} == {1e-3 / 8}
+    assert {config['learning_rate'] for config in solver.configs.values()} == {1e-3 / 8}
 
 
 class Untrainable:
@@ -78,6 +78,32 @@ def test_any_model_that_keeps_the_contract_is_trained_and_the_best_parameters_ar
     assert solver.val_acc_history == [7 / 8, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8]
     assert solver.best_val_acc == 1
     assert model.params['w'].tolist() == [2]
+
+
+class Forgetful(Untrainable):
+    """Keeps a statistic as well, which counts the steps; right only while it is at most 2."""
+
+    def __init__(self):
+        super().__init__()
+        self.statistics = {'steps': np.zeros(1)}
+
+    def loss(self, X, y=None):
+        if y is not None:
+            self.statistics = {'steps': self.statistics['steps'] + 1}
+            return super().loss(X, y)
+        good = np.full(len(X), 2 <= self.statistics['steps'][0] <= 3)  # the same score for 2 and 3: a tie
+        return np.stack([~good, good], axis=1)
+
+
+def test_the_best_epoch_is_the_first_of_equals_with_its_statistics():
+    X, y = np.zeros((8, 1)), np.ones(8, int)
+    model = Forgetful()
+    solver = Solver(model, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}, batch_size=8, num_epochs=5,
+                    optim_config={'learning_rate': 1.}, verbose=False)
+    solver.train()
+    assert solver.val_acc_history == [0, 1, 1, 0, 0]
+    assert (model.params['w'].tolist(), model.statistics['steps'].tolist()) == ([2], [2])
+    assert (solver.best_params['w'].tolist(), solver.best_statistics['steps'].tolist()) == ([2], [2])
 
 
 def test_the_best_statistics_are_restored_with_the_best_parameters(images):
@@ -142,16 +168,116 @@ def test_a_checkpoint_of_another_model_is_refused(images, tmp_path):
         Solver.resume(path, net, images)
 
 
+def altered(path, change):
+    """Write the checkpoint anew, with a right digest, after ``change(arrays, description)``."""
+    arrays, description = checkpoint.load(path)
+    change(arrays, description)
+    checkpoint.save(path, arrays, description)
+
+
+def setting(name, value):
+    return lambda arrays, description: description.update({name: value})
+
+
+def array(name, change):
+    return lambda arrays, description: arrays.update({name: change(arrays[name])})
+
+
+def without(name):
+    return lambda arrays, description: arrays.pop(name)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (setting('iteration', -1), 'iteration is -1'), (setting('iteration', 10**9), 'entries after 1000000000 iterations'),
+    (setting('iteration', 8.0), 'iteration is 8.0'), (setting('iteration', True), 'iteration is True'),
+    (setting('loss_history', ['a'] * 16), "loss_history is 'a'"), (setting('loss_history', None), 'expected|iterable'),
+    (lambda arrays, description: description['val_acc_history'].pop(), 'histories'),
+    (setting('best_val_acc', 1.5), 'best_val_acc is 1.5; expected the best'),
+    (lambda arrays, description: description.pop('settings'), "it has no 'settings'"),
+    (lambda arrays, description: description['settings'].pop('W1'), "it has no 'W1'"),
+    (lambda arrays, description: description['settings']['W1'].update(t=10**9), 't is 1000000000'),
+    (lambda arrays, description: description['settings']['W1'].pop('t'), 'have no t'),
+    (lambda arrays, description: description['settings']['W1'].update(beta1='x'), "beta1 is 'x'"),
+    (lambda arrays, description: description['settings']['W1'].update(lr=1), "no setting 'lr'"),
+    (lambda arrays, description: description['random']['own'].__setitem__(0, 10**6), 'checkpoint does not fit'),
+    (without('random/global'), 'random/global'),
+    (array('random/own', lambda keys: keys[:-1]), 'checkpoint does not fit'),
+    (array('params/W1', lambda w: w.astype(int)), 'params .*int64'),
+    (array('params/W1', lambda w: w[:, :-1]), 'build the model as it was'),
+    (without('best_params/W2'), 'best_params'),
+    (array('best_params/W1', lambda w: w.astype(np.float64)), 'best_params .*float64'),
+    (without('statistics/running_var2'), 'no running_var2'), (without('statistics/running_mean1'), 'no running_mean1'),
+    (array('statistics/running_var1', lambda v: -v), 'running_var1 has -'),
+    (array('statistics/running_mean1', lambda v: v[None]), r'running_mean1 has shape \(1, 20\)'),
+    (array('best_statistics/running_var1', lambda v: -v), 'running_var1 has -'),
+    (without('best_statistics/running_var1'), 'no running_var1'),
+    (lambda arrays, description: [arrays.pop(name) for name in list(arrays) if name.startswith('best_statistics')],
+     'only one of statistics and best_statistics is empty'),
+    (lambda arrays, description: [arrays.pop(name) for name in list(arrays) if 'statistics/' in name],
+     'there are no statistics'),
+    (array('optimizer/W1/m', lambda m: m[:, :1]), r'm has shape \(3072, 1\); expected \(3072, 20\)'),
+    (array('optimizer/W1/v', lambda v: v - 1), 'v of W1 has -'), (without('optimizer/b1/v'), 'optimizer/b1/v')])
+def test_a_checkpoint_that_does_not_fit_together_is_refused_and_nothing_has_changed(change, message, images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    altered(path, change)
+    net, state = network(), np.random.get_state()[1].copy()
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises(CheckpointError, match=message):
+        Solver.resume(path, net, images)
+    assert net.statistics == {}
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, before[name])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize('description', [None, [], {}, {'kind': 'Solver'}, {'kind': 'Solver', 'options': []}])
+def test_a_checkpoint_of_something_else_is_no_solvers(description, images, tmp_path):
+    checkpoint.save(tmp_path / 'other.npz', {}, description)
+    with pytest.raises(CheckpointError, match='is not a checkpoint of a Solver'):
+        Solver.resume(tmp_path / 'other.npz', network(), images)
+
+
+def test_numpys_own_numbers_can_be_options_of_a_solver_with_a_checkpoint(images, tmp_path):
+    options = {'batch_size': np.int64(25), 'num_epochs': np.int32(1), 'lr_decay': np.float32(0.5), 'seed': np.int64(1),
+               'optim_config': {'learning_rate': np.float64(1e-3)}, 'verbose': np.bool_(False)}
+    Solver(network(), images, **options, checkpoint_name=tmp_path / 'solver.npz').train()
+    solver = Solver.resume(tmp_path / 'solver.npz', network(), images)
+    assert (solver.iteration, solver.configs['W1']) == (4, {'learning_rate': 5e-4})
+
+
+def test_the_mlps_running_means_over_all_batches_survive_a_resumption(images, tmp_path):
+    def perceptron():
+        return MLP([3072, 8, 10], momentum=None, seed=0)
+
+    options = {**OPTIONS, 'update_rule': 'rmsprop', 'num_epochs': 2}
+    whole = Solver(perceptron(), images, **options)
+    whole.train()
+    Solver(perceptron(), images, **{**options, 'num_epochs': 1, 'checkpoint_name': tmp_path / 'mlp.npz'}).train()
+    resumed = Solver.resume(tmp_path / 'mlp.npz', perceptron(), images, num_epochs=2)
+    resumed.train()
+    assert resumed.loss_history == whole.loss_history
+    assert resumed.model.statistics['num_batches1'] == whole.model.statistics['num_batches1']
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     ({'epochs': 3}, "no option 'epochs'; expected one of: update_rule, optim_config, lr_decay, batch_size"),
-    ({'update_rule': 'adagrad'}, 'expected one of sgd, momentum'),
+    ({'update_rule': 'adagrad'}, "expected 'sgd', 'momentum', 'sgd_momentum', 'rmsprop' or 'adam'"),
     ({'optim_config': {'lr': 1}}, "no setting 'lr'; expected one of: learning_rate"),
     ({'optim_config': 0.1}, 'expected a dictionary'),
     ({'batch_size': 0}, 'batch_size is 0'), ({'num_epochs': 1.5}, 'num_epochs is 1.5'),
     ({'lr_decay': 0}, 'lr_decay is 0'),
-    ({'num_val_samples': 0}, 'num_val_samples is 0; expected a whole number, at least 1 or None')])
+    ({'batch_size': True}, 'batch_size is True'), ({'seed': -1}, 'seed is -1'), ({'seed': 1.5}, 'seed is 1.5'),
+    ({'verbose': 'no'}, "verbose is 'no'; expected True or False"), ({'progress': 0}, 'progress is 0'),
+    ({'lr_decay': float('nan')}, 'lr_decay is nan'), ({'lr_decay': '1'}, "lr_decay is '1'"),
+    ({'optim_config': {'learning_rate': np.array([0.1])}}, 'learning_rate is an array'),
+    ({'optim_config': {'learning_rate': True}}, 'learning_rate is True'),
+    ({'optim_config': {'learning_rate': 0}}, 'learning_rate is 0; expected a finite number, above 0'),
+    ({'update_rule': 'adam', 'optim_config': {'beta2': 1}}, 'beta2 is 1; .* below 1'),
+    ({'checkpoint_name': 3}, 'checkpoint_name is 3; expected the path'),
+    ({'num_val_samples': 0}, 'num_val_samples is 0; expected a whole number, at least 1 .or None')])
 def test_wrong_options_say_what_is_right(options, message, images):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         Solver(network(), images, **options)
 
 
@@ -160,6 +286,84 @@ def test_wrong_data_say_what_is_right(images):
         Solver(network(), {name: images[name] for name in ('X_train', 'y_train')})
     with pytest.raises(ValueError, match='X_train has 100 examples and y_train 99 labels'):
         Solver(network(), {**images, 'y_train': images['y_train'][:-1]})
+    with pytest.raises(ValueError, match='X_val has 0 examples'):
+        Solver(network(), {**images, 'X_val': images['X_val'][:0], 'y_val': []})
+    with pytest.raises(TypeError, match='data is a list; expected a dictionary'):
+        Solver(network(), [images])
+
+
+@pytest.mark.parametrize('part', ['train', 'val'])
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda y: y[:, None], r'has shape \(\d+, 1\); expected one class number an example'),
+    (lambda y: np.eye(10)[y], r'has shape .*one-hot rows become numbers by \.argmax'),
+    (lambda y: y + 1, 'holds 10 .*expected class numbers from 0 to 9'), (lambda y: y - 1, 'holds -1 '),
+    (lambda y: np.where(np.arange(len(y)) == 3, np.nan, y), r'holds nan \(at position 3\)'),
+    (lambda y: y + 0.5, r'holds \d\.5 '), (lambda y: y > 4, 'has type bool'),
+    (lambda y: [str(label) for label in y], 'has type <U1')])
+def test_labels_are_classes_of_the_model_or_refused(change, message, part, images):
+    with pytest.raises((TypeError, ValueError), match=f'y_{part} {message}'):
+        Solver(network(), {**images, f'y_{part}': change(images[f'y_{part}'])})
+
+
+def test_labels_have_one_reading_in_check_accuracy(images):
+    solver, y = Solver(network(), images, **OPTIONS), images['y_val']
+    for same in (y, list(y), y.astype(float)):
+        assert solver.check_accuracy(images['X_val'], same) == solver.check_accuracy(images['X_val'], y) <= 1
+    with pytest.raises(ValueError, match=r'y has shape \(50, 1\)'):
+        solver.check_accuracy(images['X_val'], y[:, None])
+    with pytest.raises(ValueError, match='at least one example'):
+        solver.check_accuracy(images['X_val'][:0], y[:0])
+    with pytest.raises(ValueError, match='num_samples is 0'):
+        solver.check_accuracy(images['X_val'], y, 0)
+
+
+class Table:
+    """What pandas' Series and DataFrame are to NumPy: an array, and an index that ``[...]`` looks things up by."""
+
+    def __init__(self, values):
+        self.values, self.shape = np.asarray(values), np.shape(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values if dtype is None else self.values.astype(dtype)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return self.values[::-1][index]
+
+
+@pytest.mark.parametrize('kind', [list, Table, 'pandas'])
+def test_lists_and_tables_are_taken_by_position(kind, images):
+    if kind == 'pandas':
+        pandas = pytest.importorskip('pandas')
+
+        def kind(values):
+            index = np.arange(len(values))[::-1]
+            return (pandas.Series if np.ndim(values) == 1 else pandas.DataFrame)(values, index=index)
+    flat = {name: images[name].reshape(len(images[name]), -1) for name in ('X_train', 'X_val')}
+    flat.update(y_train=images['y_train'], y_val=images['y_val'])
+    plain = Solver(network(), flat, **OPTIONS)
+    plain.train()
+    other = Solver(network(), {name: kind(values) for name, values in flat.items()}, **OPTIONS)
+    other.train()
+    assert other.loss_history == plain.loss_history
+    assert other.val_acc_history == plain.val_acc_history
+
+
+def test_a_model_must_give_scores_and_every_gradient(images):
+    model = Untrainable()
+    model.loss = lambda X, y=None: np.zeros(len(X))
+    parts = {'X_train': np.ones((2, 1)), 'y_train': [0, 1], 'X_val': np.ones((2, 1)), 'y_val': [0, 1]}
+    with pytest.raises(ValueError, match=r'scores of shape \(1,\); expected \(N, num_classes\)'):
+        Solver(model, parts)
+    model.loss = lambda X, y=None: np.zeros((len(X), 2)) if y is None else (1., {})
+    with pytest.raises(ValueError, match='no gradient of w'):
+        Solver(model, parts, verbose=False).train()
+    model.loss = lambda X, y=None: np.zeros((len(X), 2)) if y is None else (1., {'w': np.ones((3, 1))})
+    with pytest.raises(ValueError, match=r'dw has shape \(3, 1\); expected \(1,\)'):
+        Solver(model, parts, verbose=False).train()
+    assert model.params['w'].tolist() == [0]
 
 
 def test_a_loss_that_is_not_finite_stops_training(images):

@@ -71,7 +71,41 @@ def test_every_rule_goes_downhill_and_leaves_w_and_its_type_alone(name):
 
 
 def test_unknown_names_list_the_valid_ones():
-    with pytest.raises(ValueError, match="'adagrad'; expected one of sgd, momentum, sgd_momentum, rmsprop, adam"):
+    with pytest.raises(ValueError, match="'adagrad'; expected 'sgd', 'momentum', 'sgd_momentum', 'rmsprop' or 'adam'"):
         update_rule('adagrad', {})
     with pytest.raises(ValueError, match="'lr'; expected one of: learning_rate, beta1, beta2, epsilon"):
         update_rule('adam', {'lr': 1})
+
+
+RULES = ('sgd', 'sgd_momentum', 'rmsprop', 'adam')
+
+
+@pytest.mark.parametrize('name', RULES)
+@pytest.mark.parametrize('dw', [np.ones((1, 5)), np.ones((4, 1)), np.ones(()), np.ones((1, 4, 5))], ids=np.shape)
+def test_a_gradient_of_another_shape_is_refused_and_nothing_has_changed(name, dw):
+    config = {'learning_rate': 0.5}
+    with pytest.raises(ValueError, match=r'dw has shape .* expected \(4, 5\)'):
+        UPDATE_RULES[name](W, dw, config)
+    assert config == {'learning_rate': 0.5}
+
+
+@pytest.mark.parametrize(('name', 'array'), [('sgd_momentum', 'velocity'), ('rmsprop', 'cache'), ('adam', 'm'),
+                                             ('adam', 'v')])
+def test_what_is_remembered_of_another_shape_is_refused(name, array):
+    with pytest.raises(ValueError, match=rf'{array} has shape \(1, 5\); expected \(4, 5\)'):
+        UPDATE_RULES[name](W, DW, {array: np.zeros((1, 5))})
+
+
+@pytest.mark.parametrize(('name', 'setting', 'value'), [
+    ('sgd', 'learning_rate', value) for value in (0, -1, np.nan, np.inf, True, '1', None, np.array([0.1]))] + [
+    ('sgd_momentum', 'momentum', 1), ('sgd_momentum', 'momentum', -0.1), ('rmsprop', 'decay_rate', 1.5),
+    ('rmsprop', 'epsilon', 0), ('adam', 'beta1', 1), ('adam', 'beta2', 1), ('adam', 't', -1), ('adam', 't', 1.5)])
+def test_settings_out_of_range_are_refused(name, setting, value):
+    with pytest.raises((TypeError, ValueError), match=f'{setting} is .*expected'):
+        UPDATE_RULES[name](W, DW, {setting: value})
+
+
+@pytest.mark.parametrize('name', RULES)
+def test_lists_and_whole_numbers_are_taken_as_floats(name):
+    expected = UPDATE_RULES[name](np.array([1., 2.]), np.array([3., -4.]))[0]
+    np.testing.assert_array_equal(UPDATE_RULES[name]([1, 2], np.array([3, -4]))[0], expected)

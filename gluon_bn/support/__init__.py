@@ -1,1 +1,1 @@
-"""Helpers that know nothing of networks."""
+"""What the package needs that knows nothing of networks."""

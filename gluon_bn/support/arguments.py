@@ -1,0 +1,191 @@
+"""Arguments of the public functions, taken by one rule in both halves of the package.
+
+- A number is a real and finite number of Python or NumPy. ``True`` is none, and neither is an array of one value.
+- A whole number is an ``int`` of Python or NumPy; 2.0 and ``True`` are none.
+- A boolean is ``True`` or ``False`` of Python or NumPy; 0, 1, None and ``'no'`` are none.
+- Labels are class numbers in one axis, ``(n,)``, whole and at least 0: an array of NumPy or MXNet, a list, a pandas
+  Series (taken by position). Their type may be a float, as in batches. ``(n, 1)`` and one-hot rows are refused.
+
+What is of another kind is a ``TypeError``, what is out of range a ``ValueError``; the message is ``<name> is <value>;
+expected <what>``, and what to do. Each function returns the value as Python's or NumPy's own.
+"""
+import math
+import numbers
+import operator
+import reprlib
+
+import numpy as np
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+def number(name, value, at_least=None, above=None, at_most=None, below=None, hint=''):
+    """The finite number ``value`` as a float. ``hint`` is put behind the message, such as ``'0.9 is the usual one'``.
+
+    >>> number('lr', 1, above=0)
+    1.0
+    >>> number('eps', -1, at_least=0, hint='1e-5 is the usual one')
+    Traceback (most recent call last):
+    ValueError: eps is -1; expected a finite number, at least 0 (1e-5 is the usual one).
+    """
+    limits = at_least, above, at_most, below
+    if type(value) is not float:  # most are
+        if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.bool_)):
+            raise TypeError(_message(name, value, 'a finite number', limits, hint or _hint_for_arrays(value, 'float')))
+        try:
+            as_float = float(value)
+        except OverflowError:
+            as_float = math.inf
+    else:
+        as_float = value
+    if not (math.isfinite(as_float) and _within(as_float, *limits)):
+        raise ValueError(_message(name, value, 'a finite number', limits, hint))
+    return as_float
+
+
+def integer(name, value, at_least=None, at_most=None, hint=''):
+    """The whole number ``value`` as an int.
+
+    >>> integer('epochs', 3, at_least=1)
+    3
+    >>> integer('epochs', 2.5, at_least=1)
+    Traceback (most recent call last):
+    TypeError: epochs is 2.5; expected a whole number, at least 1.
+    """
+    limits = at_least, None, at_most, None
+    if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(_message(name, value, 'a whole number', limits, hint or _hint_for_arrays(value, 'int')))
+    value = operator.index(value)
+    if not _within(value, *limits):
+        raise ValueError(_message(name, value, 'a whole number', limits, hint))
+    return value
+
+
+def boolean(name, value):
+    """``value`` as a bool.
+
+    >>> boolean('shuffle', 'no')
+    Traceback (most recent call last):
+    TypeError: shuffle is 'no'; expected True or False.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {shown(value)}; expected True or False.")
+    return bool(value)
+
+
+def one_of(name, value, choices):
+    """The string ``value``, one of ``choices``.
+
+    >>> one_of('impl', 'foo', ('auto', 'plain', 'fast'))
+    Traceback (most recent call last):
+    ValueError: impl is 'foo'; expected 'auto', 'plain' or 'fast'.
+    """
+    *most, last = map(repr, choices)
+    expected = f"{', '.join(most)} or {last}" if most else last
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {shown(value)}; expected {expected}.")
+    if value not in choices:
+        raise ValueError(f"{name} is {shown(value)}; expected {expected}.")
+    return str(value)
+
+
+def labels(name, value, n=None, num_classes=None):
+    """Class numbers as a NumPy array of integers ``(n,)``.
+
+    Parameters
+    ----------
+    value : array, list or Series, see above; integers stay of their type, floats become ``int64``
+    n : how many there must be, None for any number
+    num_classes : each label is below it, None for no limit
+
+    >>> labels('y', [0., 2.], num_classes=3).tolist()
+    [0, 2]
+    >>> labels('y', [0, 3], num_classes=3)
+    Traceback (most recent call last):
+    ValueError: y holds 3 (at position 1); expected class numbers from 0 to 2: give each class its own number from 0 on.
+    """
+    array = as_array(name, value, 'one class number an example, (n,)')
+    if array.ndim != 1:
+        advice = ("flatten it with .reshape(-1)" if array.ndim == 2 and array.shape[1] == 1 else
+                  "one-hot rows become numbers by .argmax(axis=1)")
+        raise ValueError(f"{name} has shape {array.shape}; expected one class number an example, (n,): {advice}.")
+    if n is not None and len(array) != n:
+        raise ValueError(f"{n} images and {len(array)} labels; expected one label an image.")
+    if array.size == 0:
+        return array.astype(np.int64)  # an empty list is of floats
+    if array.dtype.kind not in 'iuf':
+        raise TypeError(f"{name} has type {array.dtype}; expected whole numbers: convert them, for example with "
+                        ".astype(int).")
+    wrong = ~((array >= 0) & (array < (np.inf if num_classes is None else num_classes)))
+    if array.dtype.kind == 'f':
+        wrong |= array != np.floor(array)
+    if wrong.any():
+        position = int(wrong.argmax())
+        expected = 'whole numbers, at least 0' if num_classes is None else f'class numbers from 0 to {num_classes - 1}'
+        raise ValueError(f"{name} holds {array[position]!s} (at position {position}); expected {expected}: give each "
+                         "class its own number from 0 on.")
+    return array.astype(np.int64) if array.dtype.kind == 'f' else array
+
+
+def floats(name, value, shape=None):
+    """An array of floats: lists and integers become ``float64``, float arrays stay as they are, not copied.
+
+    ``shape``: what it must be, None for any; a None in it stands for any length. Booleans, complex numbers, strings
+    and objects are a ``TypeError``.
+
+    >>> floats('x', [[1, 2]]).dtype
+    dtype('float64')
+    >>> floats('dout', np.ones((1, 2)), (4, 2))
+    Traceback (most recent call last):
+    ValueError: dout has shape (1, 2); expected (4, 2).
+    """
+    array = as_array(name, value, 'numbers')
+    if array.dtype.kind not in 'iuf':
+        raise TypeError(f"{name} has type {array.dtype}; expected real numbers: convert it with .astype(float).")
+    if shape is not None and not (len(shape) == array.ndim
+                                  and all(want in (None, got) for want, got in zip(shape, array.shape))):
+        lengths = ', '.join('any' if length is None else str(length) for length in shape)
+        raise ValueError(f"{name} has shape {array.shape}; expected ({lengths}{',' if len(shape) == 1 else ''}).")
+    return array if array.dtype.kind == 'f' else array.astype(np.float64)
+
+
+def as_array(name, value, expected):
+    """``value``, an array of NumPy or MXNet, a list or a Series, as a NumPy array; ``TypeError`` if it is none."""
+    if hasattr(value, 'asnumpy'):
+        return value.asnumpy()
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):  # lists of different lengths
+        array = None
+    if array is None or array.dtype == object or isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} is {shown(value)}; expected an array of {expected}.")
+    return array
+
+
+def shown(value):
+    """``value`` in a message: a number or a short string as it is, the beginning of more, an array's kind and shape."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif hasattr(value, 'shape'):
+        return f"an array ({type(value).__module__.split('.')[0]}) of shape {tuple(value.shape)}"
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"a whole number of {value.bit_length()} bits"
+    return _SHORT.repr(value)
+
+
+def _within(value, at_least, above, at_most, below):
+    return ((at_least is None or value >= at_least) and (above is None or value > above)
+            and (at_most is None or value <= at_most) and (below is None or value < below))
+
+
+def _message(name, value, kind, limits, hint):
+    names = 'at least', 'above', 'at most', 'below'
+    parts = [f'{word} {limit:g}' if isinstance(limit, float) else f'{word} {limit}'
+             for word, limit in zip(names, limits) if limit is not None]
+    expected = kind + (f", {' and '.join(parts)}" if parts else '')
+    return f"{name} is {shown(value)}; expected {expected}{f' ({hint})' if hint else ''}."
+
+
+def _hint_for_arrays(value, converter):
+    return f"make a number of it with {converter}(...)" if hasattr(value, 'shape') else ''
