@@ -77,8 +77,9 @@ def _library():
     if compiler is None:
         raise BuildError(f"there is no C++ compiler ({os.environ.get('CXX') or 'g++'})")
     mxnet = Path(mx.__file__).parent
-    sources = [*(_FOLDER / name for name in SOURCES), mxnet / 'src' / 'lib_api.cc']
-    headers = [*(_FOLDER / name for name in HEADERS), mxnet / 'include' / 'mxnet' / 'lib_api.h']
+    sources = [_FOLDER / name for name in SOURCES]
+    headers = [*(_FOLDER / name for name in HEADERS), mxnet / 'include' / 'mxnet' / 'lib_api.h',
+               mxnet / 'src' / 'lib_api.cc']  # which library.cc includes
     key = sha256(repr((compiler, FLAGS, mx.__version__, _compiler_version(compiler), _processor())).encode())
     for path in (*sources, *headers):
         if not path.exists():
