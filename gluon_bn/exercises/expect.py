@@ -19,12 +19,19 @@ COMMON_HINTS = {
     'type': "Keep to the kind of array that came in: nd for nd, NumPy for NumPy, Node for Node.",
     'shape': "Print the shapes of the intermediate results. A sum over an axis takes that axis away, unless keepdims.",
     'not-finite': "NaN and infinity come from dividing by 0, from 0 times infinity, or from an exponential too large.",
-    'exception': "Read the last line first: it says what Python could not do, and the line of your file where.",
+    'exception': "The message above is Python's own; it names the line of your file where it happened.",
+    'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of the "
+                       "arrays that you pass there.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
     'changed': "Work on a copy, or make a new array: X -= mean changes the caller's array, X = X - mean does not.",
     'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
-    'other': "None of the usual mistakes leads to this value. Compare line by line with the formula in the task.",
+    'other': "This value comes from none of the mistakes that are known here. Print the intermediate results for an "
+             "example with two rows, and compute them on paper.",
+    'follows': "This can follow from the mistake above. Correct that one first, then check again.",
 }
+
+# Hints that do not know the mistake; behind a known one they say 'follows' instead.
+UNRECOGNISED = ('other', 'shape', 'not-finite')
 
 
 class Wrong(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .expect import COMMON_HINTS, Wrong
+from .expect import COMMON_HINTS, UNRECOGNISED, Wrong
 
 try:
     import resource
@@ -43,9 +43,13 @@ def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
     if failure:
         yield _verdict(None, failure, hints)
         return
+    recognised = False
     for name, check in list(vars(checks).items()):
         if name.startswith('check_'):
             _, failure = _guarded(lambda check=check: check(answer), answer_path)
+            if failure and recognised and failure.hint in UNRECOGNISED:
+                failure.hint = 'follows'
+            recognised = recognised or bool(failure and failure.hint not in UNRECOGNISED)
             yield _verdict(name, failure, hints)
 
 
@@ -73,7 +77,8 @@ def _guarded(action, answer_path):
     except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
         text = str(error)
         text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
-        return None, Wrong('exception', f"{type(error).__name__}: {text}{_where(error, answer_path)}")
+        kind = 'mxnet-exception' if type(error).__name__ == 'MXNetError' else 'exception'
+        return None, Wrong(kind, f"{type(error).__name__}: {text}{_where(error, answer_path)}")
 
 
 def _where(error, answer_path):
