@@ -74,7 +74,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
         return
     difference = _difference(values, right, tolerance, what)
     for hint, wrong in (mistakes or {}).items():
-        if any(same(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
+        if any(_is(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
             raise Wrong(hint, difference)
     if values.shape != right.shape:
         raise Wrong('shape', difference)
@@ -101,14 +101,27 @@ def same(values, right, tolerance=1e-4):
     return values.shape == right.shape and bool(np.all(np.abs(values - right) <= tolerance * (1 + np.abs(right))))
 
 
-def statements(func):
-    """The number of statements in the body of a learner's function, its docstring left out."""
-    definition = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        return 1  # a lambda
-    body = definition.body
-    has_docstring = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], 'value', None), ast.Constant)
-    return len(body) - has_docstring
+def _is(values, wrong, tolerance):
+    """Whether ``values`` are what a mistake leads to, NaN and infinity included."""
+    return values.shape == wrong.shape and bool(np.allclose(values, wrong, tolerance, tolerance, equal_nan=True))
+
+
+def has_loop(func):
+    """Whether a learner's function has a loop in it: for, while, or a comprehension."""
+    loops = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    return any(isinstance(node, loops) for node in _nodes_of(inspect.getsource(func)))
+
+
+def calls(func):
+    """The names of what the file of a learner's function calls, ``log`` for ``nd.log(x)``; not what it defines itself."""
+    nodes = list(_nodes_of(inspect.getsource(inspect.getmodule(func))))
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return {getattr(one, 'attr', None) or getattr(one, 'id', '') for one in called} - own
+
+
+def _nodes_of(source):
+    return ast.walk(ast.parse(textwrap.dedent(source)))
 
 
 def _check_kind(got, right, what):

@@ -12,7 +12,11 @@ HINTS = {
     'std-stored': "What is stored is the standard deviation; store the variance.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the stored averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
-    'one-for-all': "Two layers share one average; use layer_name as the key.",
+    'one-for-all': "The key of what a layer stores is its layer_name, so that no two layers share an average.",
+    'not-stored': "Nothing was stored in the dictionaries that were passed: write means[layer_name] = ..., and do not "
+                  "make new dictionaries.",
+    'unbiased': "What is stored is the variance divided by m - 1; store the biased one, divided by m.",
+    'momentum-ignored': "The argument momentum has no effect: momentum * old + (1 - momentum) * new.",
     'on-tape': "What is stored is still on autograd's tape and keeps every batch in memory; store it with .detach().",
 }
 GAMMA, BETA = np.array([1.5, -0.5]), np.array([0.3, 1.])
@@ -32,13 +36,23 @@ def run(answer, X, means, variances, **options):
     return function(answer, 'batch_norm')(nd.array(X), nd.array(GAMMA), nd.array(BETA), means, variances, **options)
 
 
+def stored(averages, what):
+    """What is stored for the layer bn1."""
+    if 'bn1' not in averages:
+        keys = ', '.join(map(repr, averages)) or 'none'
+        raise Wrong('one-for-all' if averages else 'not-stored',
+                    f"after training the layer 'bn1' the keys of {what} are: {keys}.")
+    return averages['bn1']
+
+
 def check_first_batch(answer):
     """Training on the first batch stores its mean and variance as they are."""
     X, means, variances = batches()[0], {}, {}
     run(answer, X, means, variances)
     mean, var = X.mean(axis=0), X.var(axis=0)
-    expect(means.get('bn1'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean}, "means['bn1']")
-    expect(variances.get('bn1'), nd.array(var), {'from-zero': 0.2 * var, 'std-stored': np.sqrt(var)},
+    expect(stored(means, 'means'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean}, "means['bn1']")
+    expect(stored(variances, 'variances'), nd.array(var),
+           {'from-zero': 0.2 * var, 'std-stored': (np.sqrt(var), np.sqrt(var + 1e-5)), 'unbiased': var * 6 / 5},
            "variances['bn1']")
 
 
@@ -49,8 +63,9 @@ def check_second_batch(answer):
     run(answer, Y, means, variances)
     for name, averages, old, new in (("means['bn1']", means, X.mean(axis=0), Y.mean(axis=0)),
                                      ("variances['bn1']", variances, X.var(axis=0), Y.var(axis=0))):
-        expect(averages.get('bn1'), nd.array(0.8 * old + 0.2 * new),
-               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new}, name)
+        expect(stored(averages, name[:-7]), nd.array(0.8 * old + 0.2 * new),
+               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+                'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2)}, name)
 
 
 def check_training_output(answer):
@@ -80,7 +95,7 @@ def check_test_output(answer):
 def check_test_changes_nothing(answer):
     """Test mode leaves the stored averages as they are."""
     means, variances = trained(answer)
-    before = [as_numpy(averages['bn1']).copy() for averages in (means, variances)]
+    before = [as_numpy(stored(averages, what)).copy() for averages, what in ((means, 'means'), (variances, 'variances'))]
     run(answer, batches()[2], means, variances, is_training=False)
     for averages, kept in zip((means, variances), before):
         if not same(as_numpy(averages['bn1']), kept, 0):
@@ -102,9 +117,9 @@ def check_tape(answer):
     X.attach_grad()
     with autograd.record():
         function(answer, 'batch_norm')(X, nd.array(GAMMA), nd.array(BETA), means, variances, 'bn1')
-    for averages in (means, variances):
+    for averages, what in ((means, 'means'), (variances, 'variances')):
         try:
-            averages['bn1'].backward()
+            stored(averages, what).backward()
         except mx.MXNetError:
             continue  # nothing to differentiate: as it should be
         raise Wrong('on-tape', "a stored average can be differentiated back to the batch.")

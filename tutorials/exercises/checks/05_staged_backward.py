@@ -16,6 +16,9 @@ HINTS = {
     'no-variance-term': "The variance was treated as a constant; X is in it too: + dvar * 2 * (X - mean) / m.",
     'no-mean-term': "The mean was treated as a constant; X is in it too: + dmean / m.",
     'constants': "Mean and variance were both treated as constants; X goes into them too: two terms are missing.",
+    'no-mean-share': "Each of the m values has only 1/m of the mean: + dmean / m, not + dmean.",
+    'no-variance-share': "Each of the m values has only 1/m of the variance: the term of the variance is divided by m.",
+    'images-m': "For images the mean is taken over m H W values of a channel, not over m images: divide by their number.",
     'no-two': "The factor 2 is missing: the derivative of (X - mean) ** 2 is 2 * (X - mean).",
 }
 
@@ -70,7 +73,8 @@ def check_dvar(answer):
     """dvar"""
     def mistakes(centred, std, dout, gamma):
         total = (dout * gamma * centred).sum(axis=0)
-        return {'dvar-sign': 0.5 * total / std**3, 'dvar-half': -total / std**3, 'dvar-power': -0.5 * total / std}
+        powers = tuple(-0.5 * total / std**power for power in (1, 1.5, 2, 6))
+        return {'dvar-sign': 0.5 * total / std**3, 'dvar-half': -total / std**3, 'dvar-power': powers}
     compare(answer, 'dvar', mistakes)
 
 
@@ -86,5 +90,30 @@ def check_dX(answer):
         by_mean = -direct.sum(axis=0) / m
         by_var = -(direct * centred).sum(axis=0) * centred / std**2 / m
         return {'no-variance-term': direct + by_mean, 'no-mean-term': direct + by_var, 'constants': direct,
-                'no-two': direct + by_mean + by_var / 2}
+                'no-two': direct + by_mean + by_var / 2, 'no-mean-share': direct + m * by_mean + by_var,
+                'no-variance-share': direct + by_mean + m * by_var}
     compare(answer, 'dX', mistakes)
+
+
+def check_images(answer):
+    """All six for images (4, 3, 5, 2): a channel takes the place of a column."""
+    rng = np.random.default_rng(1)
+    X, dout = rng.normal(2, 3, (4, 3, 5, 2)), rng.normal(size=(4, 3, 5, 2))
+    gamma, over = rng.normal(1, 0.5, (1, 3, 1, 1)), {'axis': (0, 2, 3), 'keepdims': True}
+    mean, std = X.mean(**over), np.sqrt(X.var(**over) + 1e-5)
+    X_hat, g = (X - mean) / std, dout * gamma
+    result = function(answer, 'backward')(dout, {'X': X, 'mean': mean, 'std': std, 'X_hat': X_hat, 'gamma': gamma})
+
+    def rows(x):
+        return x.transpose(0, 2, 3, 1).reshape(-1, 3)           # (m H W, C): what was a channel is a column
+    x = Node(rows(X), 'x')
+    dX = (gamma.ravel() * (x - x.mean(axis=0)) / (x.var(axis=0) + 1e-5).sqrt()).grad(rows(dout))['x']
+    by_mean, by_var = -g.mean(**over) / std, -(g * X_hat).mean(**over) * X_hat / std
+    right = {'dbeta': dout.sum(**over), 'dgamma': (dout * X_hat).sum(**over), 'dX_hat': g,
+             'dvar': -(g * (X - mean)).sum(**over) / (2 * std**3), 'dmean': -g.sum(**over) / std,
+             'dX': dX.reshape(4, 5, 2, 3).transpose(0, 3, 1, 2)}
+    for name, value in right.items():
+        if name not in result:
+            raise Wrong('missing', f"backward returns no {name} for images.")
+        expect(result[name], value, {'images-m': g / std + 10 * (by_mean + by_var)} if name == 'dX' else {},
+               f'{name} of images', 1e-7)

@@ -2,7 +2,7 @@
 import numpy as np
 
 from gluon_bn.autodiff import Node
-from gluon_bn.exercises.expect import Wrong, expect, function, statements
+from gluon_bn.exercises.expect import Wrong, expect, function, has_loop
 
 HINTS = {
     'no-variance-term': "The term of the variance is missing: - X_hat * sum(dout * X_hat).",
@@ -14,7 +14,14 @@ HINTS = {
     'plus': "Both sums are subtracted; one was added.",
     'by-variance': "The result was divided by the variance; divide by std once.",
     'per-row': "The sums run over the features; sum over the batch: axis 0.",
-    'statements': "The value is right; now put it into a single return statement.",
+    'sums-without-m': "Only the first term has lost its m; where the 1/m in front is left out, both sums are divided by m.",
+    'gamma-twice': "gamma is there twice: it stands in front of the bracket, so it is not in the bracket as well.",
+    'times-std': "The result was multiplied by std; divide by it.",
+    'loop': "The value is right; now do it without a loop: sums along an axis and broadcasting do all rows at once.",
+    'gamma-outside': "gamma stands in front, as in batch norm; in layer norm it differs along the row that is summed: use "
+                     "dout * gamma inside the sums.",
+    'm-for-D': "The sums were divided by the number of rows; in layer norm a mean is taken over the D features of a row.",
+    'per-column': "The sums run over the batch; in layer norm they run over the features of a row: axis 1.",
 }
 
 
@@ -41,15 +48,37 @@ def check_dX(answer):
                 'constants': front * m * dout, 'gamma-forgotten': (m * dout - s - t) / (m * std),
                 'm-in-front': m * front * (m * dout - s - t), 'm-in-bracket': front * (dout - s - t),
                 'plus': tuple(front * wrong for wrong in (m * dout + s - t, m * dout - s + t, m * dout + s + t)),
-                'by-variance': front / std * (m * dout - s - t), 'per-row': front * (m * dout - rows)}
+                'by-variance': front / std * (m * dout - s - t), 'per-row': front * (m * dout - rows),
+                'sums-without-m': m * front * (dout - s - t), 'gamma-twice': gamma * front * (m * dout - s - t),
+                'times-std': front * std**2 * (m * dout - s - t)}
     got = function(answer, 'backward')(dout, X_hat, gamma, std)
     expect(got, right(X, gamma, dout), mistakes, 'dX', 1e-7)
 
 
-def check_one_expression(answer):
-    """It is one expression."""
-    backward = function(answer, 'backward')
+def check_layer_norm(answer):
+    """dX of layer norm agrees with automatic differentiation."""
+    rng = np.random.default_rng(1)
+    X, gamma, dout = rng.normal(2, 3, (4, 3)), rng.normal(1, 0.5, 3), rng.normal(size=(4, 3))
+    mean, std = X.mean(axis=1, keepdims=True), np.sqrt(X.var(axis=1, keepdims=True) + 1e-5)
+    X_hat, x, (m, D) = (X - mean) / std, Node(X, 'X'), X.shape
+    right = (gamma * (x - x.mean(axis=1, keepdims=True)) / (x.var(axis=1, keepdims=True) + 1e-5).sqrt()).grad(dout)['X']
+
+    def closed_form(dy, n=D, axis=1):
+        return n * dy - dy.sum(axis=axis, keepdims=True) - X_hat * (dy * X_hat).sum(axis=axis, keepdims=True)
+    g = gamma * dout
+    expect(function(answer, 'layernorm_backward')(dout, X_hat, gamma, std), right,
+           {'gamma-outside': gamma * closed_form(dout) / (D * std), 'gamma-forgotten': closed_form(dout) / (D * std),
+            'm-for-D': closed_form(g, m) / (m * std), 'per-column': closed_form(g, m, 0) / (m * std),
+            'no-variance-term': (D * g - g.sum(axis=1, keepdims=True)) / (D * std),
+            'no-mean-term': (D * g - X_hat * (g * X_hat).sum(axis=1, keepdims=True)) / (D * std),
+            'constants': g / std}, 'dX of layer norm', 1e-7)
+
+
+def check_no_loop(answer):
+    """There is no loop in it."""
     X, gamma, dout = problem()
-    backward(dout, X, gamma, gamma)  # an answer that is not written yet says so here
-    if statements(backward) != 1:
-        raise Wrong('statements', f"backward has {statements(backward)} statements.")
+    for name, std in (('backward', gamma), ('layernorm_backward', gamma[:, np.newaxis])):
+        written = function(answer, name)
+        written(dout, X, gamma, std)  # an answer that is not written yet says so here
+        if has_loop(written):
+            raise Wrong('loop', f"{name} has a loop.")

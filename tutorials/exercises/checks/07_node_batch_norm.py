@@ -12,6 +12,10 @@ HINTS = {
     'constants': "Mean and variance are constants in your graph; compute them from X, not from X.value.",
     'mean-constant': "The mean is a constant in your graph; compute it from X, not from X.value.",
     'variance-constant': "The variance is a constant in your graph; compute it from X, not from X.value.",
+    'rows': "Each row was normalised; in batch norm a feature is a column, so average over the batch: axis=0.",
+    'not-grouped': "Each row was normalised as a whole (that is layer norm); here every group has a mean of its own.",
+    'whole-batch': "The averages of a group run over the batch as well; every row is normalised by itself: the last axis only.",
+    'interleaved': "The groups are parts of a row that lie side by side: reshape to (m, groups, D / groups).",
     'gamma-constant': "gamma or beta is a constant in your graph; use the Node, not its .value.",
 }
 EPS = 0.5
@@ -35,7 +39,9 @@ def check_value(answer):
     expect(run(answer), Node(right), {
         'unbiased': gamma * c / np.sqrt(X.var(axis=0, ddof=1) + EPS) + beta,
         'eps-outside': gamma * c / (np.sqrt(var) + EPS) + beta, 'no-root': gamma * c / (var + EPS) + beta,
-        'global': gamma * (X - X.mean()) / np.sqrt(X.var() + EPS) + beta}, 'the value', 1e-7)
+        'global': gamma * (X - X.mean()) / np.sqrt(X.var() + EPS) + beta,
+        'rows': gamma * (X - X.mean(axis=1, keepdims=True)) / np.sqrt(X.var(axis=1, keepdims=True) + EPS) + beta},
+        'the value', 1e-7)
 
 
 def check_gradient_of_X(answer):
@@ -61,3 +67,28 @@ def check_gradients_of_gamma_and_beta(answer):
         if name not in gradients:
             raise Wrong('gamma-constant', f"the result does not depend on the Node {name}.")
         expect(gradients[name], right, {}, f'the gradient of {name}', 1e-7)
+
+
+def check_group_norm(answer):
+    """Group norm of (5, 6) in 2 groups has the right value and the right gradient of X."""
+    rng = np.random.default_rng(1)
+    X, gamma, beta, dout = (rng.normal(size=shape) * 2 + 1 for shape in ((5, 6), 6, 6, (5, 6)))
+
+    def normalised(x, shape, axes):
+        parts = x.reshape(shape)
+        return ((parts - parts.mean(axis=axes, keepdims=True)) / np.sqrt(parts.var(axis=axes, keepdims=True) + EPS)
+                ).reshape(5, 6)
+    across = X.reshape(5, 3, 2).transpose(0, 2, 1)
+    wrong = {'not-grouped': normalised(X, (5, 1, 6), 2), 'whole-batch': normalised(X, (5, 2, 3), (0, 2)),
+             'interleaved': ((across - across.mean(axis=2, keepdims=True)) / np.sqrt(
+                 across.var(axis=2, keepdims=True) + EPS)).transpose(0, 2, 1).reshape(5, 6)}
+    got = function(answer, 'group_norm')(Node(X, 'X'), Node(gamma, 'gamma'), Node(beta, 'beta'), 2, EPS)
+    X_hat = normalised(X, (5, 2, 3), 2)
+    expect(got, Node(gamma * X_hat + beta), {hint: gamma * w + beta for hint, w in wrong.items()}, 'the value', 1e-7)
+    g, hat = (gamma * dout).reshape(5, 2, 3), X_hat.reshape(5, 2, 3)
+    std = np.sqrt(X.reshape(5, 2, 3).var(axis=2, keepdims=True) + EPS)
+    dX = (g - g.mean(axis=2, keepdims=True) - hat * (g * hat).mean(axis=2, keepdims=True)) / std
+    gradient = got.grad(dout).get('X')
+    if gradient is None:
+        raise Wrong('constants', "the result of group_norm does not depend on the Node X.")
+    expect(gradient, dX.reshape(5, 6), {'constants': (g / std).reshape(5, 6)}, 'the gradient of X', 1e-7)

@@ -14,6 +14,10 @@ HINTS = {
     'averages-in-training': "In training the output was normalised by the averages; use the batch's own statistics.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
+    'not-trained': "gamma and beta must be Nodes with their names, Node(params['gamma_bn1'], 'gamma_bn1'): without them "
+                   "no gradient comes out for the parameters, and they would never be trained.",
+    'eps-ignored': "eps has no effect; add it to the variance under the root.",
+    'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
     'constants': "In training mean and variance must be Nodes made from X: the gradient goes through them.",
 }
 
@@ -58,11 +62,26 @@ def check_training_output(answer):
     mean = 0.8 * before['avg_mean_bn1'] + 0.2 * X.mean(axis=0)
     var = 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0)
     expect(result, Node(out(X, X.mean(axis=0), X.var(axis=0))),
-           {'averages-in-training': (out(X, mean, var), out(X, before['avg_mean_bn1'], before['avg_variance_bn1']))},
+           {'averages-in-training': (out(X, mean, var), out(X, before['avg_mean_bn1'], before['avg_variance_bn1'])),
+            'swapped': before['beta_bn1'] * (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 1e-5) + before['gamma_bn1']},
            'the output', 1e-7)
-    dX = result.grad(np.random.default_rng(2).normal(size=(6, 2)))['X']
-    if not same(dX.sum(axis=0), np.zeros(2), 1e-9):
+    dout = np.random.default_rng(2).normal(size=(6, 2))
+    gradients = result.grad(dout)
+    if 'X' not in gradients:
+        raise Wrong('constants', "the result does not depend on the Node X.")
+    if not same(gradients['X'].sum(axis=0), np.zeros(2), 1e-9):
         raise Wrong('constants', "the gradients of the rows of X should add up to 0.")
+
+
+def check_parameters(answer):
+    """gamma and beta are variables: their gradients come out under the names gamma_bn1 and beta_bn1."""
+    X, dout = batch(5), np.random.default_rng(6).normal(size=(6, 2))
+    gradients = run(answer, X, parameters()).grad(dout)
+    X_hat = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 1e-5)
+    for name, right in (('gamma_bn1', (dout * X_hat).sum(axis=0)), ('beta_bn1', dout.sum(axis=0))):
+        if name not in gradients:
+            raise Wrong('not-trained', f"the gradients are those of {', '.join(sorted(gradients))}; {name} is missing.")
+        expect(gradients[name], right, {}, f'the gradient of {name}', 1e-7)
 
 
 def check_test_output(answer):
@@ -79,3 +98,14 @@ def check_test_changes_nothing(answer):
     for name, before in parameters().items():
         if not np.array_equal(params[name], before):
             raise Wrong('updated-in-test', f"{name} is another one after a call in test mode.")
+
+
+def check_eps(answer):
+    """eps is added to the variance, in training and in test mode (tried with eps = 0.5)."""
+    X, before = batch(7), parameters()
+    gamma, beta = before['gamma_bn1'], before['beta_bn1']
+    for train, mean, var in ((True, X.mean(axis=0), X.var(axis=0)),
+                             (False, before['avg_mean_bn1'], before['avg_variance_bn1'])):
+        got = run(answer, X, parameters(), train=train, eps=0.5)
+        expect(got, Node(gamma * (X - mean) / np.sqrt(var + 0.5) + beta),
+               {'eps-ignored': (out(X, mean, var), gamma * (X - mean) / np.sqrt(var) + beta)}, 'the output', 1e-7)

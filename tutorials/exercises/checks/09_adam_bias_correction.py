@@ -12,6 +12,10 @@ HINTS = {
     'weights-swapped': "beta is the weight of the old moment: beta * m + (1 - beta) * dw.",
     'not-squared': "v is the average of the squared gradients: dw ** 2.",
     'uphill': "The step goes up; subtract it.",
+    'm-only': "Only m was corrected; v is too small in the first steps as well: divide it by 1 - beta2 ** t.",
+    'v-only': "Only v was corrected; m is too small in the first steps as well: divide it by 1 - beta1 ** t.",
+    'eps-forgotten': "eps has no effect; it is added to the root: sqrt(v_hat) + eps.",
+    'times-t': "The correction has beta * t; it is a power: 1 - beta ** t.",
     'no-root': "The step was divided by v_hat; divide by its square root.",
 }
 LR, B1, B2, EPS = 0.1, 0.8, 0.95, 0.05
@@ -56,7 +60,10 @@ def check_weights(answer):
         m_hat, v_hat = new_m / (1 - B1**t), new_v / (1 - B2**t)
         wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS), 'one-step-off': moved(t + 1),
                  'eps-inside': w - LR * m_hat / np.sqrt(v_hat + EPS), 'uphill': 2 * w - new_w,
-                 'no-root': w - LR * m_hat / (v_hat + EPS)}
+                 'no-root': w - LR * m_hat / (v_hat + EPS), 'm-only': w - LR * m_hat / (np.sqrt(new_v) + EPS),
+                 'v-only': w - LR * new_m / (np.sqrt(v_hat) + EPS),
+                 'eps-forgotten': (w - LR * m_hat / np.sqrt(v_hat), w - LR * m_hat / (np.sqrt(v_hat) + 1e-8)),
+                 'times-t': w - LR * new_m / (1 - B1 * t) / (np.sqrt(new_v / (1 - B2 * t)) + EPS)}
         expect(run(answer, t)[0], new_w, wrong, f'w after step {t}', 1e-7)
 
 

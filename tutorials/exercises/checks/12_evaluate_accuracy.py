@@ -6,7 +6,9 @@ from gluon_bn.exercises.expect import Wrong, as_numpy, expect, function
 
 HINTS = {
     'mean-of-batches': "The accuracies of the batches were averaged, so that the small last one counts too much.",
-    'full-batches': "All batches were counted as large as the first; the last one is smaller: add up data.shape[0].",
+    'full-batches': "All batches were counted as equally large, or the number of examples was written down as a constant; "
+                    "add up data.shape[0], the last batch is smaller.",
+    'batch-count': "The hits were divided by the number of batches; divide by the number of examples.",
     'last-batch': "Only the last batch counts; add up the hits of all.",
     'training-mode': "The network was asked in training mode: pass is_training=False.",
     'axis-0': "The largest score was looked for in each column; the classes of an example are in its row: axis=1.",
@@ -47,10 +49,13 @@ def compare(answer, size):
     found = hits(size)
     if any(net.modes):
         raise Wrong('training-mode', "the network was called in training mode, which changes its averages.")
-    wrong = {'mean-of-batches': np.mean([h.mean() for h in found]), 'full-batches': 5 / (size * len(found)),
+    sizes = (size, 1, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000)
+    wrong = {'mean-of-batches': np.mean([h.mean() for h in found]), 'batch-count': 5 / len(found),
+             'full-batches': (*(5 / (one * len(found)) for one in sizes), 5 / 10000, 5 / 60000),
              'last-batch': found[-1].mean(), 'percent': 500 / 7, 'errors': 2 / 7, 'count': 5}
     if size == 3:
-        wrong['axis-0'] = sum(h.sum() for h in hits(3, axis=0)) / 7
+        compared = [(np.argmax(as_numpy(data), axis=0), as_numpy(label)) for data, label in batches(3)]
+        wrong['axis-0'] = (sum(h.sum() for h in hits(3, axis=0)) / 7, sum(np.sum(p == y) for p, y in compared) / 7)
     expect(got, 5 / 7, wrong, f'the accuracy of 5 hits among 7, in batches of {size}', 1e-6)
 
 

@@ -15,6 +15,8 @@ HINTS = {
     'bias-unscaled': "The old bias goes through batch norm too: (b - mean) * scale + beta.",
     'bias-forgotten': "The old bias is missing: (b - mean) * scale + beta.",
     'mean-forgotten': "The mean is missing: (b - mean) * scale + beta.",
+    'mean-added': "The mean is added; it is subtracted: (b - mean) * scale + beta.",
+    'beta-scaled': "beta was scaled as well; it is added at the end: (b - mean) * scale + beta.",
     'beta-forgotten': "beta is missing: (b - mean) * scale + beta.",
 }
 EPS = 0.3
@@ -41,7 +43,8 @@ def compare(answer, name, shape, beside, misplaced):
     expect(result[0], W * scale.reshape(beside), {'weights-kept': W, **wrong}, 'the new W', 1e-9)
     expect(result[1], scale * b - scale * mean + beta,
            {'bias-unscaled': b - scale * mean + beta, 'bias-forgotten': beta - scale * mean,
-            'mean-forgotten': scale * b + beta, 'beta-forgotten': scale * (b - mean)}, 'the new b', 1e-9)
+            'mean-forgotten': scale * b + beta, 'beta-forgotten': scale * (b - mean),
+            'mean-added': scale * (b + mean) + beta, 'beta-scaled': scale * (b - mean + beta)}, 'the new b', 1e-9)
     for what, array, before in zip(('W', 'b'), arguments, problem(shape)):
         expect_unchanged(array, before, what)
 

@@ -17,5 +17,17 @@ MISTAKES = [
     ('one-for-all', [("averages.get(layer_name)", "averages.get('bn1')"),
                      ("averages[layer_name] = new", "averages['bn1'] = new"),
                      (TEST, "mean, var = means['bn1'], variances['bn1']")]),
+    ('one-for-all', [("averages.get(layer_name)", "averages.get('layer')"),
+                     ("averages[layer_name] = new", "averages['layer'] = new"),
+                     (TEST, "mean, var = means['layer'], variances['layer']")]),
+    ('not-stored', [("    if is_training:", "    means, variances = dict(means), dict(variances)\n    if is_training:")]),
+    ('unbiased', [("(variances, var))", "(variances, var * X.shape[0] / (X.shape[0] - 1)))")]),
+    ('momentum-ignored', [(UPDATE, "new if old is None else 0.9 * old + 0.1 * new")]),
     ('on-tape', [("            new = new.detach()\n", "")]),
+]
+RIGHT = [
+    [("            new = new.detach()\n", ""), ("        for averages, new in", "        for averages, new in"),
+     (UPDATE, "(new if old is None else momentum * old + (1 - momentum) * new).detach()")],
+    [("            new = new.detach()\n", "            new = nd.array(new.asnumpy())\n"),
+     (UPDATE, "new if old is None else old + (1 - momentum) * (new - old)")],
 ]

@@ -14,4 +14,17 @@ MISTAKES = [
     ('variance-constant', [(VAR, "var = Node(X.value.var(axis=0))")]),
     ('gamma-constant', [(RESULT, "return gamma.value * X_hat + beta")]),
     ('type', [(RESULT, "return (gamma * X_hat + beta).value")]),
+    ('rows', [(MEAN, "mean = X.mean(axis=1, keepdims=True)"),
+              (VAR, "var = ((X - mean) ** 2).mean(axis=1, keepdims=True)")]),
+    ('not-grouped', [("parts = X.reshape(m, groups, D // groups)", "parts = X.reshape(m, 1, D)")]),
+    ('whole-batch', [("parts.mean(axis=2, keepdims=True)", "parts.mean(axis=(0, 2), keepdims=True)"),
+                     ("(centred ** 2).mean(axis=2, keepdims=True)", "(centred ** 2).mean(axis=(0, 2), keepdims=True)")]),
+    ('interleaved', [("parts = X.reshape(m, groups, D // groups)", "parts = X.reshape(m, D // groups, groups)"),
+                     ("parts.mean(axis=2, keepdims=True)", "parts.mean(axis=1, keepdims=True)"),
+                     ("(centred ** 2).mean(axis=2, keepdims=True)", "(centred ** 2).mean(axis=1, keepdims=True)")]),
+]
+RIGHT = [
+    [(MEAN, "mean = X.sum(axis=0) / X.shape[0]"), (VAR, "var = X.var(axis=0)")],
+    [(X_HAT, "X_hat = (X - mean) * (var + eps) ** -0.5"),
+     ("variance = (centred ** 2).mean(axis=2, keepdims=True)", "variance = parts.var(axis=2, keepdims=True)")],
 ]

@@ -3,6 +3,7 @@ UPDATE = "momentum * params[name] + (1 - momentum) * new.value"
 TEST = "mean, var = Node(params['avg_mean_bn1']), Node(params['avg_variance_bn1'])"
 BATCH = "mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)"
 RESULT = "    return gamma"
+NODES = "gamma, beta = Node(params['gamma_bn1'], 'gamma_bn1'), Node(params['beta_bn1'], 'beta_bn1')"
 
 MISTAKES = [
     ('reversed', [(UPDATE, "(1 - momentum) * params[name] + momentum * new.value")]),
@@ -16,4 +17,15 @@ MISTAKES = [
     ('updated-in-test', [(TEST, TEST + "\n        old, new = params['avg_mean_bn1'], X.value.mean(axis=0)\n"
                                        "        params['avg_mean_bn1'] = momentum * old + (1 - momentum) * new")]),
     ('constants', [(BATCH, "mean, var = Node(X.value.mean(axis=0)), Node(X.value.var(axis=0))")]),
+    ('not-trained', [(NODES, "gamma, beta = params['gamma_bn1'], params['beta_bn1']")]),
+    ('not-trained', [(NODES, "gamma, beta = Node(params['gamma_bn1']), Node(params['beta_bn1'])")]),
+    ('not-trained', [(NODES, "gamma, beta = Node(params['gamma_bn1'], 'gamma'), Node(params['beta_bn1'], 'beta')")]),
+    ('eps-ignored', [("(var + eps)", "(var + 1e-5)")]),
+    ('swapped', [(NODES, "beta, gamma = Node(params['gamma_bn1'], 'gamma_bn1'), Node(params['beta_bn1'], 'beta_bn1')")]),
+]
+RIGHT = [
+    [(UPDATE, "params[name] + (1 - momentum) * (new.value - params[name])"),
+     (TEST, "mean, var = params['avg_mean_bn1'], Node(params['avg_variance_bn1'])")],
+    [(BATCH, "mean = X.sum(axis=0) / X.shape[0]\n        var = ((X - mean) ** 2).mean(axis=0)"),
+     ("    return gamma * (X - mean) / (var + eps).sqrt() + beta", "    return (X - mean) * (var + eps) ** -0.5 * gamma + beta")],
 ]

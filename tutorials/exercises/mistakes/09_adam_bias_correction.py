@@ -15,4 +15,12 @@ MISTAKES = [
     ('uphill', [(RESULT, "return w + lr * m_hat / (np.sqrt(v_hat) + eps), m, v")]),
     ('no-root', [(RESULT, "return w - lr * m_hat / (v_hat + eps), m, v")]),
     ('changed', [(M, "m *= beta1; m += (1 - beta1) * dw")]),
+    ('m-only', [(V_HAT, "v_hat = v")]),
+    ('v-only', [(M_HAT, "m_hat = m")]),
+    ('eps-forgotten', [(RESULT, "return w - lr * m_hat / np.sqrt(v_hat), m, v")]),
+    ('times-t', [(M_HAT, "m_hat = m / (1 - beta1 * t)"), (V_HAT, "v_hat = v / (1 - beta2 * t)")]),
+]
+RIGHT = [
+    [(M, "m = m + (1 - beta1) * (dw - m)"), (V, "v = v + (1 - beta2) * (dw * dw - v)")],
+    [(RESULT, "new_w = np.copy(w)\n    new_w -= lr * m_hat / (v_hat ** 0.5 + eps)\n    return (new_w, m, v)")],
 ]

@@ -15,4 +15,13 @@ MISTAKES = [
     ('errors', [(RESULT, "return float(1 - correct / examples)")]),
     ('count', [(RESULT, "return float(correct)")]),
     ('type', [(CORRECT, "correct = correct + nd.sum(predictions == label)"), (RESULT, "return correct / examples")]),
+    ('axis-0', [("nd.argmax(scores, axis=1)", "nd.argmax(scores, axis=0)")]),
+    ('full-batches', [(EXAMPLES, "examples += 256")]),
+    ('full-batches', [(RESULT, "return float(correct / 10000)")]),
+    ('batch-count', [(EXAMPLES, "examples += 1")]),
+]
+RIGHT = [
+    [(CORRECT, "correct += int((predictions.asnumpy() == label.asnumpy()).sum())"), (EXAMPLES, "examples += len(label)")],
+    [(CORRECT, "correct += (predictions.astype('int32') == label.astype('int32')).sum().asscalar()"),
+     (EXAMPLES, "examples += label.size"), (RESULT, "return correct / float(examples)")],
 ]

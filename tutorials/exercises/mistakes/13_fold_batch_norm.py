@@ -16,4 +16,11 @@ MISTAKES = [
     ('bias-forgotten', [(RESULT, "return W * scale, beta - mean * scale")]),
     ('mean-forgotten', [(RESULT, "return W * scale, b * scale + beta")]),
     ('beta-forgotten', [(RESULT, "return W * scale, (b - mean) * scale")]),
+    ('mean-added', [(RESULT, "return W * scale, (b + mean) * scale + beta")]),
+    ('beta-scaled', [(RESULT, "return W * scale, (b - mean + beta) * scale")]),
+]
+RIGHT = [
+    [(RESULT, "return W @ np.diag(scale), scale * b + (beta - mean * scale)"), (FACTOR, "factor[:, None, None, None]")],
+    [(SCALE, "scale = gamma * (var + eps) ** -0.5"),
+     ("W * factor.reshape((-1, 1, 1, 1))", "np.einsum('f,fchw->fchw', factor, W)")],
 ]
