@@ -42,7 +42,7 @@ def folder_locked(folder):
     Makes the folder if need be. Raises ``FolderInUse`` at once if another process has the lock.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with open(Path(folder) / '.lock', 'w', encoding='ascii') as file:
+    with open(Path(folder) / '.lock', 'ab') as file:
         try:
             lock(file, wait=False)
         except BlockingIOError:

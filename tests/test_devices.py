@@ -2,7 +2,11 @@
 
 The subprocess that tries the GPU is real; what it imports as MXNet is a stand-in that behaves like the broken one.
 """
+import re
+import shlex
 import time
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -56,18 +60,68 @@ def gpu_build(monkeypatch, tmp_path):
         # the probe imports gluon_bn._mxnet.gpu_probe alone; the rest of the package would need a whole MXNet
         monkeypatch.setenv('PYTHONPATH', str(tmp_path))
         monkeypatch.setattr(devices, '_built_with_cuda', lambda: True)
-        monkeypatch.setattr(devices, 'PROBE_SECONDS', seconds)
+        monkeypatch.setenv('GLUON_BN_GPU_SECONDS', str(seconds))
     return put
 
 
-def test_without_gpu_support_the_cpu_is_used_and_the_reason_said_once(monkeypatch, capfd):
-    monkeypatch.setattr(devices, '_built_with_cuda', lambda: False)
+@pytest.fixture
+def cpu_build(monkeypatch):
+    """A function that puts a build for CPUs in place, on a machine with an NVIDIA device or without."""
+    def put(nvidia_device):
+        monkeypatch.setattr(devices, '_built_with_cuda', lambda: False)
+        monkeypatch.setattr(devices, 'has_nvidia_device', lambda: nvidia_device)
+    return put
+
+
+def test_a_gpu_that_mxnet_cannot_use_is_named_once_with_the_command_for_it(cpu_build, capfd):
+    cpu_build(nvidia_device=True)
     assert gbn.try_gpu() == mx.cpu()
     assert gbn.try_gpu() == mx.cpu()
     assert gbn.try_all_gpus() == [mx.cpu()]
     said = capfd.readouterr().err
     assert said.count('no GPU support') == 1
     assert said.count('\n') == 1
+    command = re.search(r'comes with: bash (.+) cu117\. Going on with', said).group(1)
+    assert Path(shlex.split(command)[0]).is_file()
+
+
+def test_where_there_is_no_nvidia_device_nothing_is_said(cpu_build, capfd):
+    cpu_build(nvidia_device=False)
+    assert gbn.try_gpu() == mx.cpu()
+    assert gbn.try_all_gpus() == [mx.cpu()]
+    assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize('sign', ['/proc/driver/nvidia', '/dev/nvidia0', 'nvidia-smi', None])
+def test_each_sign_of_an_nvidia_device_counts(monkeypatch, sign):
+    monkeypatch.setattr(devices.os.path, 'exists', lambda path: path == sign)
+    monkeypatch.setattr(devices.glob, 'glob', lambda pattern: [sign] if sign and fnmatch(sign, pattern) else [])
+    monkeypatch.setattr(devices.shutil, 'which', lambda name: f'/usr/bin/{name}' if name == sign else None)
+    assert devices.has_nvidia_device() == (sign is not None)
+
+
+@pytest.mark.parametrize(('written', 'seconds'), [(None, 90), ('', 90), (' ', 90), ('3', 3), ('0.5', 0.5)])
+def test_the_time_limit_is_set_by_a_variable(monkeypatch, capfd, written, seconds):
+    monkeypatch.delenv('GLUON_BN_GPU_SECONDS', raising=False)
+    if written is not None:
+        monkeypatch.setenv('GLUON_BN_GPU_SECONDS', written)
+    assert devices.probe_seconds() == seconds
+    assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize('written', ['abc', '0', '-1', 'nan', 'inf'])
+def test_a_time_limit_that_is_none_is_named_and_the_default_taken(monkeypatch, capfd, written):
+    monkeypatch.setenv('GLUON_BN_GPU_SECONDS', written)
+    assert devices.probe_seconds() == devices.probe_seconds() == 90
+    assert capfd.readouterr().err == (f"gluon_bn: GLUON_BN_GPU_SECONDS is '{written}'; expected a number of seconds "
+                                      "above 0, so 90 is used.\n")
+
+
+def test_outside_a_checkout_the_command_installs_a_gpu_build_with_nvidias_libraries(monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, '_ROOT', tmp_path)
+    words = shlex.split(devices._gpu_build_command())
+    assert words[words.index('install') + 1:][:2] == ['--no-deps', 'mxnet-cu117==1.9.1']
+    assert {'nvidia-cuda-runtime-cu11', 'nvidia-cudnn-cu11<9', 'nvidia-nvtx-cu11'} <= set(words)
 
 
 def test_a_gpu_that_computes_is_used(gpu_build, capfd):

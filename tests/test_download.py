@@ -5,11 +5,13 @@ import shutil
 import ssl
 import subprocess
 import threading
+import time
 from hashlib import sha256
 
 import pytest
 
 from gluon_bn.data import DataError
+from gluon_bn.data import download as download_module
 from gluon_bn.data.download import cache_dir, download
 
 CONTENT = bytes(range(256)) * 3000
@@ -81,6 +83,28 @@ def test_a_good_file_arrives_whole(server, tmp_path, name):
     fetch(server, path, name)
     assert path.read_bytes() == {'/good': PACKED, '/plain': CONTENT}[name]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_one_of_several_that_want_the_same_file_downloads_it(server, tmp_path, monkeypatch):
+    """The others wait, and find it there."""
+    begun, append = threading.Barrier(3), download_module._append
+    monkeypatch.setattr(download_module, '_append', lambda *args: (time.sleep(0.3), append(*args)))
+    errors = []
+
+    def run():
+        begun.wait()
+        try:
+            fetch(server, tmp_path / 'file.gz', '/good')
+        except Exception as error:
+            errors.append(error)
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert list(tmp_path.iterdir()) == [tmp_path / 'file.gz']
+    assert len(server.requests) == 1
 
 
 def test_the_next_mirror_is_asked_when_one_fails(server, tmp_path):

@@ -234,6 +234,27 @@ def test_start_never_overwrites(tmp_path, capsys):
     assert 'stays as it is' in capsys.readouterr().err
 
 
+def test_the_lines_to_type_work_when_pasted(tmp_path, capsys, monkeypatch):
+    """From a folder of the learner's own, in a shell that knows nothing of this environment."""
+    monkeypatch.chdir(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+
+    def paste(line):
+        return subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
+                              timeout=300, check=False)
+    assert main([]) == 0
+    begin = capsys.readouterr().out.partition('Begin with: ')[2].splitlines()[0]
+    started = paste(begin.replace('NAME', "4 'my answers'"))
+    assert started.returncode == 0, started.stderr
+    checked = paste(started.stdout.partition('then: ')[2])
+    assert checked.returncode == 1, checked.stderr
+    assert 'still to do' in checked.stdout
+    assert main(['check', '9', 'my answers']) == 2
+    assert paste(capsys.readouterr().err.partition('with: ')[2]).returncode == 0
+    assert (tmp_path / '09_adam_bias_correction.py').is_file()
+
+
 def test_solution_is_shown(capsys):
     assert main(['solution', '1']) == 0
     assert capsys.readouterr().out == FIRST.solution.read_text(encoding='utf-8')

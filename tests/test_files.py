@@ -17,6 +17,13 @@ def test_the_name_appears_with_the_whole_content(tmp_path):
     assert os.listdir(path.parent) == ['file']
 
 
+def test_text_has_the_same_bytes_on_every_system(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'linesep', '\r\n')
+    with written_whole(tmp_path / 'file', 'w') as file:
+        file.write('é\n')
+    assert (tmp_path / 'file').read_bytes() == 'é\n'.encode()
+
+
 def test_an_exception_leaves_the_old_content_and_nothing_else(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'old')

@@ -17,10 +17,10 @@ NUMPY_TUTORIALS = sorted(path for number in ('03', '04', '07') for path in (ROOT
 def elsewhere(tmp_path):
     """A function that runs Python there, in ``tmp_path``: what it printed."""
     def run(*arguments, status=0):
-        environment = {**os.environ, 'MPLBACKEND': 'Agg', 'GLUON_BN_QUICK': '1',
+        environment = {**os.environ, 'MPLBACKEND': 'Agg', 'GLUON_BN_QUICK': '1', 'PYTHONIOENCODING': 'cp1252',
                        'PYTHONPATH': os.pathsep.join([str(ROOT / 'tests' / 'foreign'), str(ROOT)])}
         done = subprocess.run([sys.executable, '-X', 'warn_default_encoding', *map(str, arguments)], cwd=tmp_path,
-                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8',
+                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='cp1252',
                               timeout=300)
         assert done.returncode == status, done.stdout
         return done.stdout

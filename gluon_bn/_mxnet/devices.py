@@ -5,23 +5,30 @@ published builds hold machine code up to compute capability 8.x, so on Hopper an
 first kernel fails; and a broken driver can crash or hang whoever asks it. So another process asks, with a time limit.
 """
 import functools
+import glob
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from ..support.invocation import installer, quoted
 from . import mx
+from .surroundings import NVIDIA_LIBRARIES
 
-PROBE_SECONDS = float(os.environ.get('GLUON_BN_GPU_SECONDS', 90))
+DEFAULT_SECONDS = 90
+_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def try_gpu(i=0):
     """GPU number ``i`` as a context if it works, else ``mx.cpu()``, with the reason on standard error.
 
     It works when a subprocess has run a kernel on it and got the right numbers within 90 s (environment variable
-    ``GLUON_BN_GPU_SECONDS``). The answer is kept until the process ends.
+    ``GLUON_BN_GPU_SECONDS``). The answer is kept until the process ends. With MXNet's build for CPUs on a machine
+    without an NVIDIA device, nobody expects a GPU: nothing is said.
 
     >>> str(try_gpu()) in ('gpu(0)', 'cpu(0)')
     True
@@ -29,7 +36,8 @@ def try_gpu(i=0):
     reason = why_no_gpu(i)
     if reason is None:
         return mx.gpu(i)
-    _say_once(f"gluon_bn: not using gpu({i}): {reason} Going on with cpu(0).")
+    if _built_with_cuda() or has_nvidia_device():
+        _say_once(f"gluon_bn: not using gpu({i}): {reason} Going on with cpu(0).")
     return mx.cpu()
 
 
@@ -45,7 +53,7 @@ def try_all_gpus():
 def why_no_gpu(i=0):
     """``None`` if GPU ``i`` computes correctly, else one sentence that says why it cannot be used."""
     if not _built_with_cuda():
-        return "this build of MXNet has no GPU support (the README has the command that installs one)."
+        return f"this build of MXNet has no GPU support; one that has comes with: {_gpu_build_command()}."
     answer = _ask_subprocess(i)
     if 'error' in answer:
         return answer['error']
@@ -76,6 +84,35 @@ def context_from_name(name):
     return mx.Context(device, int(number or 0))
 
 
+def has_nvidia_device():
+    """Whether there is a sign of an NVIDIA GPU on this machine: its driver, its device files or its tool."""
+    return bool(os.path.exists('/proc/driver/nvidia') or glob.glob('/dev/nvidia*') or shutil.which('nvidia-smi'))
+
+
+def _gpu_build_command():
+    script = _ROOT / 'scripts' / 'install.sh'
+    if script.is_file():
+        return f"bash {quoted(script)} cu117"
+    libraries = [f"nvidia-{name.replace('_', '-')}-cu11{'<9' if name == 'cudnn' else ''}" for name in NVIDIA_LIBRARIES]
+    return f"{installer()} --no-deps mxnet-cu117==1.9.1 {' '.join(map(quoted, libraries))}"
+
+
+def probe_seconds():
+    """How long a GPU may take to answer: ``GLUON_BN_GPU_SECONDS``; 90 if it is not set, or is no such number."""
+    written = os.environ.get('GLUON_BN_GPU_SECONDS', '')
+    if not written.strip():
+        return DEFAULT_SECONDS
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = math.nan
+    if 0 < seconds < math.inf:
+        return seconds
+    _say_once(f"gluon_bn: GLUON_BN_GPU_SECONDS is {written!r}; expected a number of seconds above 0, so "
+              f"{DEFAULT_SECONDS} is used.")
+    return DEFAULT_SECONDS
+
+
 def _built_with_cuda():
     return mx.runtime.Features().is_enabled('CUDA')
 
@@ -91,22 +128,22 @@ def _say_once(message):
 
 @functools.lru_cache(maxsize=None)
 def _ask_subprocess(i):
-    """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within ``PROBE_SECONDS``."""
+    """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within :func:`probe_seconds`."""
+    seconds = probe_seconds()
     with tempfile.TemporaryFile('w+') as out:
-        package_root = str(Path(__file__).resolve().parent.parent.parent)
-        command = [sys.executable, '-c', f"import sys; sys.path.append({package_root!r}); "
+        command = [sys.executable, '-c', f"import sys; sys.path.append({str(_ROOT)!r}); "
                    f"import gluon_bn._mxnet.gpu_probe as probe; probe.main({int(i)})"]
         probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
                                  start_new_session=True)
         try:
-            status = probe.wait(PROBE_SECONDS)
+            status = probe.wait(seconds)
         except subprocess.TimeoutExpired:
             probe.kill()
             try:
                 probe.wait(5)
             except subprocess.TimeoutExpired:
                 probe.returncode = -9  # it hangs inside the driver and cannot even be killed: leave it behind
-            return {'error': f"a kernel on it did not end within {PROBE_SECONDS:g} s; the driver hangs."}
+            return {'error': f"a kernel on it did not end within {seconds:g} s; the driver hangs."}
         out.seek(0)
         for line in out.read().splitlines():
             if line.startswith('{'):

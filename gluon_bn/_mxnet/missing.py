@@ -19,7 +19,7 @@ def why_mxnet_is_missing(system=sys.platform, machine=platform.machine(), versio
     this part of gluon_bn needs MXNet 1.9.1, which runs on Linux with an x86-64 proces
     """
     if system != 'linux' or machine.lower() not in ('x86_64', 'amd64'):
-        return (f"this part of gluon_bn needs MXNet 1.9.1, which runs on Linux with an x86-64 processor alone, and this "
+        return ("this part of gluon_bn needs MXNet 1.9.1, which runs on Linux with an x86-64 processor alone, and this "
                 f"is {system} with {machine}: {_NUMPY_HALF}.")
     # From Python 3.13 on, the versions of NumPy that MXNet asks for cannot be installed, and are not needed.
     options = '--no-deps ' if tuple(version[:2]) >= (3, 13) else ''

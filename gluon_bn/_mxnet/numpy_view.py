@@ -11,23 +11,21 @@ import numpy
 
 @functools.lru_cache(maxsize=None)
 def view():
-    """The module that MXNet gets for ``numpy``; everything but the lost names is looked up in NumPy each time.
+    """The module that MXNet gets for ``numpy``: what NumPy has when this is first called, and the lost names.
 
     >>> view().PINF, view().compat.basestring is str, view().float32 is numpy.float32
     (inf, True, True)
     """
-    module = _View('numpy', numpy.__doc__)
-    # vars and not hasattr: some versions warn when a name is read that they are about to lose, or give back again.
-    vars(module).update((name, value) for name, value in _lost_names().items() if name not in vars(numpy))
+    module = types.ModuleType('numpy')
+    # A copy, because MXNet looks names up at each call. vars, because some versions warn when a name is read that they
+    # are about to lose, or give back again.
+    vars(module).update({**_lost_names(), **vars(numpy), '__getattr__': _from_numpy})
     return module
 
 
-class _View(types.ModuleType):
-    def __getattr__(self, name):
-        return getattr(numpy, name)
-
-    def __dir__(self):
-        return sorted({*dir(numpy), *vars(self)})
+def _from_numpy(name):
+    """What NumPy loads when it is asked for, or what it says of a name that is gone."""
+    return getattr(numpy, name)
 
 
 def _lost_names():
@@ -85,7 +83,7 @@ def trapz(y, x=None, dx=1.0, axis=-1):
     >>> float(trapz([1, 2, 3], dx=2))
     8.0
     """
-    integral = getattr(numpy, 'trapezoid', None) or numpy.trapz  # NumPy 1 has the old name alone
+    integral = getattr(numpy, 'trapezoid', None) or numpy.trapz  # noqa: NPY201 (NumPy 1 has it alone)
     return integral(y, x, dx, axis)
 
 

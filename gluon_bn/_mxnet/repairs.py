@@ -1,7 +1,10 @@
-"""Repairs inside MXNet's modules under NumPy 2: what they write in words and in bytes, and what they add up.
+"""Repairs inside MXNet's modules, each made right after its module has run.
 
-Each is made right after its module has run. Under NumPy 1 nothing needs them, and nothing is changed.
+Under NumPy 2: what they write in words and in bytes, and what they add up. Under NumPy 1 nothing of this is needed, and
+nothing is changed. Everywhere: how arrays are sent to processes that are not forked.
 """
+import multiprocessing.context
+import multiprocessing.reduction
 import numbers
 import struct
 
@@ -15,6 +18,8 @@ _SUMS = ('sum_metric', 'num_inst', 'global_sum_metric', 'global_num_inst')
 
 def repair(module, numpy_version=numpy.__version__):
     """Repair ``module``, one of MXNet's, if it needs a repair under this version of NumPy."""
+    if module.__name__ == 'mxnet.gluon.data.dataloader':
+        _send_arrays_whole_to_new_processes(module)
     if int(numpy_version.partition('.')[0]) < 2:
         return
     if module.__name__ in _WRITE_ARGUMENTS:
@@ -29,7 +34,8 @@ class _Text(type):
     """Makes ``text`` stand for ``str`` in a call and in ``isinstance``."""
 
     def __call__(cls, value):
-        return _sequence_as_text(value) if type(value) in (tuple, list) else str(value)
+        written = str(value)  # nearly always what is wanted: this runs for each argument of each operator
+        return _sequence_as_text(value) if 'np.' in written and type(value) in (tuple, list) else written
 
     def __instancecheck__(cls, value):
         return isinstance(value, str)
@@ -58,6 +64,22 @@ def _item_as_text(value):
     if isinstance(value, (numpy.number, numpy.bool_)):
         return str(value)
     return repr(value.item() if isinstance(value, numpy.generic) else value)
+
+
+def _send_arrays_whole_to_new_processes(dataloader):
+    """What a spawned process starts with, MXNet's shared memory cannot carry: it is gone before the process is there.
+
+    (A fork server's children are such, too: Python's default since 3.14.) So a data set goes there as plain bytes.
+    """
+    def unless_starting(in_shared_memory):
+        def reduce(array):
+            starting = multiprocessing.context.get_spawning_popen() is not None
+            return array.__reduce__() if starting else in_shared_memory(array)
+        return reduce
+
+    for kind, in_shared_memory in ((dataloader.nd.NDArray, dataloader.reduce_ndarray),
+                                   (dataloader._mx_np.ndarray, dataloader.reduce_np_ndarray)):
+        multiprocessing.reduction.ForkingPickler.register(kind, unless_starting(in_shared_memory))
 
 
 def _write_bytes(recordio):

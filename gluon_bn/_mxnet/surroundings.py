@@ -19,7 +19,7 @@ from .threads import set_default_threads
 
 _GPU_BUILDS = ("mxnet-cu112", "mxnet-cu116", "mxnet-cu117")
 # In the order in which they need each other.
-_NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "curand", "cusparse", "cusolver",
+NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "curand", "cusparse", "cusolver",
                      "nccl", "nvtx")
 
 
@@ -60,7 +60,7 @@ def _load_nvidia_libraries():
     """Load NVIDIA's libraries that are installed as Python packages, where a GPU build of MXNet will find them."""
     spec = importlib.util.find_spec("nvidia")
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    for package in _NVIDIA_LIBRARIES:
+    for package in NVIDIA_LIBRARIES:
         for folder in folders:
             for library in sorted(folder.glob(f"{package}/lib/*.so.*")):
                 try:

@@ -72,10 +72,12 @@ def _console_script():
 
 
 def _path_of_the_package():
-    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself."""
+    """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself.
+
+    This process's PYTHONPATH counts for nothing: it may have been set for this process alone.
+    """
     site_packages = [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
-    searched = [*site_packages, os.curdir, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
-    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in searched)
+    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in [*site_packages, os.curdir])
             or any(metadata.distributions(name='gluon_bn', path=site_packages))):
         return ''
     return f'PYTHONPATH={quoted(_ROOT)} '
