@@ -37,13 +37,16 @@ def mxnet_requirements(build):
             *(f"{library}; {WHERE_MXNET_RUNS}" for library in NVIDIA_LIBRARIES if build != "cpu")]
 
 
+# Files for people to read live in tutorials/; an installed package brings them along.
+FROM_TUTORIALS = {"gluon_bn.exercises.tasks": "tutorials/exercises", "gluon_bn.commands.tutorial_files": "tutorials"}
+
 setup(
     license="Apache-2.0",  # here, because setuptools for Python 3.8 and today's do not read the same in pyproject.toml
-    packages=[*find_namespace_packages(include=["gluon_bn*"], exclude=["*__pycache__*"]), "gluon_bn.exercises.tasks",
+    packages=[*find_namespace_packages(include=["gluon_bn*"], exclude=["*__pycache__*"]), *FROM_TUTORIALS,
               *(f"gluon_bn.exercises.tasks.{folder}"
-                for folder in find_namespace_packages("tutorials/exercises", exclude=["*__pycache__*"]))],
-    # The exercises are files for people to read, so they live in tutorials/; an installed package brings them along.
-    package_dir={"gluon_bn.exercises.tasks": "tutorials/exercises"},
+                for folder in find_namespace_packages("tutorials/exercises", exclude=["*__pycache__*"])),
+              "gluon_bn.commands.tutorial_files.images"],
+    package_dir=FROM_TUTORIALS,
     install_requires=['numpy>=1.20; python_version < "3.13"', 'numpy>=2.1; python_version >= "3.13"',
                       "matplotlib>=3.5", "tqdm", *mxnet_requirements(os.environ.get("GLUON_BN_MXNET", "cpu"))],
 )

@@ -100,8 +100,8 @@ def batch_norm(X, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, eps=1e-5
     >>> X, one, zero = nd.array([[1.], [3.]]), nd.ones(1), nd.zeros(1)
     >>> batch_norm(X, one, zero, means, vars_, layer_name='bn1').asnumpy().round(3).tolist()
     [[-1.0], [1.0]]
-    >>> means['bn1'].asscalar(), vars_['bn1'].asscalar()
-    (2.0, 1.0)
+    >>> means['bn1'].asnumpy().tolist(), vars_['bn1'].asnumpy().tolist()
+    ([2.0], [1.0])
     >>> batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
     [[1.0], [3.0]]
     """

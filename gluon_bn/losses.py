@@ -20,7 +20,7 @@ def softmax_cross_entropy(yhat_linear, y):
 
     Example
     -------
-    >>> softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]]))[0].asscalar().round(4)   # log 2
+    >>> round(softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]])).asscalar().item(), 4)   # log 2
     0.6931
     """
     if yhat_linear.ndim != 2 or yhat_linear.shape != y.shape:

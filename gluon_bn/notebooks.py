@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .extras import import_extra
 from .files import written_whole
+from .support.invocation import script_command
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,11 +61,21 @@ def build(script, output, execute=False, quick=False, timeout=1800):
     if execute:
         _execute(notebook, script.name, quick, timeout)
     path = Path(output) / f'{script.stem}.ipynb'
+    text = _as_text(notebook)
+    with written_whole(path, 'w') as file:
+        file.write(text)
+    return path
+
+
+def notebook_text(script):
+    """What stands in the file of a script's notebook that is not executed."""
+    return _as_text(read_script(script))
+
+
+def _as_text(notebook):
     nbformat = import_extra('nbformat', 'notebooks')
     nbformat.validate(notebook)
-    with written_whole(path, 'w') as file:
-        nbformat.write(notebook, file)
-    return path
+    return nbformat.writes(notebook) + '\n'
 
 
 def read_script(script):
@@ -103,7 +114,8 @@ def _execute(notebook, name, quick, timeout):
     except nbclient.exceptions.CellTimeoutError as error:
         raise TutorialFailed(f"{name}: a cell took longer than {timeout:g} s; give --timeout more.") from error
     except nbclient.exceptions.CellExecutionError as error:
-        raise TutorialFailed(f"{name}: {error.ename}: {error.evalue} (python tutorials/{name} shows where).") from error
+        raise TutorialFailed(f"{name}: {error.ename}: {error.evalue} (to see where: "
+                             f"{script_command(_ROOT / 'tutorials' / name)}).") from error
     except nbclient.exceptions.DeadKernelError as error:
         raise TutorialFailed(f"{name}: Python itself ended while it ran ({error}).") from error
     finally:

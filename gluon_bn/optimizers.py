@@ -72,7 +72,7 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
     ...         loss = (2 * w).sum()
     ...     loss.backward()
     ...     momentum_sgd({'w': w}, velocities, lr=0.25, momentum=0.5)
-    >>> velocities['w'].asscalar(), w.asscalar()   # -0.5, then 0.5 * -0.5 - 0.5
+    >>> velocities['w'].asscalar().item(), w.asscalar().item()   # -0.5, then 0.5 * -0.5 - 0.5
     (-0.75, -0.25)
     """
     together = []
@@ -120,8 +120,8 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     ...     loss = (2 * w).sum()
     >>> loss.backward()
     >>> rmsprop({'w': w}, mean_squares, lr=0.1)
-    >>> mean_squares['w'].asscalar().round(6), w.asscalar().round(4)   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
-    (0.4, 0.6838)
+    >>> [round(v.asscalar().item(), 4) for v in (mean_squares['w'], w)]   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
+    [0.4, 0.6838]
     """
     for name, param, grad in _with_gradients(params):
         if name not in mean_squares:

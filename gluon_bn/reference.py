@@ -123,7 +123,7 @@ def batchnorm_backward(dout, cache):
     >>> x, gamma, beta = np.array([[1.], [3.], [4.]]), np.array([2.]), np.array([5.])
     >>> out, cache = batchnorm_forward(x, gamma, beta, {'mode': 'train'})
     >>> dx, dgamma, dbeta = batchnorm_backward(np.array([[1.], [0.], [0.]]), cache)
-    >>> dbeta.tolist(), abs(dx.sum()) < 1e-12  # moving all of x together changes nothing, so the dx sum to 0
+    >>> dbeta.tolist(), bool(abs(dx.sum()) < 1e-12)  # moving all of x together changes nothing, so the dx sum to 0
     ([1.0], True)
     """
     centered, std, xhat, gamma, trained = cache

@@ -25,6 +25,7 @@ from .optimizers import momentum_sgd, one_cycle, sgd
 from .plots import plot_run
 from .progress import progress
 from .run_events import RunEvents
+from .support.invocation import command_line
 from .training import MovingLoss, evaluate_accuracy, train_step
 
 EVALUATION_BATCH = 256
@@ -57,7 +58,8 @@ def start(config, folder, report=print):
     """
     folder = Path(folder)
     if (folder / 'config.json').exists():
-        raise RunError(f"{folder} holds a run already; go on with it by --resume {folder}, or choose another --output.")
+        raise RunError(f"{folder} holds a run already; choose another --output, or go on with it: "
+                       f"{command_line('train', '--resume', folder)}")
     job = _Job(config, folder, report)
     with job.folder_locked():
         if job.events:

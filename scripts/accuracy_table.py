@@ -1,10 +1,13 @@
 """Train with the defaults for several seeds, and one seed for ten epochs; print the README's table of accuracies."""
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 from statistics import mean
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_bn.support.command_line import Parser, run, whole_number
 
 SCRIPT = Path(__file__).resolve().parent / 'train_mnist.py'
 
@@ -19,14 +22,20 @@ def train(folder, *arguments):
 
 
 def main():
-    """Print the table in Markdown."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument('--seeds', type=int, default=5, help='one epoch for each of seeds 0 to N-1 (default: 5)')
-    options.add_argument('--epochs', type=int, default=10, help='epochs of the long run with seed 0 (default: 10)')
-    options.add_argument('--limit', type=int, help='use the first N training images (default: all)')
+    """Print the table in Markdown; returns the exit status."""
+    options = Parser(description=__doc__)
+    options.add_argument('--seeds', type=whole_number, default=5,
+                         help='one epoch for each of seeds 0 to N-1 (default: 5)')
+    options.add_argument('--epochs', type=whole_number, default=10,
+                         help='epochs of the long run with seed 0 (default: 10)')
+    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
     options.add_argument('--folder', type=Path, default=Path('runs/accuracy'),
                          help='of the runs (default: runs/accuracy)')
-    arguments = options.parse_args()
+    return run(options, work)
+
+
+def work(arguments):
+    """Train and print; returns 0."""
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print("| run | loss | train accuracy | test accuracy |\n|---|---|---|---|")
     accuracies = []
@@ -39,7 +48,8 @@ def main():
     record = train(arguments.folder / 'long', '--epochs', arguments.epochs, *limit)[-1]
     print(f"| {arguments.epochs} epochs, seed 0 | {record['loss']:.4f} | {record['train_acc']:.4f} | "
           f"{record['test_acc']:.4f} |")
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,102 +1,10 @@
-"""Time gluon_bn against its peers: the layer alone, a training iteration, an epoch with evaluation.
-
-Peers are all that are installed: the notebook's formulation, gluon_bn plain and fast, Gluon's own layers, PyTorch, JAX.
-"""
-import argparse
-import json
-import os
-import subprocess
+"""The command ``gluon-bn benchmark``, from a checkout of the project."""
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import notebook_formulation  # noqa: E402
-
-from gluon_bn import native_status  # noqa: E402
-from gluon_bn._mxnet.threads import physical_cores  # noqa: E402
-from gluon_bn.benchmarks import measure, peers, report  # noqa: E402
-from gluon_bn.command_line import complain  # noqa: E402
-from gluon_bn.data import load  # noqa: E402
-from gluon_bn.files import written_whole  # noqa: E402
-from gluon_bn.machine import describe_machine  # noqa: E402
-
-OURS = 'gluon_bn fast'
-LEVELS = ('layer', 'iteration', 'epoch')
-
-
-def main():
-    """Measure and report."""
-    options = arguments()
-    try:
-        contestants = peers.installed(notebook_formulation, options.peers)
-    except ValueError as error:
-        return complain('benchmark', error, 2)
-    images, labels = load('mnist')
-    if options.child:  # one figure of one contestant, in a process of its own
-        return print(child(options, contestants[0], images, labels))
-    if OURS not in [c.name for c in contestants]:
-        return complain('benchmark', f"--peers must name {OURS!r}: the ratios are to it", 2)
-    print(f"{describe_machine()}\n{native_status()}\n", flush=True)
-    repeats, levels, accuracy = options.repeats, {}, {}
-    if 'layer' in options.levels:
-        levels.update(measure.layers(contestants, [(4, 3, 6, 6), (8, 5)] if options.quick else measure.SHAPES, repeats,
-                                     0 if options.quick else 0.05))
-    if 'iteration' in options.levels:
-        levels.update(measure.iterations(contestants, images, labels, 64, repeats, 0 if options.quick else 0.2))
-    if 'epoch' in options.levels:
-        used = 256 if options.quick else len(images)
-        times, accuracy = measure.epochs(contestants, (images[:used], labels[:used]),
-                                         [a[:256] if options.quick else a for a in load('mnist', train=False)], 64,
-                                         options.epoch_repeats)
-        levels.update(times)
-    memory = {c.name: in_child('memory', c.name, options.quick) for c in contestants}
-    print(report.table(levels, OURS, accuracy, memory), report.overview(levels, OURS), sep='\n\n')
-    if options.json:
-        with written_whole(options.json, 'w') as file:
-            json.dump({'machine': describe_machine(), 'native': native_status(), 'accuracy': accuracy,
-                       'peak_memory_mb': memory, 'levels': report.summary(levels, OURS)}, file, indent=1)
-    if options.plot:
-        report.bar_chart(levels, OURS, options.plot)
-    if options.scaling:
-        threads = {n: in_child('iteration', OURS, options.quick, n) for n in range(1, physical_cores() + 1)}
-        ours, gluon = peers.GluonBN('fast'), peers.Gluon(False)
-        report.growth_picture(measure.growth(ours, gluon, options.quick), threads, (ours.name, 'nd.BatchNorm'),
-                              options.scaling)
-    return 0
-
-
-def arguments():
-    """The command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--levels', nargs='+', choices=LEVELS, default=LEVELS, help="what to measure (default: all)")
-    p.add_argument('--peers', nargs='+', metavar='NAME', help="contestants by name (default: all that are installed)")
-    p.add_argument('--repeats', type=int, default=11, help="of layers and iterations (default: 11)")
-    p.add_argument('--epoch-repeats', type=int, default=3, help="of epochs (default: 3)")
-    p.add_argument('--json', metavar='FILE', help="write the numbers to FILE")
-    p.add_argument('--plot', metavar='FILE', help="draw a bar chart to FILE (.png, .svg, .pdf)")
-    p.add_argument('--scaling', metavar='FILE', help="draw how cost grows with batch, channels and threads to FILE")
-    p.add_argument('--quick', action='store_true', help="tiny sizes: to see that it runs, not to learn how quick")
-    p.add_argument('--child', choices=('memory', 'iteration'), help=argparse.SUPPRESS)
-    return p.parse_args()
-
-
-def child(options, contestant, images, labels):
-    """The figure that a parent asked for."""
-    if options.child == 'memory':
-        return measure.peak_memory(contestant, images, labels, 64, 2 if options.quick else 20)
-    times = measure.iterations([contestant], images, labels, 64, options.repeats, 0 if options.quick else 0.2)
-    return report.summary(times, contestant.name).popitem()[1][contestant.name]['median'] * 1e3
-
-
-def in_child(figure, name, quick, threads=None):
-    """A figure of one contestant from a process of its own, with so many threads."""
-    environment = {**os.environ, **({'OMP_NUM_THREADS': str(threads)} if threads else {})}
-    done = subprocess.run([sys.executable, __file__, '--child', figure, '--peers', name, '--repeats', '5',
-                           *(['--quick'] if quick else [])], check=True,
-                          env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
-    return float(done.stdout)
-
+from gluon_bn.commands.__main__ import run_command
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_command('benchmark'))

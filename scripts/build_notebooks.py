@@ -2,7 +2,6 @@
 
 Exit status: 0 done; 1 a tutorial failed while it was executed; 2 bad arguments (one line on standard error).
 """
-import argparse
 import sys
 from pathlib import Path
 
@@ -10,36 +9,37 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn import notebooks
-from gluon_bn.command_line import complain
+from gluon_bn.support.command_line import Parser, complain, number, run
 
 
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
-    args = parser().parse_args(argv)
+    return run(parser(), work, argv, interrupted='interrupted')
+
+
+def work(args):
+    """Make the notebooks; returns the exit status."""
     if args.quick and not args.execute:
-        parser().error("--quick is about running the cells; give --execute as well")
+        raise ValueError("--quick is about running the cells; give --execute as well.")
     try:
         for script in notebooks.find_tutorials(ROOT / 'tutorials', args.names):
             print(notebooks.build(script, args.output, execute=args.execute, quick=args.quick, timeout=args.timeout),
                   flush=True)
         return 0
     except notebooks.TutorialFailed as error:
-        print(f"build_notebooks: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, ImportError, OSError) as error:
-        return complain('build_notebooks', error, 2)
+        return complain('build_notebooks', error, 1)
 
 
 def parser():
     """The command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = Parser(description=__doc__)
     p.add_argument('names', nargs='*', metavar='NAME',
                    help="tutorials, such as 01 or 01_batch_norm_by_hand (default: all)")
     p.add_argument('--output', type=Path, default=ROOT / 'notebooks', metavar='DIR', help="(default: notebooks/)")
     p.add_argument('--execute', action='store_true',
                    help="run the cells, so that the notebooks show what they print and draw")
     p.add_argument('--quick', action='store_true', help="with --execute: less work, as GLUON_BN_QUICK=1 has it")
-    p.add_argument('--timeout', type=float, default=1800, metavar='S', help="seconds a cell may take (default: 1800)")
+    p.add_argument('--timeout', type=number, default=1800, metavar='S', help="seconds a cell may take (default: 1800)")
     return p
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # What is kept in Git and is no part of a source distribution.
 NOT_IN_SDIST = re.compile(r'\.ci/|\.git|\.pre-commit')
-# Where a file of the package lies in Git; the exercises' tasks come from tutorials/exercises.
-PARTS = {'gluon_bn/': 'gluon_bn/', 'tutorials/exercises/': 'gluon_bn/exercises/tasks/'}
+# Where the files of these folders are in a wheel; the first that fits.
+PARTS = {'gluon_bn/': 'gluon_bn/', 'tutorials/exercises/': 'gluon_bn/exercises/tasks/',
+         'tutorials/': 'gluon_bn/commands/tutorial_files/'}
 
 
 def main(sdist, wheel):
@@ -22,8 +23,12 @@ def main(sdist, wheel):
     made = {name for name in in_sdist if name in ('PKG-INFO', 'setup.cfg') or '.egg-info/' in name}
     differences('source distribution', {name for name in kept if not NOT_IN_SDIST.match(name)}, in_sdist - made)
     in_wheel = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
-    differences('wheel', {place + name[len(part):] for name in kept for part, place in PARTS.items()
-                          if name.startswith(part)}, in_wheel)
+    differences('wheel', {place for place in map(place_in_wheel, kept) if place}, in_wheel)
+
+
+def place_in_wheel(name):
+    """Where a file that is kept in Git is in a wheel, or None."""
+    return next((place + name[len(folder):] for folder, place in PARTS.items() if name.startswith(folder)), None)
 
 
 def differences(what, expected, found):

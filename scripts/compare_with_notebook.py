@@ -2,7 +2,6 @@
 
 Both read MNIST, train one epoch with the defaults, and score all training and test images. They run in turn.
 """
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.machine import describe_machine
+from gluon_bn.support.command_line import Parser, run, whole_number
 
 SCRIPTS = Path(__file__).resolve().parent
 
@@ -25,11 +25,15 @@ def timed(*command):
 
 
 def main():
-    """Print both times and their ratio."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument('--repeats', type=int, default=1, help='how often each runs (default: 1)')
-    options.add_argument('--limit', type=int, help='use the first N training images (default: all)')
-    arguments = options.parse_args()
+    """Print both times and their ratio; returns the exit status."""
+    options = Parser(description=__doc__)
+    options.add_argument('--repeats', type=whole_number, default=1, help='how often each runs (default: 1)')
+    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
+    return run(options, work, interrupted='interrupted')
+
+
+def work(arguments):
+    """Time and print; returns 0."""
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print(describe_machine())
     ours, notebook = [], []
@@ -43,7 +47,8 @@ def main():
                 times.append(seconds)
                 print(f"{name}: {seconds:6.1f} s   {line}", flush=True)
     print(f"gluon_bn / notebook: {median(ours) / median(notebook):.3f}")
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,53 +1,10 @@
-"""How batch norm helps optimisation: the loss along the gradient, 'noisy batch norm', and the shift of the inputs.
-
-After Santurkar et al. (2018), on the sigmoid MLP and on LeNet. Figures, tables and JSON; an interrupted run goes on.
-
-Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments or bad data (one line on standard
-error); 130 Ctrl-C.
-"""
-import argparse
+"""The command ``gluon-bn landscape``, from a checkout of the project."""
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
-from gluon_bn.landscape.report import run_experiments
-from gluon_bn.landscape.runs import EXPERIMENTS, LEARNING_RATES
-
-
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    options = parser().parse_args(argv)
-    return exit_status('landscape', lambda: run(options))
-
-
-def run(options):
-    """Run the experiments; returns 0 if every claim holds, otherwise 1."""
-    demand_at_least_one(seeds=options.seeds, processes=options.processes)
-    experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
-    changes = {'steps': 60, 'measure_every': 20, 'test_images': 1000} if options.quick else {}
-    verdicts = run_experiments(experiments, options.networks or list(LEARNING_RATES), range(options.seeds),
-                               options.output, options.data_dir, options.processes, **changes)
-    print(f"Figures and numbers are in {options.output}")
-    return 0 if options.quick or all(verdicts.values()) else 1
-
-
-def parser():
-    """The command line."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('experiments', nargs='*', metavar='EXPERIMENT',
-                   help=f"of {', '.join(EXPERIMENTS)} (default: all)")
-    p.add_argument('--network', dest='networks', action='append', choices=list(LEARNING_RATES),
-                   help="one of them; may be given more than once (default: both)")
-    p.add_argument('--seeds', type=int, default=3, metavar='N', help="trainings of each kind (default: 3)")
-    p.add_argument('--quick', action='store_true',
-                   help="60 steps a training, to see that it works; the claims do not count then")
-    p.add_argument('--data-dir', metavar='PATH', help="folder with MNIST (default: the files of the package)")
-    p.add_argument('--processes', type=int, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', default='runs/landscape', metavar='DIR', help="(default: %(default)s)")
-    return p
-
+from gluon_bn.commands.__main__ import run_command
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_command('landscape'))

@@ -1,5 +1,4 @@
 """Print the README's table of modules, or put it there with --write: lines, and what the docstring begins with."""
-import argparse
 import ast
 import re
 import sys
@@ -9,6 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn.files import written_whole
+from gluon_bn.support.command_line import Parser
 
 
 def rows():
@@ -30,7 +30,7 @@ def rows():
 
 def main():
     """Print the table, or replace it in README.md."""
-    options = argparse.ArgumentParser(description=__doc__)
+    options = Parser(description=__doc__)
     options.add_argument('--write', action='store_true', help='put the table into README.md')
     table = '\n'.join(['| module | lines | what it is about |', '|---|---|---|', *rows()]) + '\n'
     if not options.parse_args().write:

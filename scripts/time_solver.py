@@ -1,5 +1,4 @@
 """Time the Solver: five hidden layers of 100 with batch norm on 1,000 CIFAR-10 images, batch 50, 10 epochs."""
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gluon_bn as gbn
 from gluon_bn.machine import describe_machine
+from gluon_bn.support.command_line import Parser, run, whole_number
 
 
 def train(epochs):
@@ -23,15 +23,20 @@ def train(epochs):
 
 
 def main():
-    """Print the median of several trainings."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument('--repeats', type=int, default=5)
-    options.add_argument('--epochs', type=int, default=10)
-    arguments = options.parse_args()
+    """Print the median of several trainings; returns the exit status."""
+    options = Parser(description=__doc__)
+    options.add_argument('--repeats', type=whole_number, default=5)
+    options.add_argument('--epochs', type=whole_number, default=10)
+    return run(options, work, interrupted='interrupted')
+
+
+def work(arguments):
+    """Time and print; returns 0."""
     print(describe_machine())
     times = [train(arguments.epochs) for _ in range(arguments.repeats)]
     print(f"{median(times):.2f} s (median of {len(times)}; {min(times):.2f} to {max(times):.2f})")
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,7 +1,5 @@
 """Batch norm in Nodes and the breast cancer network: the layers against others, the training on the real data."""
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ from gluon_bn import breast_cancer, pure_batch_norm
 from gluon_bn._mxnet import autograd, nd
 from gluon_bn.autodiff import Node
 from gluon_bn.breast_cancer import BreastCancerNet, batch_norm, binary_cross_entropy
-
-SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'breast_cancer.py'
+from gluon_bn.commands.breast_cancer import main
 
 
 def by_nodes(X, gamma, beta, dout, eps):
@@ -177,16 +174,8 @@ def test_mean_accuracy_over_20_splits_is_at_least_096(with_batch_norm):
     assert found.std() < 0.03
 
 
-@pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location('breast_cancer_script', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_script_prints_the_table(script, capsys):
-    assert script.main(['--splits', '2', '--epochs', '1']) == 0
+def test_the_command_prints_the_table(capsys):
+    assert main(['--splits', '2', '--epochs', '1']) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert all(line.count('|') == 6 for line in lines)
@@ -195,16 +184,14 @@ def test_the_script_prints_the_table(script, capsys):
 
 
 @pytest.mark.parametrize('number', ['0', '-1', 'two'])
-def test_the_script_refuses_bad_numbers(number, script, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        script.main(['--splits', number])
-    assert exit_.value.code == 2
+def test_the_command_refuses_bad_numbers(number, capsys):
+    assert main(['--splits', number]) == 2
     assert f"'{number}' is not a whole number" in capsys.readouterr().err
 
 
-def test_without_scikit_learn_the_extra_is_named(monkeypatch, script, capsys):
+def test_without_scikit_learn_the_extra_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
-    with pytest.raises(ImportError, match=r"gluon_bn\[scikit-learn\]"):
+    with pytest.raises(ImportError, match=r"pip install .*\[scikit-learn\]"):
         breast_cancer.load_split(0)
-    assert script.main([]) == 2
-    assert 'gluon_bn[scikit-learn]' in capsys.readouterr().err
+    assert main([]) == 2
+    assert '[scikit-learn]' in capsys.readouterr().err

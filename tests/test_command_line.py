@@ -1,6 +1,6 @@
 import pytest
 
-from gluon_bn.command_line import chosen, demand_at_least_one, exit_status
+from gluon_bn.support.command_line import chosen, demand_at_least_one, exit_status
 
 
 def raising(error):

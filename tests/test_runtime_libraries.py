@@ -126,3 +126,9 @@ def test_the_advice_for_what_no_package_brings(monkeypatch):
 
 def test_no_advice_for_another_error():
     assert advice(OSError('libcudnn.so.8: cannot open shared object file')) is None
+
+
+def test_the_packages_that_the_advice_names_are_those_that_are_required():
+    requirements = (Path(__file__).parent.parent / 'setup.py').read_text(encoding='utf-8')
+    for package in runtime_libraries._PIP_PACKAGES.values():
+        assert package in requirements

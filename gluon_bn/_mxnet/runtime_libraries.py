@@ -20,7 +20,9 @@ from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 
-# The packages that bring a library along, those among gluon_bn's requirements first.
+from ..support.invocation import installer
+
+# The packages that bring a library along, those among gluon_bn's requirements first; and what setup.py requires.
 DONORS = {"libgomp.so.1": ("pykdtree", "scikit-learn"), "libquadmath.so.0": ("scipy-openblas32", "numpy", "scipy")}
 _PIP_PACKAGES = {"libgomp.so.1": "pykdtree", "libquadmath.so.0": "scipy-openblas32==0.3.31.22.1"}
 _SYSTEM_PACKAGES = {  # of Debian and Ubuntu, of Fedora
@@ -48,7 +50,7 @@ def advice(error):
         return None
     debian, fedora = (" ".join(_SYSTEM_PACKAGES[name][system] for name in missing) for system in (0, 1))
     pip = " ".join(_PIP_PACKAGES[name] for name in missing if name in DONORS)
-    without_root = f"pip install {pip} (no root needed), or " if pip else ""
+    without_root = f"{installer()} {pip} (no root needed), or " if pip else ""
     return (f"MXNet needs {' and '.join(missing)}, and this machine has no such library: {without_root}"
             f"apt-get install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora).")
 

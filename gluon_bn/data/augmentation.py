@@ -19,7 +19,7 @@ def shift_images(images, max_shift, rng):
     -------
     >>> image = np.array([[[[1, 2], [3, 4]]]], np.uint8)
     >>> moved = shift_images(np.repeat(image, 50, axis=0), 1, np.random.default_rng(0))
-    >>> [0, 1] in moved[:, 0, 0].tolist(), moved.max()
+    >>> [0, 1] in moved[:, 0, 0].tolist(), int(moved.max())
     (True, 4)
     """
     n, C, H, W = images.shape

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..support.command_line import Parser
 from ..support.invocation import command_line
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
@@ -19,9 +20,9 @@ class BadArgument(ValueError):
     """One sentence about what was given and what was expected."""
 
 
-def main(argv=None):
+def main(argv=None, prog=None):
     """Run with the command line ``argv``; returns the exit status."""
-    options = parser().parse_args(argv)
+    options = parser(prog).parse_args(argv)
     try:
         status = options.run(options)
         sys.stdout.flush()
@@ -39,9 +40,9 @@ def main(argv=None):
         return 130
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = argparse.ArgumentParser(prog='python -m gluon_bn.exercises', description="Exercises that mark themselves.")
+    p = Parser(prog=prog or 'python -m gluon_bn.exercises', description="Exercises that mark themselves.")
     p.add_argument('--tasks', metavar='DIR', help="take the exercises from DIR instead of the package's own")
     p.set_defaults(run=run_list, folder='.')
     commands = p.add_subparsers(metavar='COMMAND')

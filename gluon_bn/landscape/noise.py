@@ -33,10 +33,10 @@ class Noise:
     >>> noise = Noise(seed=0, spread=0)
     >>> h = nd.array([[0, 1], [0, 3]])
     >>> first = noise(h, '1').asnumpy()
-    >>> (noise(h, '1').asnumpy() == first).all()               # the same step: the same noise
+    >>> bool((noise(h, '1').asnumpy() == first).all())         # the same step: the same noise
     True
     >>> noise.step += 1
-    >>> (noise(h, '1').asnumpy() == first).any()
+    >>> bool((noise(h, '1').asnumpy() == first).any())
     False
     """
 

@@ -35,6 +35,15 @@ def command_line(*words):
     return ' '.join([script, *(quoted(word) for word in words)])
 
 
+def script_command(path):
+    """The line for the shell that runs the Python script ``path``, which imports this package.
+
+    >>> script_command('my folder/01.py').endswith("'my folder/01.py'")
+    True
+    """
+    return f'{_path_of_the_package(current_folder=False)}{python_command()} {quoted(path)}'
+
+
 def install_command(extra):
     """The line for the shell that installs the optional libraries called ``extra``, from this checkout if it is one.
 
@@ -71,13 +80,15 @@ def _console_script():
     return 'gluon-bn' if found and Path(found).absolute() == script.absolute() else quoted(script)
 
 
-def _path_of_the_package():
+def _path_of_the_package(current_folder=True):
     """What must stand before the interpreter so that it finds this package: nothing, if it does so by itself.
 
-    This process's PYTHONPATH counts for nothing: it may have been set for this process alone.
+    It looks in the ``current_folder``, too, for a module, but not for a script. This process's PYTHONPATH counts for
+    nothing: it may have been set for this process alone.
     """
     site_packages = [sysconfig.get_path('purelib'), sysconfig.get_path('platlib')]
-    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in [*site_packages, os.curdir])
+    searched = [*site_packages, *([os.curdir] if current_folder else [])]
+    if (os.name == 'nt' or _ROOT in (Path(os.path.realpath(folder)) for folder in searched)
             or any(metadata.distributions(name='gluon_bn', path=site_packages))):
         return ''
     return f'PYTHONPATH={quoted(_ROOT)} '

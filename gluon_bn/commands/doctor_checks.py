@@ -1,0 +1,269 @@
+"""What the doctor looks at: a function for each thing, which never raises, and needs nothing beyond Python itself."""
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+from ..support.invocation import install_command, installer, quoted
+
+PROBE_SECONDS = 240
+MXNET_BUILDS = ('mxnet', 'mxnet-cu112', 'mxnet-cu116', 'mxnet-cu117')
+PACKAGES = {'libgomp.so.1': ('libgomp1', 'libgomp'), 'libquadmath.so.0': ('libquadmath0', 'libquadmath'),  # Debian's
+            'libstdc++.so.6': ('libstdc++6', 'libstdc++'), 'libgcc_s.so.1': ('libgcc-s1', 'libgcc')}  # and Fedora's
+EXTRAS = {'tensorboard': 'tensorboardX', 'scikit-learn': 'sklearn', 'notebooks': 'jupytext'}
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+Check = namedtuple('Check', 'name state found advice')
+Check.__doc__ = """One thing. ``state``: 'ok'; 'wrong', needed and not as it should be; 'note', it could be better; '-',
+a fact, or something that is not needed here. ``advice``: what to do, a line for the shell or a sentence, or None."""
+
+
+def all_checks():
+    """A list of ``Check``."""
+    answer = probe() if mxnet_can_run_here() and is_installed('mxnet') else {}
+    return [check for looked_at in (
+        [package(), python()], [library(name) for name in ('numpy', 'matplotlib', 'tqdm')],
+        [mxnet(answer)], runtime_libraries(answer), native(answer), [threads(answer)], graphics(answer),
+        [cache_folder(), data_folder()], [extra(name, module) for name, module in EXTRAS.items()])
+        for check in looked_at]
+
+
+def package():
+    """This package."""
+    from .. import __version__
+    return Check('gluon_bn', 'ok', f"{__version__}, {_ROOT / 'gluon_bn'}", None)
+
+
+def python():
+    """The interpreter."""
+    version, found = sys.version_info[:2], f"{platform.python_version()}, {sys.executable}"
+    if version < (3, 8):
+        return Check('Python', 'wrong', found, "Install Python 3.8 or newer, and make a new environment with it.")
+    if version > (3, 14):
+        return Check('Python', 'note', found, "Newer than the newest that was tried, 3.14: it may work.")
+    return Check('Python', 'ok', found, None)
+
+
+def library(name):
+    """A package that is always needed."""
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        version = None
+    if version is None or not is_installed(name):
+        return Check(name, 'wrong', "not installed", f"{installer()} {name}")
+    return Check(name, 'ok', version, None)
+
+
+def is_installed(module):
+    """Whether Python finds a top-level module, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a module that somebody half removed, or blocked
+        return False
+
+
+def mxnet_can_run_here():
+    """Whether there are builds of MXNet 1.9.1 for this kind of machine."""
+    return sys.platform == 'linux' and platform.machine() == 'x86_64'
+
+
+def probe(seconds=PROBE_SECONDS):
+    """What ``doctor_probe.py`` says, as one dictionary; 'died' is in it if it crashed or had to be ended."""
+    environment = {'GLUON_BN_GPU_SECONDS': '60', 'GLUON_BN_BUILD_SECONDS': '120', **os.environ}
+    environment['PYTHONPATH'] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get('PYTHONPATH')]))
+    answer = {}
+    with tempfile.TemporaryFile('w+', encoding='utf-8') as out:
+        child = subprocess.Popen([sys.executable, '-m', 'gluon_bn.commands.doctor_probe'], env=environment, stdout=out,
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            status = child.wait(seconds)
+            if status:
+                answer['died'] = f"the process that tried it {_how_it_ended(status)}"
+        except subprocess.TimeoutExpired:
+            answer['died'] = f"the process that tried it did not end within {seconds:g} s"
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                _wait_for_the_end_of(child)
+        out.seek(0)
+        for line in out:
+            if line.startswith('{'):
+                answer.update(json.loads(line))
+    return answer
+
+
+def _wait_for_the_end_of(child):
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        child.returncode = -9  # it hangs inside a driver and cannot even be killed: leave it behind
+
+
+def _how_it_ended(status):
+    return f"was ended by signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"ended with {status}"
+
+
+def mxnet(answer):
+    """MXNet: its version, build, place, and whether it computes."""
+    if not mxnet_can_run_here():
+        return Check('MXNet', '-', f"has no build for {sys.platform} on {platform.machine()}; the NumPy half works",
+                     None)
+    if not is_installed('mxnet'):
+        return Check('MXNet', 'wrong', "not installed", _install_mxnet())
+    if 'mxnet' not in answer:
+        reason = answer.get('mxnet_error') or answer.get('died', "no answer")
+        advice = None if answer.get('missing_libraries') else f"{_install_mxnet()} --force-reinstall"
+        return Check('MXNet', 'wrong', f"does not load: {reason}", advice)
+    found = (f"{answer['mxnet']['version']} ({', '.join(_builds()) or 'not from PyPI'}: "
+             f"{', '.join(answer.get('features', ['no features known']))}), {answer['mxnet']['file']}")
+    if not answer.get('computes'):
+        reason = f"a product of two matrices is {answer['product']}" if 'product' in answer else answer.get('died', '')
+        return Check('MXNet', 'wrong', f"{found}; computes wrongly: {reason}", f"{_install_mxnet()} --force-reinstall")
+    if answer['mxnet']['version'] != '1.9.1':
+        return Check('MXNet', 'note', found, f"{_install_mxnet()}  # the version that gluon_bn is made for")
+    return Check('MXNet', 'ok', found, None)
+
+
+def _builds():
+    found = []
+    for name in MXNET_BUILDS:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def runtime_libraries(answer):
+    """The libraries of the compiler that MXNet links to."""
+    if answer.get('missing_libraries'):
+        names = [PACKAGES[name][bool(shutil.which('dnf'))] for name in answer['missing_libraries']]
+        command = f"{'dnf' if shutil.which('dnf') else 'apt-get'} install {' '.join(names)}"
+        return [Check('runtime libraries', 'wrong', f"missing: {', '.join(answer['missing_libraries'])}", command)]
+    if answer.get('libraries'):
+        places = ', '.join(answer['libraries'].values())
+        return [Check('runtime libraries', 'ok', places, None)]
+    return []
+
+
+def native(answer):
+    """The native operators."""
+    if 'native' in answer:
+        status = answer['native']['status'].replace('native operators: ', '')
+        if answer['native']['available']:
+            return [Check('native operators', 'ok', status, None)]
+        return [Check('native operators', 'note', status, _native_advice(status))]
+    if 'computes' in answer:
+        reason = answer.get('native_error') or answer.get('died', "no answer")
+        return [Check('native operators', 'note', f"not in use: {reason}", "export GLUON_BN_NATIVE=0")]
+    return []
+
+
+def _native_advice(status):
+    if 'GLUON_BN_NATIVE' in status:
+        return "unset GLUON_BN_NATIVE"
+    if 'no C++ compiler' in status:
+        return "dnf install gcc-c++" if shutil.which('dnf') else "apt-get install g++"
+    return None
+
+
+def threads(answer):
+    """How many threads MXNet takes."""
+    try:
+        from .._mxnet.threads import physical_cores
+        cores = physical_cores()
+    except (ImportError, OSError, AttributeError):
+        cores = os.cpu_count() or 1
+    given = os.environ.get('OMP_NUM_THREADS')
+    if given is None:
+        return Check('threads', 'ok', f"{answer.get('threads') or cores}, one a physical core", None)
+    found = f"OMP_NUM_THREADS is {given!r}; this process may use {cores} physical cores"
+    if not given.split(',')[0].strip().isdecimal() or not 1 <= int(given.split(',')[0]) <= (os.cpu_count() or 1):
+        return Check('threads', 'note', found, "unset OMP_NUM_THREADS")
+    return Check('threads', 'ok', found, None)
+
+
+def graphics(answer):
+    """NVIDIA's devices, and why each can or cannot be used."""
+    devices = sorted(str(path) for path in Path('/dev').glob('nvidia[0-9]*'))
+    if 'CUDA' not in answer.get('features', ()):
+        if not devices:
+            return [Check('GPU', '-', "no NVIDIA device on this machine", None)]
+        found = f"{', '.join(devices)}: not used, this build of MXNet has no GPU support"
+        return [Check('GPU', 'note', found, _gpu_advice())]
+    if 'gpus' not in answer:
+        reason = answer.get('gpus_error') or answer.get('died', "no answer")
+        return [Check('GPU', 'note', f"not usable: {reason}", "nvidia-smi  # does the driver itself answer?")]
+    return [Check(f'gpu({i})', 'ok', "computes correctly", None) if reason is None else
+            Check(f'gpu({i})', 'note' if devices else '-', f"not usable: {reason}",
+                  "nvidia-smi  # does the driver itself answer?" if devices else None)
+            for i, reason in enumerate(answer['gpus'])]
+
+
+def _gpu_advice():
+    script = _ROOT / 'scripts' / 'install.sh'
+    if script.is_file():
+        return f"bash {quoted(script)} cu117"
+    return f"{installer()} --force-reinstall --no-deps mxnet-cu117==1.9.1  # and see the README, GPUs"
+
+
+def cache_folder():
+    """Where downloads and native operators are kept."""
+    try:
+        from ..data.download import cache_dir
+        folder = cache_dir()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        return Check('cache folder', 'note', f"not known: {error}", None)
+    return _folder('cache folder', folder)
+
+
+def _folder(name, folder):
+    """A folder that should be the user's own and writable; one that is not there should be possible to make."""
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        status = there.stat()
+    except (OSError, StopIteration) as error:
+        return Check(name, 'note', f"{folder}: {error}", "export GLUON_BN_CACHE=$HOME/gluon_bn_cache")
+    found = str(folder) if there == folder else f"{folder}, not there yet"
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "is not a folder" if not there.is_dir() else "cannot be written"
+        return Check(name, 'note', f"{found}: {there} {what}", "export GLUON_BN_CACHE=$HOME/gluon_bn_cache")
+    if there == folder and hasattr(os, 'getuid') and status.st_uid != os.getuid():
+        return Check(name, 'note', f"{found}: belongs to user {status.st_uid}, you are {os.getuid()}",
+                     "export GLUON_BN_CACHE=$HOME/gluon_bn_cache")
+    if there == folder and os.name == 'posix' and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return Check(name, 'note', f"{found}: others may write there", f"chmod go-w {quoted(folder)}")
+    return Check(name, 'ok', f"{found}, writable", None)
+
+
+def data_folder():
+    """The data that come with the package."""
+    folder = _ROOT / 'gluon_bn' / 'data'
+    missing = [name for name, pattern in (('MNIST', 'mnist/*.gz'), ('CIFAR-10', 'cifar10/*.gz'))
+               if not list(folder.glob(pattern))]
+    if missing:
+        return Check('data folder', 'wrong', f"{folder}: {' and '.join(missing)} missing",
+                     f"{installer()} --force-reinstall --no-deps gluon_bn")
+    return Check('data folder', 'ok', f"{folder}, MNIST and CIFAR-10's small part", None)
+
+
+def extra(name, module):
+    """One of the optional sets of libraries."""
+    if not is_installed(module):
+        return Check(f'[{name}]', '-', f"{module} is not installed", install_command(name))
+    return Check(f'[{name}]', 'ok', "installed", None)
+
+
+def _install_mxnet():
+    dependencies = '--no-deps ' if sys.version_info >= (3, 13) else ''  # its pins would bring a NumPy that is too old
+    return f"{installer()} {dependencies}mxnet==1.9.1"

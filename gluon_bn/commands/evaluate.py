@@ -1,0 +1,67 @@
+"""The test accuracy of a trained run: with the stored statistics (test mode) and with each batch's own (train mode).
+
+RUN is the folder of a run, or one of its checkpoint files; nothing in it changes.
+
+Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 130 Ctrl-C.
+"""
+import json
+from pathlib import Path
+
+from ..support.command_line import Parser, loading, run, whole_number
+
+
+def main(argv=None, prog=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    return run(parser(prog), work, argv, interrupted='interrupted')
+
+
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('run', metavar='RUN', help="folder of a run, or a checkpoint file")
+    p.add_argument('--ctx', default='auto', metavar='auto|cpu|cpu:N|gpu|gpu:N', help="device (default: auto)")
+    p.add_argument('--dataset', metavar='NAME', help="mnist or fashion-mnist (default: the run's own)")
+    p.add_argument('--data-dir', metavar='DIR', help="folder with files of the MNIST format (default: the run's own)")
+    p.add_argument('--batch-size', type=whole_number, default=256, metavar='N',
+                   help="images in a batch: what the batch statistics are of (default: %(default)s)")
+    p.add_argument('--json', action='store_true', help="print one object of JSON")
+    return p
+
+
+def work(options):
+    """Evaluate and print; returns 0."""
+    with loading('evaluate'):
+        from .. import checkpoint, data, evaluate_accuracy, load_network
+        from .._mxnet.devices import context_from_name
+    if options.batch_size < 1:
+        raise ValueError(f"--batch-size is {options.batch_size}; expected at least 1.")
+    path = Path(options.run)
+    if path.is_dir() and not (path / 'checkpoint' / 'latest.npz').exists():
+        raise ValueError(f"{path} holds no trained network ({path / 'checkpoint' / 'latest.npz'} is missing); expected "
+                         "the folder of a run, or a checkpoint file.")
+    ctx = context_from_name(options.ctx)
+    net = load_network(path, ctx)
+    config = checkpoint.load(path / 'checkpoint' / 'latest.npz' if path.is_dir() else path)[1]['config']
+    dataset = options.dataset or config['dataset']
+    if dataset not in data.MNIST_LIKE:
+        raise ValueError(f"--dataset is {dataset!r}; expected one of {', '.join(data.MNIST_LIKE)}.")
+    own = dataset == config['dataset']
+    images, labels = data.load(dataset, False, options.data_dir or (config['data_dir'] if own else None))
+    if len(images) % options.batch_size == 1:
+        raise ValueError(f"{len(images)} images in batches of {options.batch_size} leave a last batch of one, which "
+                         "has no statistics of its own; choose another --batch-size.")
+    batches = data.batches(images, labels, options.batch_size, ctx=ctx)
+    report({'run': str(path), 'dataset': dataset, 'ctx': str(ctx), 'images': len(images),
+            'batch_size': options.batch_size, 'stored_statistics': evaluate_accuracy(batches, net),
+            'batch_statistics': evaluate_accuracy(batches, net, is_training=True)}, options.json)
+    return 0
+
+
+def report(found, as_json):
+    """Print what was ``found``."""
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"{found['run']}: {found['images']:,} test images of {found['dataset']}, on {found['ctx']}\n"
+          f"stored statistics (test mode)                    {found['stored_statistics']:.4f}\n"
+          f"statistics of each batch of {found['batch_size']:<5} (train mode)   {found['batch_statistics']:.4f}")

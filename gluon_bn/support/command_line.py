@@ -1,0 +1,180 @@
+"""What the commands have in common: their parser, one line for what went wrong, and the exit status."""
+import argparse
+import difflib
+import os
+import re
+import select
+import signal
+import sys
+from contextlib import contextmanager, suppress
+
+INTERRUPTED = "interrupted; the same command goes on"
+BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+
+
+class Parser(argparse.ArgumentParser):
+    """``argparse.ArgumentParser`` whose errors are one line, and whose description keeps its lines.
+
+    >>> Parser(prog='gluon-bn train', description='Train.').name
+    'gluon-bn train'
+    """
+
+    def __init__(self, *args, formatter_class=argparse.RawDescriptionHelpFormatter, **options):
+        super().__init__(*args, formatter_class=formatter_class, **options)
+
+    @property
+    def name(self):
+        """What messages begin with: the program, without ``.py``."""
+        return self.prog[:-len('.py')] if self.prog.endswith('.py') else self.prog
+
+    def error(self, message):
+        """One line on standard error, and status 2."""
+        unknown = re.match(r'unrecognized arguments: (--[^\s=]+)', message)
+        close = difflib.get_close_matches(unknown.group(1), self._option_string_actions, 1) if unknown else ()
+        hint = f"did you mean {close[0]}? " if close else ''
+        raise SystemExit(complain(self.name, f"{message}; {hint}--help lists the arguments", 2))
+
+
+def number(text):
+    """``text`` as a float; what argparse says otherwise is a sentence.
+
+    >>> number('1e-3')
+    0.001
+    """
+    return _converted(text, float, "a number")
+
+
+def whole_number(text):
+    """``text`` as an int; what argparse says otherwise is a sentence.
+
+    >>> whole_number('64')
+    64
+    """
+    return _converted(text, int, "a whole number")
+
+
+def _converted(text, kind, expected):
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
+
+
+def run(parser, work, argv=None, interrupted=INTERRUPTED):
+    """The exit status of a command: ``work(options)`` with the options that ``parser`` reads from ``argv``.
+
+    Options may stand before, between and after the other arguments.
+    """
+    return exit_status(parser.name, lambda: work(parser.parse_intermixed_args(argv)), interrupted)
+
+
+def exit_status(name, work, interrupted=INTERRUPTED):
+    """The exit status of the command ``name`` that does ``work()``, whose answer it is unless something goes wrong.
+
+    Errors become one line on standard error, and 2 for bad arguments or bad data, 3 for numbers that are no longer
+    finite, 130 for Ctrl-C, with ``interrupted`` as the line. When the reader of standard output has had enough, as
+    ``head`` has, nothing is said and the status is 141.
+
+    >>> exit_status('train', lambda: 0)
+    0
+    """
+    try:
+        status = _status_of(name, work, interrupted)
+        sys.stdout.flush()  # here, where what fails can be said in a line
+        return status
+    except KeyboardInterrupt:
+        return complain(name, interrupted, 130)
+    except OSError as error:
+        _drop_stdout()
+        if isinstance(error, BrokenPipeError):
+            return BROKEN_PIPE
+        return complain(name, f"standard output cannot be written: {error.strerror or error}.", 2)
+
+
+def _status_of(name, work, interrupted):
+    try:
+        return work()
+    except SystemExit as end:  # argparse's: --help, or an error that has been said
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        raise
+    except FloatingPointError as error:
+        return complain(name, error, 3)
+    except BrokenPipeError as error:
+        if _reader_has_gone():
+            raise
+        return complain(name, error, 2)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        return complain(name, error, 2)
+    except KeyboardInterrupt:
+        return complain(name, interrupted, 130)
+
+
+def _reader_has_gone():
+    """Whether the pipe that broke is standard output; other pipes, a worker's for example, are another matter."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return bool(poll.poll(0))
+    except (AttributeError, OSError, ValueError):  # no poll on this system, or no real file
+        return True
+
+
+def _drop_stdout():
+    """Let what is still in the buffer go nowhere, or Python complains of it when it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def complain(name, message, status):
+    """One line on standard error, of the command ``name``; returns ``status``."""
+    with suppress(OSError):
+        print(f"{name}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    return status
+
+
+@contextmanager
+def loading(name):
+    """Let Ctrl-C end the process at once while the block imports modules: one line of ``name``, and status 130.
+
+    An exception would end in a traceback of imports, or be lost in a module that catches everything.
+    """
+    def end(signum, frame):
+        complain(name, "interrupted before it began", 130)
+        os._exit(130)
+
+    try:
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else somebody has other plans
+        if ours:
+            signal.signal(signal.SIGINT, end)
+    except ValueError:  # not the main thread, which alone gets signals
+        ours = False
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def demand_at_least_one(**options):
+    """``ValueError`` if an option is below 1; None is an option that was not given.
+
+    >>> demand_at_least_one(seeds=3, processes=None)
+    """
+    if any(value is not None and value < 1 for value in options.values()):
+        *first, last = [f'--{name}' for name in options]
+        raise ValueError(f"{', '.join(first)} and {last} are at least 1.")
+
+
+def chosen(names, available, kind):
+    """``names``, or all that are ``available`` if none is given; ``ValueError`` for one that there is not.
+
+    >>> chosen([], ('depth', 'scale'), 'experiment')
+    ['depth', 'scale']
+    """
+    unknown = sorted(set(names) - set(available))
+    if unknown:
+        raise ValueError(f"there is no {kind} {', '.join(unknown)}; expected one of: {', '.join(available)}.")
+    return list(names or available)
