@@ -15,13 +15,17 @@ from ..autodiff import Node
 COMMON_HINTS = {
     'not-written': "The gap is not filled yet: put your code in place of raise NotImplementedError.",
     'missing': "Start from the skeleton again (start NAME DIR), and keep the names of its functions and arguments.",
+    'arguments': "The checks call your function as the skeleton has it: keep the names and the order of its arguments.",
     'none': "A function without return returns None: does yours end with return?",
     'type': "Keep to the kind of array that came in: nd for nd, NumPy for NumPy, Node for Node.",
+    'several': "Return that one value alone, without others beside it.",
     'shape': "Print the shapes of the intermediate results. A sum over an axis takes that axis away, unless keepdims.",
     'not-finite': "NaN and infinity come from dividing by 0, from 0 times infinity, or from an exponential too large.",
-    'exception': "The message above is Python's own; it names the line of your file where it happened.",
+    'exception': "The message above is Python's own: it says what happened and, if it was in your file, in which line.",
     'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of the "
                        "arrays that you pass there.",
+    'mxnet-argument': "An operator got an argument that it does not have. np.mean(X) of an NDArray X ends so, too: "
+                      "take nd.mean(X) or X.mean() for NDArrays, and np for NumPy's arrays.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
     'changed': "Work on a copy, or make a new array: X -= mean changes the caller's array, X = X - mean does not.",
     'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
@@ -66,9 +70,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     Traceback (most recent call last):
     gluon_bn.exercises.expect.Wrong: the result[1] is 3, and should be 2.
     """
-    if got is None:
-        raise Wrong('none', f"{what} is None.")
-    _check_kind(got, right, what)
+    expect_kind(got, right, what)
     values, right = as_numpy(got), as_numpy(right)
     if same(values, right, tolerance):
         return
@@ -79,6 +81,15 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     if values.shape != right.shape:
         raise Wrong('shape', difference)
     raise Wrong('other' if np.isfinite(values).all() else 'not-finite', difference)
+
+
+def several(result, count, what):
+    """``result``, if it is a tuple or a list of ``count`` values; else ``Wrong``, and ``what`` says what was expected."""
+    if result is None:
+        raise Wrong('none', f"the result is None; expected {what}.")
+    if not isinstance(result, (tuple, list)) or len(result) != count:
+        raise Wrong('type', f"the result is a {type(result).__name__}; expected {what}.")
+    return result
 
 
 def expect_unchanged(array, before, what):
@@ -112,26 +123,38 @@ def has_loop(func):
     return any(isinstance(node, loops) for node in _nodes_of(inspect.getsource(func)))
 
 
-def calls(func):
-    """The names of what the file of a learner's function calls, ``log`` for ``nd.log(x)``; not what it defines itself."""
-    nodes = list(_nodes_of(inspect.getsource(inspect.getmodule(func))))
-    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    called = [node.func for node in nodes if isinstance(node, ast.Call)]
-    return {getattr(one, 'attr', None) or getattr(one, 'id', '') for one in called} - own
+def uses(func):
+    """The names that the file of a learner's function takes from elsewhere: ``log`` of ``nd.log``, and what it imports."""
+    found = set()
+    for node in _nodes_of(inspect.getsource(inspect.getmodule(func))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update(alias.name for alias in node.names)
+    return found
 
 
 def _nodes_of(source):
     return ast.walk(ast.parse(textwrap.dedent(source)))
 
 
-def _check_kind(got, right, what):
+def expect_kind(got, right, what):
+    """Raise ``Wrong`` unless ``got`` is of the kind of ``right``: NDArray, Node, NumPy array or number."""
+    if got is None:
+        raise Wrong('none', f"{what} is None.")
     for kind, name in ((_ndarrays(), 'an NDArray'), (Node, 'a Node'), (np.ndarray, 'a NumPy array')):
         if isinstance(right, kind) and not isinstance(got, kind):
             if kind is np.ndarray and right.ndim == 0 and isinstance(got, (int, float, np.number)):
                 return
-            raise Wrong('type', f"{what} is a {type(got).__name__}, and should be {name}.")
-    if isinstance(right, (int, float)) and not isinstance(got, (int, float, np.number)):
-        raise Wrong('type', f"{what} is a {type(got).__name__}, and should be a number.")
+            raise _of_kind(got, what, name)
+    is_number = isinstance(got, (int, float, np.number)) and not isinstance(got, bool)
+    if isinstance(right, (int, float)) and not is_number and not (isinstance(got, np.ndarray) and got.ndim == 0):
+        raise _of_kind(got, what, 'a number')
+
+
+def _of_kind(got, what, name):
+    key = 'several' if isinstance(got, (tuple, list)) and len(got) > 1 else 'type'
+    return Wrong(key, f"{what} is a {type(got).__name__}, and should be {name}.")
 
 
 def _ndarrays():
@@ -143,6 +166,7 @@ def _difference(values, right, tolerance, what):
     if values.shape != right.shape:
         return f"{what} has shape {values.shape}, and should have {right.shape}."
     differs = ~(np.abs(values - right) <= tolerance * (1 + np.abs(right)))
+    differs = ~np.isfinite(values) if not np.isfinite(values).all() else differs
     index = tuple(int(i) for i in np.argwhere(differs)[0])
     place = f"[{', '.join(map(str, index))}]" if index else ''
     return f"{what}{place} is {values[index]:.6g}, and should be {right[index]:.6g}."

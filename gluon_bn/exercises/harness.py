@@ -6,6 +6,7 @@ one JSON object a line to ``FILE``, and what the answer prints goes where it goe
 import importlib.util
 import json
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -23,6 +24,9 @@ except ImportError:  # Windows has no limits on memory and files
 MEMORY_LIMIT = 4 * 2**30
 FILE_LIMIT = 10 * 2**20
 LONGEST_MESSAGE = 1000
+# What stands around MXNet's own words: places in its C++ code.
+_OF_MXNET = re.compile(r'Traceback \(most recent call last\):\n|^ *File ".*", line \d+\n|MXNetError: ',
+                       re.MULTILINE)
 
 
 def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
@@ -75,10 +79,14 @@ def _guarded(action, answer_path):
     except (SystemExit, KeyboardInterrupt) as error:
         return None, Wrong('exit', f"your file ends the program ({type(error).__name__}){_where(error, answer_path)}.")
     except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
-        text = str(error)
+        where, kind, text = _where(error, answer_path), 'exception', str(error)
+        if type(error).__name__ == 'MXNetError':
+            text = _OF_MXNET.sub('', text).strip()
+            kind = 'mxnet-argument' if text.startswith('Cannot find argument') else 'mxnet-exception'
+        elif isinstance(error, TypeError) and not where and 'argument' in text:  # it came to no line of the answer
+            kind = 'arguments'
         text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
-        kind = 'mxnet-exception' if type(error).__name__ == 'MXNetError' else 'exception'
-        return None, Wrong(kind, f"{type(error).__name__}: {text}{_where(error, answer_path)}")
+        return None, Wrong(kind, f"{type(error).__name__}: {text}{where}")
 
 
 def _where(error, answer_path):
