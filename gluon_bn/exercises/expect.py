@@ -6,7 +6,6 @@ that mistake's hint; any other wrong answer is shown the first value that differ
 import ast
 import inspect
 import sys
-import textwrap
 
 import numpy as np
 
@@ -36,6 +35,9 @@ COMMON_HINTS = {
 
 # Hints that do not know the mistake; behind a known one they say 'follows' instead.
 UNRECOGNISED = ('other', 'shape', 'not-finite')
+
+_LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPING = ('map', 'vectorize', 'apply_along_axis', 'fromiter', 'fromfunction')
 
 
 class Wrong(Exception):
@@ -117,25 +119,35 @@ def _is(values, wrong, tolerance):
     return values.shape == wrong.shape and bool(np.allclose(values, wrong, tolerance, tolerance, equal_nan=True))
 
 
-def has_loop(func):
-    """Whether a learner's function has a loop in it: for, while, or a comprehension."""
-    loops = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    return any(isinstance(node, loops) for node in _nodes_of(inspect.getsource(func)))
+def has_loop(answer, name):
+    """Whether the function ``name`` of a learner's module has a loop, or one that it calls: for, map, np.vectorize, ..."""
+    definitions = {}
+    for node in ast.parse(inspect.getsource(answer)).body:
+        names = [node.name] if isinstance(node, ast.FunctionDef) else [
+            target.id for target in getattr(node, 'targets', ()) if isinstance(target, ast.Name)]
+        definitions.update(dict.fromkeys(names, node))
+    to_read, read = [name], set()
+    while to_read:
+        here = to_read.pop()
+        if here in definitions and here not in read:
+            read.add(here)
+            for node in ast.walk(definitions[here]):
+                word = getattr(node, 'id', getattr(node, 'attr', ''))
+                if isinstance(node, _LOOPS) or word in _LOOPING:
+                    return True
+                to_read.append(word)
+    return False
 
 
-def uses(func):
-    """The names that the file of a learner's function takes from elsewhere: ``log`` of ``nd.log``, and what it imports."""
+def uses(answer):
+    """The names that a learner's module takes from elsewhere: ``log`` of ``nd.log``, and what it imports."""
     found = set()
-    for node in _nodes_of(inspect.getsource(inspect.getmodule(func))):
+    for node in ast.walk(ast.parse(inspect.getsource(answer))):
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update(alias.name for alias in node.names)
     return found
-
-
-def _nodes_of(source):
-    return ast.walk(ast.parse(textwrap.dedent(source)))
 
 
 def expect_kind(got, right, what):
