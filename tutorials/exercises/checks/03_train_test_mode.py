@@ -165,7 +165,9 @@ def check_large_mean(answer):
     """A feature with mean 10,000 and standard deviation 1 comes out as well as one with mean 0."""
     X = np.array([[-1.25, 0.5], [-0.25, -1.], [0.5, 0.25], [1., 1.], [1.25, -0.5], [0.25, 0.]])  # exact in float32
     for more in (0, 1e4):
-        got = as_numpy(run(answer, X + more, {}, {}))
+        got = run(answer, X + more, {}, {})
+        expect_kind(got, nd.array(X), 'the output')
+        got = as_numpy(got)
         right = out(X, X.mean(axis=0), X.var(axis=0))
         if not same(got, right, 0.01):
             raise Wrong('cancelled' if more else 'other', f"with {more:g} added to X the first value is {got[0, 0]:.6g}, "
