@@ -21,8 +21,8 @@ COMMON_HINTS = {
     'shape': "Print the shapes of the intermediate results. A sum over an axis takes that axis away, unless keepdims.",
     'not-finite': "NaN and infinity come from dividing by 0, from 0 times infinity, or from an exponential too large.",
     'exception': "The message above is Python's own: it says what happened and, if it was in your file, in which line.",
-    'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of the "
-                       "arrays that you pass there.",
+    'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of "
+                       "the arrays that you pass there.",
     'mxnet-argument': "An operator got an argument that it does not have. np.mean(X) of an NDArray X ends so, too: "
                       "take nd.mean(X) or X.mean() for NDArrays, and np for NumPy's arrays.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
@@ -86,7 +86,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
 
 
 def several(result, count, what):
-    """``result``, if it is a tuple or a list of ``count`` values; else ``Wrong``, and ``what`` says what was expected."""
+    """``result``, if it is a tuple or a list of ``count`` values; else ``Wrong``. ``what`` says what was expected."""
     if result is None:
         raise Wrong('none', f"the result is None; expected {what}.")
     if not isinstance(result, (tuple, list)) or len(result) != count:
@@ -120,7 +120,7 @@ def _is(values, wrong, tolerance):
 
 
 def has_loop(answer, name):
-    """Whether the function ``name`` of a learner's module has a loop, or one that it calls: for, map, np.vectorize, ..."""
+    """Whether the function ``name`` of a learner's module loops, itself or in what it calls: for, map, np.vectorize, ..."""
     definitions = {}
     for node in ast.parse(inspect.getsource(answer)).body:
         names = [node.name] if isinstance(node, ast.FunctionDef) else [

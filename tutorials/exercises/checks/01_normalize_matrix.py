@@ -13,16 +13,19 @@ HINTS = {
     'no-root': "The differences are divided by the variance; divide by its square root.",
     'not-centred': "The mean is still there; subtract it before you divide.",
     'not-scaled': "The mean is gone, but the scale is as it was: divide by sqrt(var + eps).",
-    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean. With a large mean "
-                 "these are two huge, almost equal numbers, and float32 keeps none of their difference: average "
+    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean. With a large "
+                 "mean these are two huge, almost equal numbers, and float32 keeps none of their difference: average "
                  "(X - mean) ** 2.",
-    'axis-ignored': "With axis=1 the columns were normalised; then every row is: use the argument axis in both averages.",
-    'rows-counted': "With axis=1 there are X.shape[1] examples, and the sum was divided by X.shape[0]: take X.shape[axis].",
+    'axis-ignored': "With axis=1 the columns were normalised; then every row is: use the argument axis in both "
+                    "averages.",
+    'rows-counted': "With axis=1 there are X.shape[1] examples, and the sum was divided by X.shape[0]: take "
+                    "X.shape[axis].",
     'summed': "The squares were added up and not divided by m: the variance is their mean.",
     'absolute': "The absolute differences were averaged; the variance is the mean of their squares.",
     'uncentred': "The variance is the mean of (X - mean) ** 2; the mean was not subtracted there.",
     'times-std': "The differences were multiplied by sqrt(var + eps); divide by it.",
-    'min-max': "That brings each column to the range from 0 to 1; batch norm brings it to mean 0 and standard deviation 1.",
+    'min-max': "That brings each column to the range from 0 to 1; batch norm brings it to mean 0 and standard "
+               "deviation 1.",
     'precedence': "Only the mean was divided: without brackets / comes before -, so write (X - mean) / ....",
 }
 
@@ -39,7 +42,8 @@ def mistakes(X, eps):
             'summed': tuple(centred / np.sqrt(len(X) * var + e) for e in (0, eps)),
             'absolute': (centred / np.sqrt(absolute + eps), centred / (absolute + eps), centred / absolute),
             'uncentred': centred / np.sqrt((X**2).mean(axis=0) + eps), 'times-std': centred * std,
-            'min-max': (X - X.min(axis=0)) / np.ptp(X, axis=0), 'precedence': X - X.mean(axis=0) / std, 'rows': normalized(X, eps, axis=1),
+            'min-max': (X - X.min(axis=0)) / np.ptp(X, axis=0), 'precedence': X - X.mean(axis=0) / std,
+            'rows': normalized(X, eps, axis=1),
             'global': (X - X.mean()) / np.sqrt(X.var() + eps), 'no-root': centred / (var + eps),
             'not-centred': X / std, 'not-scaled': centred}
 

@@ -21,10 +21,11 @@ HINTS = {
     'eps-outside': "eps stands outside the root; it is added to the variance: sqrt(var + eps).",
     'some-axes': "The averages run over other axes than they should; only the channel axis, 1, is left out: (0, 2, 3).",
     'images-counted': "The sum over a channel was divided by the number of images; it has m H W values: use nd.mean.",
-    'as-rows': "Images were treated as rows are: each pixel has a mean of its own, and gamma and beta run along W. A channel "
-               "has one of each: axes (0, 2, 3), and gamma and beta (1, C, 1, 1).",
-    'no-transpose': "reshape keeps the order of the values, so that those of different channels are mixed: the channels must "
-                    "be the last axis when you reshape to (-1, C), and go back to their place afterwards (transpose).",
+    'as-rows': "Images were treated as rows are: each pixel has a mean of its own, and gamma and beta run along W. A "
+               "channel has one of each: axes (0, 2, 3), and gamma and beta (1, C, 1, 1).",
+    'no-transpose': "reshape keeps the order of the values, so that those of different channels are mixed: the "
+                    "channels must be the last axis when you reshape to (-1, C), and go back to their place "
+                    "afterwards (transpose).",
     'rows': "Each row of the matrix was normalised; a feature is a column, so average over the batch: axis 0.",
     'gamma-twice': "gamma was multiplied twice: gamma * x_hat + beta.",
     'beta-subtracted': "beta was subtracted; it is added: gamma * x_hat + beta.",
@@ -32,10 +33,10 @@ HINTS = {
     'not-centred': "The mean is still there; subtract it before you divide.",
     'not-scaled': "The mean is gone, but the scale is as it was: divide by sqrt(var + eps).",
     'times-std': "The differences were multiplied by sqrt(var + eps); divide by it.",
-    'not-normalised': "X was not normalised by the batch: gamma * x_hat + beta. (nd.BatchNorm does so outside of training, and "
-                      "takes gamma as 1; write the formula out.)",
-    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large mean "
-                 "float32 keeps nothing of the difference: average (X - mean) ** 2.",
+    'not-normalised': "X was not normalised by the batch: gamma * x_hat + beta. (nd.BatchNorm does so outside of "
+                      "training, and takes gamma as 1; write the formula out.)",
+    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
+                 "mean float32 keeps nothing of the difference: average (X - mean) ** 2.",
 }
 
 
@@ -68,7 +69,8 @@ def mistakes_with_axes(X, gamma, g, b, eps):
         return {'rows': g * normalized(X, (1,), eps) + b, 'all-axes': g * normalized(X, None, eps) + b}
     axes = {'batch-only': (0,), 'instance': (2, 3), 'layer': (1, 2, 3), 'all-axes': None}
     found = {hint: g * normalized(X, a, eps) + b for hint, a in axes.items()}
-    found['some-axes'] = tuple(g * normalized(X, a, eps) + b for a in ((1,), (0, 1), (0, 2), (0, 3), (0, 1, 2), (0, 1, 3)))
+    found['some-axes'] = tuple(g * normalized(X, a, eps) + b for a in ((1,), (0, 1), (0, 2), (0, 3), (0, 1, 2),
+                                                                       (0, 1, 3)))
     X_hat, centred = normalized(X, (0, 2, 3), eps), X - X.mean(axis=(0, 2, 3), keepdims=True)
     found['images-counted'] = tuple(g * centred / np.sqrt((centred**2).sum(axis=(0, 2, 3), keepdims=True) / n + eps) + b
                                     for n in (len(X), len(X) - 1))
@@ -117,16 +119,18 @@ def check_eps(answer):
 
 def check_large_mean(answer):
     """A channel with mean 10,000 and standard deviation 1 comes out as well as one with mean 0."""
-    x = np.tile([-1.25, -0.25, 0.5, 1., 1.25, 0.25], (4, 1)).reshape(4, 1, 2, 3)  # exact in float32, with 10,000 more, too
+    x = np.tile([-1.25, -0.25, 0.5, 1., 1.25, 0.25], 4).reshape(4, 1, 2, 3)  # exact in float32, also with 10,000 more
     right = normalized(x, (0, 2, 3))
     got = [function(answer, 'batch_norm')(nd.array(x + more), nd.ones(1), nd.zeros(1)) for more in (0, 1e4)]
     expect(got[0], nd.array(right), {}, 'the result', 1e-3)
     if not same(as_numpy(got[1]), right, 0.01):
-        raise Wrong('cancelled', f"with 10,000 added to X the first value is {as_numpy(got[1]).flat[0]:.6g}, and should stay "
+        raise Wrong('cancelled',
+                    f"with 10,000 added to X the first value is {as_numpy(got[1]).flat[0]:.6g}, and should stay "
                                  f"{right.flat[0]:.6g}.")
 
 
 def check_one_pixel(answer):
     """Images of one pixel, (6, 3, 1, 1), come out as rows do."""
     rng = np.random.default_rng(2)
-    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]), axes_known=False)
+    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]),
+            axes_known=False)

@@ -13,13 +13,13 @@ HINTS = {
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the stored averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
     'one-for-all': "The key of what a layer stores is its layer_name, so that no two layers share an average.",
-    'not-stored': "Of the two dictionaries that were passed, one or both have stayed empty: write means[layer_name] = ... "
-                  "and variances[layer_name] = ..., and do not make new dictionaries.",
+    'not-stored': "Of the two dictionaries that were passed, one or both have stayed empty: write means[layer_name] = "
+                  "... and variances[layer_name] = ..., and do not make new dictionaries.",
     'unbiased': "What is stored is the variance divided by m - 1; use the biased one, divided by m.",
     'momentum-ignored': "The argument momentum has no effect: momentum * old + (1 - momentum) * new.",
     'on-tape': "What is stored is still on autograd's tape and keeps every batch in memory; store it with .detach().",
-    'read-first': "In training something was read from the dictionaries before it was stored. The mode is the argument "
-                  "is_training, and a layer's first batch is stored as it is.",
+    'read-first': "In training something was read from the dictionaries before it was stored. The mode is the "
+                  "argument is_training, and a layer's first batch is stored as it is.",
     'squares-stored': "What is stored is the mean of X ** 2; the variance is the mean of (X - mean) ** 2.",
     'exchanged': "Mean and variance have changed places.",
     'unbiased-in-test': "The stored variance was multiplied by m / (m - 1); here it is used as it is.",
@@ -31,8 +31,8 @@ HINTS = {
     'eps-outside': "eps stands outside the root; it is added to the variance: sqrt(var + eps).",
     'eps-stored': "What is stored is the variance with eps; store the variance alone, and add eps where you use it.",
     'constants': "Mean and variance of the batch are constants for the gradient, or X is: detach only what is stored.",
-    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large mean "
-                 "float32 keeps nothing of the difference: average (X - mean) ** 2.",
+    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
+                 "mean float32 keeps nothing of the difference: average (X - mean) ** 2.",
 }
 GAMMA, BETA = np.array([1.5, -0.5]), np.array([0.3, 1.])
 
@@ -125,7 +125,8 @@ def check_test_output(answer):
     expect(got, nd.array(out(Z, X.mean(axis=0), X.var(axis=0))),
            {'batch-in-test': (out(Z, Z.mean(axis=0), Z.var(axis=0)),
                               out(Z, X.mean(axis=0), ((Z - X.mean(axis=0))**2).mean(axis=0))),
-            'exchanged': out(Z, X.var(axis=0), X.mean(axis=0)), 'unbiased-in-test': out(Z, X.mean(axis=0), X.var(axis=0) * 6 / 5),
+            'exchanged': out(Z, X.var(axis=0), X.mean(axis=0)),
+            'unbiased-in-test': out(Z, X.mean(axis=0), X.var(axis=0) * 6 / 5),
             **mistakes(Z, X.mean(axis=0), X.var(axis=0))}, 'the output in test mode', 1e-3)
 
 
@@ -170,7 +171,8 @@ def check_large_mean(answer):
         got = as_numpy(got)
         right = out(X, X.mean(axis=0), X.var(axis=0))
         if not same(got, right, 0.01):
-            raise Wrong('cancelled' if more else 'other', f"with {more:g} added to X the first value is {got[0, 0]:.6g}, "
+            raise Wrong('cancelled' if more else 'other',
+                        f"with {more:g} added to X the first value is {got[0, 0]:.6g}, "
                                                           f"and should be {right[0, 0]:.6g}.")
 
 

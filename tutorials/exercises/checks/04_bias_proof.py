@@ -15,8 +15,8 @@ HINTS = {
                  "layer(h + b) with layer(h).",
     'smallest': "That is the smallest difference; the proof needs the largest one.",
     'summed': "The differences were added up; the proof needs the largest one.",
-    'gradient-zero': "This function gets the gradient behind any layer; it is 0 only behind batch norm. Compute it from "
-                     "dx.",
+    'gradient-zero': "This function gets the gradient behind any layer; it is 0 only behind batch norm. Compute it "
+                     "from dx.",
     'gradient-mean': "The gradients of the rows were averaged; b is used in each row, and the paths add up: the sum.",
     'gradient-features': "The sum runs over the features; b has one value a feature, used in m rows: sum over axis 0.",
     'moving-added': "The bias was added; without it the inputs are smaller by b, and so must their average be.",
@@ -60,7 +60,8 @@ def check_effect(answer):
         d, size = w * b, np.abs(w)
         expect(effect_of_bias(lambda x, w=w: x * w, h.copy(), b.copy()), 3.,
                {'mean-difference': (d.mean(), size.mean()), 'smallest': (size.min(), -3.), 'no-effect': 0.,
-                'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()), 'only-with-bias': ((w * (h + b)).max(),
+                'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
+                'only-with-bias': ((w * (h + b)).max(),
                 np.abs(w * (h + b)).max()), 'squared': tuple(f(d**2) for f in (np.sum, np.mean)) + (
                     np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.), 'inputs-compared': 1.}, 'the effect')
     got = effect_of_bias(lambda x: (x - x.mean(axis=0)) / x.std(axis=0), h, np.array([5., -5.]))

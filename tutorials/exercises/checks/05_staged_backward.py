@@ -21,11 +21,13 @@ HINTS = {
     'images-m': "For images the mean is taken over all m H W values of a channel: divide by that number.",
     'no-two': "The factor 2 is missing: the derivative of (X - mean) ** 2 is 2 * (X - mean).",
     'no-dictionary': "Return a dictionary with all six: {'dbeta': dbeta, 'dgamma': dgamma, ...}.",
-    'wrong-sum': "The sum runs over the features, or over everything; sum over the batch, axis 0, to get one value a feature.",
+    'wrong-sum': "The sum runs over the features, or over everything; sum over the batch, axis 0, to get one value a "
+                 "feature.",
     'as-dbeta': "That is dbeta; gamma multiplies X_hat, so X_hat stands in the sum: dout * X_hat.",
     'gamma-for-x-hat': "There is a gamma too many: the derivative of gamma * X_hat with respect to gamma is X_hat.",
     'std-too-early': "std belongs to the next step; out = gamma * X_hat + beta, so dX_hat = dout * gamma.",
-    'dgamma-for-gamma': "dout was multiplied by dgamma; the derivative of gamma * X_hat with respect to X_hat is gamma.",
+    'dgamma-for-gamma': "dout was multiplied by dgamma; the derivative of gamma * X_hat with respect to X_hat is "
+                        "gamma.",
     'dvar-not-centred': "X_hat = (X - mean) * v ** (-1/2), so the factor beside dX_hat is X - mean.",
     'dmean-std': "X_hat = (X - mean) / std, so that the mean gets -1 / std of each dX_hat: divide by std once.",
     'no-shares': "Both terms lack the 1/m: each of the m values has only 1/m of the mean and of the variance.",
@@ -85,7 +87,8 @@ def check_dgamma(answer):
 def check_dX_hat(answer):
     """dX_hat"""
     compare(answer, 'dX_hat', lambda centred, std, dout, gamma: {
-        'gamma-forgotten': dout, 'std-too-early': dout * gamma / std, 'dgamma-for-gamma': dout * (dout * centred / std).sum(axis=0)})
+        'gamma-forgotten': dout, 'std-too-early': dout * gamma / std,
+        'dgamma-for-gamma': dout * (dout * centred / std).sum(axis=0)})
 
 
 def check_dvar(answer):
@@ -96,7 +99,8 @@ def check_dvar(answer):
         half, X = -0.5 * dout * gamma / std**3, problem()[0]
         return {'dvar-not-centred': tuple((half * x).sum(axis=0) for x in (X, centred / std, 1)),
                 'batch-mean': (half * centred).mean(axis=0), 'not-summed': half * centred,
-                'gamma-forgotten': (half * centred / gamma).sum(axis=0), 'dvar-sign': 0.5 * total / std**3, 'dvar-half': -total / std**3, 'dvar-power': powers}
+                'gamma-forgotten': (half * centred / gamma).sum(axis=0), 'dvar-sign': 0.5 * total / std**3,
+                'dvar-half': -total / std**3, 'dvar-power': powers}
     compare(answer, 'dvar', mistakes)
 
 
@@ -118,7 +122,8 @@ def check_dX(answer):
         return {'no-variance-term': direct + by_mean, 'no-mean-term': direct + by_var, 'constants': direct,
                 'no-two': direct + by_mean + by_var / 2, 'no-mean-share': direct + m * by_mean + by_var,
                 'no-variance-share': direct + by_mean + m * by_var, 'no-shares': direct + m * (by_mean + by_var),
-                'no-std': direct * std + by_mean + by_var, 'minus': (direct - by_mean + by_var, direct + by_mean - by_var,
+                'no-std': direct * std + by_mean + by_var,
+                'minus': (direct - by_mean + by_var, direct + by_mean - by_var,
                                                                     direct - by_mean - by_var),
                 'not-centred': tuple(direct + by_mean + by_var / centred * x for x in (problem()[0], centred / std)),
                 'other-count': tuple(direct + a * by_mean + b * by_var for a in (1, m / (m - 1), 1 / 3) for b in (

@@ -14,8 +14,8 @@ HINTS = {
     'plus': "Both sums are subtracted; one was added.",
     'by-variance': "The result was divided by the variance; divide by std once.",
     'per-row': "The sums run over the features; sum over the batch: axis 0.",
-    'sums-without-m': "Only the first term has lost its m; where the 1/m in front is left out, both sums are divided by "
-                      "m.",
+    'sums-without-m': "Only the first term has lost its m; where the 1/m in front is left out, both sums are divided "
+                      "by m.",
     'gamma-twice': "gamma is there twice: it stands in front of the bracket, so it is not in the bracket as well.",
     'times-std': "The result was multiplied by std; divide by it.",
     'loop': "Do it without a loop: sums along an axis and broadcasting do all rows at once.",
@@ -27,10 +27,13 @@ HINTS = {
     'one-sum-without-m': "One of the two sums is not divided by m: where the 1/m in front is left out, both are.",
     'factor-X-hat': "The last term is X_hat * sum(dout * X_hat): X_hat in the sum, and once more in front of it.",
     'total': "The sums run over everything; sum over the batch, axis 0, so that each feature has a sum of its own.",
-    'other-count': "Mean and variance are means over m rows: m stands there, not m - 1, and not the number of features.",
+    'other-count': "Mean and variance are means over m rows: m stands there, not m - 1, and not the number of "
+                   "features.",
     'negative': "The sign of the whole is wrong: the first term, dout, is positive.",
-    'gamma-in-one-term': "gamma must be in all three terms of the bracket or, in batch norm, in front of it; not in some.",
-    'sums-without-D': "Only the first term has lost its D; where the 1/D in front is left out, both sums are divided by D.",
+    'gamma-in-one-term': "gamma must be in all three terms of the bracket or, in batch norm, in front of it; not in "
+                         "some.",
+    'sums-without-D': "Only the first term has lost its D; where the 1/D in front is left out, both sums are divided "
+                      "by D.",
     'D-in-front': "The 1/D in front is missing: the whole result is D times too large.",
 }
 
@@ -94,8 +97,10 @@ def check_layer_norm(answer):
             'no-variance-term': (D * g - g.sum(axis=1, keepdims=True)) / (D * std),
             'no-mean-term': (D * g - X_hat * (g * X_hat).sum(axis=1, keepdims=True)) / (D * std),
             'constants': g / std, 'sums-without-D': (g - total - by_var) / std, 'D-in-front': closed_form(g) / std,
-            'plus': tuple(wrong / (D * std) for wrong in (D * g + total - by_var, D * g - total + by_var, D * g + total + by_var)),
-            'gamma-in-one-term': (D * g + closed_form(dout) - D * dout) / (D * std), 'by-variance': closed_form(g) / (D * std**2),
+            'plus': tuple(wrong / (D * std) for wrong in (D * g + total - by_var, D * g - total + by_var,
+                                                          D * g + total + by_var)),
+            'gamma-in-one-term': (D * g + closed_form(dout) - D * dout) / (D * std),
+            'by-variance': closed_form(g) / (D * std**2),
             'gamma-twice': gamma * closed_form(g) / (D * std)}, 'dX of layer norm', 1e-7)
     for name, array, before in zip(('dout', 'X_hat', 'gamma', 'std'), given, (dout, X_hat, gamma, std)):
         expect_unchanged(array, before, name)

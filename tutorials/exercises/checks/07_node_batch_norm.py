@@ -14,8 +14,8 @@ HINTS = {
     'variance-constant': "The variance is a constant in your graph; compute it from X, not from X.value.",
     'rows': "Each row was normalised; in batch norm a feature is a column, so average over the batch: axis=0.",
     'not-grouped': "Each row was normalised as a whole (that is layer norm); here every group has a mean of its own.",
-    'whole-batch': "The averages of a group run over the batch as well; every row is normalised by itself: the last axis "
-                   "only.",
+    'whole-batch': "The averages of a group run over the batch as well; every row is normalised by itself: the last "
+                   "axis only.",
     'interleaved': "The groups are parts of a row that lie side by side: reshape to (m, groups, D / groups).",
     'gamma-constant': "gamma or beta is a constant in your graph; use the Node, not its .value.",
     'no-gamma': "gamma has no effect: gamma * x_hat + beta.",
@@ -107,7 +107,8 @@ def check_group_norm(answer):
                 ).reshape(5, 6)
     across = X.reshape(5, 3, 2).transpose(0, 2, 1)
     wrong = {'not-grouped': normalised(X, (5, 1, 6), 2), 'whole-batch': normalised(X, (5, 2, 3), (0, 2)),
-             'as-batch-norm': (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + EPS), 'interleaved': ((across - across.mean(axis=2, keepdims=True)) / np.sqrt(
+             'as-batch-norm': (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + EPS),
+             'interleaved': ((across - across.mean(axis=2, keepdims=True)) / np.sqrt(
                  across.var(axis=2, keepdims=True) + EPS)).transpose(0, 2, 1).reshape(5, 6)}
     got = function(answer, 'group_norm')(Node(X, 'X'), Node(gamma, 'gamma'), Node(beta, 'beta'), 2, EPS)
     X_hat = normalised(X, (5, 2, 3), 2)
@@ -115,7 +116,8 @@ def check_group_norm(answer):
     other = of_last_lines(lambda x: x.reshape(5, 6), parts - parts.mean(axis=2, keepdims=True),
                           parts.var(axis=2, keepdims=True), gamma, beta, 3)
     expect(got, Node(gamma * X_hat + beta), {**{hint: gamma * w + beta for hint, w in wrong.items()}, **other,
-                                             'size-for-groups': gamma * normalised(X, (5, 3, 2), 2) + beta}, 'the value', 1e-7)
+                                             'size-for-groups': gamma * normalised(X, (5, 3, 2), 2) + beta},
+           'the value', 1e-7)
     g, hat = (gamma * dout).reshape(5, 2, 3), X_hat.reshape(5, 2, 3)
     std = np.sqrt(X.reshape(5, 2, 3).var(axis=2, keepdims=True) + EPS)
     dX = (g - g.mean(axis=2, keepdims=True) - hat * (g * hat).mean(axis=2, keepdims=True)) / std

@@ -19,11 +19,13 @@ HINTS = {
     'no-beta': "beta has no effect: gamma * x_hat + beta.",
     'no-root': "The differences are divided by the variance; divide by its square root.",
     'eps-outside': "eps stands outside the root; it is added to the variance under the root.",
-    'parameters-replaced': "Training replaces the two averages and nothing else: leave gamma and beta in params as they are.",
+    'parameters-replaced': "Training replaces the two averages and nothing else: leave gamma and beta in params as "
+                           "they are.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
-    'not-trained': "gamma and beta must be in the result, as Nodes with their names: Node(params['gamma_bn1'], 'gamma_bn1'). "
-                   "Otherwise no gradient comes out under that name, and the parameter would never be trained.",
+    'not-trained': "gamma and beta must be in the result, as Nodes with their names: Node(params['gamma_bn1'], "
+                   "'gamma_bn1'). Otherwise no gradient comes out under that name, and the parameter would never be "
+                   "trained.",
     'eps-ignored': "eps has no effect; add it to the variance under the root.",
     'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
     'constants': "In training mean and variance must be Nodes made from X: the gradient goes through them.",
@@ -63,7 +65,8 @@ def check_averages(answer):
     """Training stores momentum * old + (1 - momentum) * new, as arrays."""
     X, params, before = batch(0), parameters(), parameters()
     run(answer, X, params, eps=0.5)
-    for name, new, more in (('avg_mean_bn1', X.mean(axis=0), {'exchanged': 0.8 * before['avg_mean_bn1'] + 0.2 * X.var(axis=0)}),
+    for name, new, more in (('avg_mean_bn1', X.mean(axis=0),
+                             {'exchanged': 0.8 * before['avg_mean_bn1'] + 0.2 * X.var(axis=0)}),
                             ('avg_variance_bn1', X.var(axis=0),
                              {'eps-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * (X.var(axis=0) + 0.5),
                               'std-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * X.std(axis=0),
@@ -73,7 +76,8 @@ def check_averages(answer):
         old = before[name]
         expect(params[name], 0.8 * old + 0.2 * new,
                {'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
-                'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2), **more}, name, 1e-7)
+                'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2), **more}, name,
+               1e-7)
 
 
 def check_training_output(answer):

@@ -55,7 +55,8 @@ def check_moments(answer):
     _, new_m, new_v = right(w, dw, m, v, 3)
     _, got_m, got_v = run(answer, 3)
     expect(got_m, new_m, {'corrected-kept': new_m / (1 - B1**3), 'betas-swapped': B2 * m + (1 - B2) * dw,
-                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w)}, 'm', 1e-7)
+                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w)},
+           'm', 1e-7)
     expect(got_v, new_v, {'corrected-kept': new_v / (1 - B2**3), 'not-squared': B2 * v + (1 - B2) * dw,
                           'weights-swapped': (1 - B2) * v + B2 * dw**2, 'no-weight': B2 * v + dw**2,
                           'betas-swapped': B1 * v + (1 - B1) * dw**2, 'v-of-what': (
@@ -72,21 +73,24 @@ def check_weights(answer):
         def moved(t, new_m=new_m, new_v=new_v):
             return w - LR * new_m / (1 - B1**t) / (np.sqrt(new_v / (1 - B2**t)) + EPS)
         m_hat, v_hat = new_m / (1 - B1**t), new_v / (1 - B2**t)
-        wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS), 'one-step-off': tuple(moved(n) for n in (t - 1, t + 1) if n),
+        wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS),
+                 'one-step-off': tuple(moved(n) for n in (t - 1, t + 1) if n),
                  'eps-inside': w - LR * m_hat / np.sqrt(v_hat + EPS), 'uphill': 2 * w - new_w,
                  'no-root': w - LR * m_hat / (v_hat + EPS), 'm-only': w - LR * m_hat / (np.sqrt(new_v) + EPS),
                  'v-only': w - LR * new_m / (np.sqrt(v_hat) + EPS),
                  'eps-forgotten': (w - LR * m_hat / np.sqrt(v_hat), w - LR * m_hat / (np.sqrt(v_hat) + 1e-8)),
                  **{hint: tuple(w - LR * a / (np.sqrt(b) + EPS) for a, b in pairs) for hint, pairs in {
                      'not-a-power': [(new_m / (1 - B1), new_v / (1 - B2))] * (t > 1),
-                     'power-of-what': [(new_m / B1**t, new_v / B2**t), (new_m / (1 - B1)**t, new_v / (1 - B2)**t)][:1 + (t > 1)],
+                     'power-of-what': [(new_m / B1**t, new_v / B2**t),
+                                       (new_m / (1 - B1)**t, new_v / (1 - B2)**t)][:1 + (t > 1)],
                      'multiplied': [(new_m * (1 - B1**t), new_v * (1 - B2**t))],
                      'betas-mixed': [(m_hat, new_v / (1 - B1**t)), (new_m / (1 - B2**t), v_hat),
                                      (new_m / (1 - B2**t), new_v / (1 - B1**t))],
                      'raw-gradient': [(dw, v_hat), (dw, new_v)], 'old-moments': [(m / (1 - B1**t), v / (1 - B2**t))],
                      'no-moments': [(dw, (1 - EPS)**2)]}.items()},
                  'lr-ignored': tuple(w + (new_w - w) * c for c in (1 / LR, 1e-3 / LR)),
-                 'eps-twice': w - LR * m_hat / (np.sqrt(v_hat + EPS) + EPS), 'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,
+                 'eps-twice': w - LR * m_hat / (np.sqrt(v_hat + EPS) + EPS),
+                 'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,
                  'times-t': w - LR * new_m / (1 - B1 * t) / (np.sqrt(new_v / (1 - B2 * t)) + EPS)}
         expect(got, new_w, wrong, f'w after step {t}', 1e-7)
 

@@ -12,12 +12,13 @@ HINTS = {
     'no-logarithm': "That is one minus the probability, or the probability itself; the loss is minus its logarithm.",
     'no-maximum': "An exponential overflowed: subtract the row's maximum first.",
     'global-maximum': "The maximum of the whole batch was subtracted; rows far below become log 0.",
-    'epsilon-in-log': "A small number was added inside the logarithm, or its argument was clipped, so that the loss stops "
-                      "growing; with z - log(sum(exp(z))) there is no logarithm of a small number.",
+    'epsilon-in-log': "A small number was added inside the logarithm, or its argument was clipped, so that the loss "
+                      "stops growing; with z - log(sum(exp(z))) there is no logarithm of a small number.",
     'ready-made': "A ready-made function does the work there; write the softmax out with nd.exp, nd.log, nd.sum and "
                   "nd.max.",
     'log-of-zero': "A probability was rounded to 0, and its logarithm is infinite; use z - log(sum(exp(z))).",
-    'columns-max': "The maximum of each column was subtracted, which changes the loss; take the maximum of the row: axis=1.",
+    'columns-max': "The maximum of each column was subtracted, which changes the loss; take the maximum of the row: "
+                   "axis=1.",
     'max-once': "The maximum was subtracted in one of the two terms; it has to be the same number in both.",
     'all-classes': "The loss of all classes was added up; y chooses the one of the label: sum(y * log_softmax).",
     'no-log-of-sum': "The second term is the logarithm of the sum of the exponentials: z - log(sum(exp(z))).",
@@ -54,7 +55,8 @@ def check_moderate_scores(answer):
     by_column = (np.exp(scores) / np.exp(scores).sum(axis=0))[np.arange(5), labels]
     y, total, z = np.eye(4)[labels], np.log(np.exp(scores).sum(axis=1)), scores - scores.max(axis=1, keepdims=True)
     of_z = np.exp(z).sum(axis=1, keepdims=True)
-    columns_max = np.log(np.exp(scores - scores.max(axis=0)).sum(axis=1)) - ((scores - scores.max(axis=0)) * y).sum(axis=1)
+    below = scores - scores.max(axis=0)
+    columns_max = np.log(np.exp(below).sum(axis=1)) - (below * y).sum(axis=1)
     expect(loss(answer, scores, labels), nd.array(right),
            {'columns': (-np.log(by_column), -(y * np.log(p)).sum(axis=0)), 'sign': -right,
             'averaged': ([right.mean()], [right.sum()], [right.mean() / 4]), 'mean-of-classes': right / 4,

@@ -10,10 +10,11 @@ from gluon_bn.exercises.expect import Wrong, as_numpy, expect, expect_kind, func
 HINTS = {
     'max-pooling': "The pooling takes the maximum; this network takes the mean: pool_type='avg'.",
     'relu-first': "ReLU comes before batch norm, in all three places or in some; here batch norm comes first.",
-    'order-ignored': "relu_first=True made no difference, or not in every place: then ReLU comes before batch norm in all "
-                     "three.",
+    'order-ignored': "relu_first=True made no difference, or not in every place: then ReLU comes before batch norm in "
+                     "all three.",
     'no-relu': "A ReLU behind a convolution is missing, or all of them; one comes behind each batch norm.",
-    'norm-missing': "A batch norm is missing, or all of them; one comes behind both convolutions and the dense layer of 128.",
+    'norm-missing': "A batch norm is missing, or all of them; one comes behind both convolutions and the dense layer "
+                    "of 128.",
     'pool-first': "The pooling comes before batch norm and ReLU; it comes behind them.",
     'sigmoid': "The activation is a sigmoid; this network has ReLU.",
     'log-softmax': "The result is a log-softmax; return the scores before it, the loss does the rest.",
@@ -29,7 +30,6 @@ HINTS = {
     'no-dense-norm': "The batch norm after the dense layer of 128 is missing.",
     'mode-lost': "is_training=False has no effect; pass it on to every batch norm.",
     'names': "Each batch norm needs a name of its own: bn1, bn2 and bn3.",
-
 }
 NAMES = {'bn1', 'bn2', 'bn3'}
 
@@ -129,7 +129,8 @@ def check_average_values(answer):
         for what, got, right, other, before in (('mean', means, net.bn_ewv_means, net.bn_ewv_vars, old[0]),
                                                 ('variance', variances, net.bn_ewv_vars, net.bn_ewv_means, old[1])):
             expect(got[name], right[name], {'exchanged': other[name], 'momentum': tuple(
-                before[name] + c * (right[name] - before[name]) for c in (0, 0.1, 5, 9, 10))}, f'the average {what} of {name}', 1e-3)
+                before[name] + c * (right[name] - before[name]) for c in (0, 0.1, 5, 9, 10))},
+                   f'the average {what} of {name}', 1e-3)
 
 
 def check_relu_first(answer):

@@ -16,13 +16,14 @@ HINTS = {
     'errors': "That is the share of errors.",
     'extra-example': "One too many or too few is counted: begin with 0 hits and 0 examples.",
     'first-batch': "Only the first batch counts: return stands inside the loop.",
-    'floor': "No hit was counted, or // cut the fraction off: a prediction is nd.argmax(scores, axis=1), and / divides.",
-    'scores-counted': "The hits were divided by the number of scores; data.size counts every value, data.shape[0] the rows.",
+    'floor': "No hit was counted, or // cut the fraction off: a prediction is nd.argmax(scores, axis=1), and / "
+             "divides.",
+    'scores-counted': "The hits were divided by the number of scores; data.size counts every value, data.shape[0] the "
+                      "rows.",
     'rounded': "The result was rounded; return it as it is.",
     'largest-score': "The value of the largest score, or its place in the whole batch, was compared with the label; "
                      "compare the place in its row: nd.argmax(scores, axis=1).",
     'count': "That is the number of hits; divide it by the number of examples.",
-
 }
 SCORES = np.array([[3., 1., 0.], [0., 2., 1.], [5., 0., 1.], [1., 0., 2.], [0., 1., 4.], [2., 3., 0.], [9., 0., 0.]])
 LABELS = np.array([0, 1, 2, 2, 2, 0, 0])                            # all but examples 2 and 5 are right
@@ -59,9 +60,11 @@ def compare(answer, size):
         raise Wrong('training-mode', "the network was called in training mode, which changes its averages.")
     sizes = (size, 1, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000)
     wrong = {'extra-example': (5 / 8, 6 / 8), 'floor': 0.,
-             'scores-counted': 5 / 21, 'rounded': (0.71, 0.714, 0.7), 'largest-score': 1 / 7, 'mean-of-batches': np.mean([h.mean() for h in found]), 'batch-count': 5 / len(found),
+             'scores-counted': 5 / 21, 'rounded': (0.71, 0.714, 0.7), 'largest-score': 1 / 7,
+             'mean-of-batches': np.mean([h.mean() for h in found]), 'batch-count': 5 / len(found),
              'full-batches': (*(5 / (one * len(found)) for one in sizes), 5 / 10000, 5 / 60000),
-             'last-batch': found[-1].mean(), 'first-batch': found[0].mean(), 'percent': 500 / 7, 'errors': 2 / 7, 'count': 5}
+             'last-batch': found[-1].mean(), 'first-batch': found[0].mean(), 'percent': 500 / 7, 'errors': 2 / 7,
+             'count': 5}
     if size == 3:
         compared = [(np.argmax(as_numpy(data), axis=0), as_numpy(label)) for data, label in batches(3)]
         wrong['axis-0'] = (sum(h.sum() for h in hits(3, axis=0)) / 7, sum(np.sum(p == y) for p, y in compared) / 7)

@@ -31,7 +31,6 @@ HINTS = {
     'mean-added': "The mean is added; it is subtracted: (b - mean) * scale + beta.",
     'beta-scaled': "beta was scaled as well; it is added at the end: (b - mean) * scale + beta.",
     'beta-forgotten': "beta is missing: (b - mean) * scale + beta.",
-
 }
 EPS = 0.3
 
@@ -55,7 +54,8 @@ def compare(answer, name, shape, beside, misplaced):
               'beta-for-gamma': beta / np.sqrt(var + EPS), 'gamma-forgotten': 1 / np.sqrt(var + EPS)}
     wrong = {hint: W * s.reshape(beside) for hint, s in scales.items()}
     wrong.update({hint: tuple(W * scale.reshape(s) for s in shapes) for hint, shapes in misplaced.items()})
-    wrong['shifted-weights'] = (W - mean.reshape(beside)) * scale.reshape(beside), W * scale.reshape(beside) + beta.reshape(beside)
+    s, shift = scale.reshape(beside), beta.reshape(beside)
+    wrong['shifted-weights'] = (W - mean.reshape(beside)) * s, W * s + shift
     if W.ndim == 2:
         wrong['transposed'] = W.T * scale, (W * scale).T
     expect(result[0], W * scale.reshape(beside), {'weights-kept': W, **wrong}, 'the new W', 1e-9)
@@ -65,7 +65,8 @@ def compare(answer, name, shape, beside, misplaced):
             'mean-added': scale * (b + mean) + beta, 'beta-scaled': scale * (b - mean + beta),
             'difference-turned': scale * (mean - b) + beta, 'mean-unscaled': (scale * b - mean + beta,
                 scale * b - gamma * mean + beta), 'bias-kept': b, 'only-mean': -scale * mean, 'bias-plain': (
-                b + beta, beta - mean, b - mean + beta), 'beta-subtracted': scale * (b - mean) - beta}, 'the new b', 1e-9)
+                b + beta, beta - mean, b - mean + beta), 'beta-subtracted': scale * (b - mean) - beta}, 'the new b',
+           1e-9)
     for what, array, before in zip(('W', 'b'), arguments, problem(shape)):
         expect_unchanged(array, before, what)
 

@@ -44,7 +44,8 @@ RIGHT = [
     [(MEAN, "(nd.sum(X, axis=axis) / X.shape[axis]).expand_dims(axis)"),
      (RESULT, "return nd.broadcast_div(nd.broadcast_sub(X, mean), (var + eps) ** 0.5)")],
     [(MEAN, "nd.moments(X, axes=axis, keepdims=True)[0]"), (VAR, "nd.moments(X, axes=axis, keepdims=True)[1]")],
-    [(RESULT, "if axis == 1:\n        return normalize(X.T, eps).T\n    columns = [X[:, j] for j in range(X.shape[1])]\n"
+    [(RESULT, "if axis == 1:\n        return normalize(X.T, eps).T\n    "
+              "columns = [X[:, j] for j in range(X.shape[1])]\n"
               "    centred = [column - column.mean() for column in columns]\n"
               "    return nd.stack(*(c / nd.sqrt((c * c).mean() + eps) for c in centred), axis=1)")],
     [(RESULT, "Y = X.copy()\n    Y -= mean\n    Y /= nd.sqrt(var + eps)\n    return Y")],

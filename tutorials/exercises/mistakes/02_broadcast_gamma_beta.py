@@ -35,7 +35,8 @@ MISTAKES = [
     ('not-scaled', [(X_HAT, "X_hat = X - mean")]),
     ('times-std', [(X_HAT, "X_hat = (X - mean) * nd.sqrt(var + eps)")]),
     ('not-normalised', [(RESULT, "return gamma.reshape(shape) * X + beta.reshape(shape)")]),
-    ('not-normalised', [(RESULT, "return nd.BatchNorm(X, gamma, beta, nd.zeros_like(gamma), nd.ones_like(gamma), eps=eps)")]),
+    ('not-normalised',
+     [(RESULT, "return nd.BatchNorm(X, gamma, beta, nd.zeros_like(gamma), nd.ones_like(gamma), eps=eps)")]),
     ('cancelled', [(VAR, "var = nd.mean(X ** 2, axis=axes, keepdims=True) - mean ** 2")]),
     ('changed', [(RESULT, "X[:] = gamma.reshape(shape) * X_hat + beta.reshape(shape)\n    return X")]),
     ('eps-outside', [(X_HAT, "X_hat = (X - mean) / (nd.sqrt(var) + eps)")]),
@@ -49,7 +50,9 @@ RIGHT = [
       "        rows = batch_norm(channels_last.reshape((-1, X.shape[1])), gamma, beta, eps)\n"
       "        return rows.reshape(channels_last.shape).transpose((0, 3, 1, 2))\n    axes = 0")],
     [(VAR, "var = nd.moments(X, axes=(0,) if X.ndim == 2 else axes, keepdims=True)[1]")],
-    [(RESULT, "channels = []\n    for c in range(X.shape[1]):\n        x = nd.slice_axis(X, axis=1, begin=c, end=c + 1)\n"
-              "        x = x - x.mean()\n        channels.append(x / nd.sqrt((x * x).mean() + eps) * gamma[c] + beta[c])\n"
+    [(RESULT, "channels = []\n    for c in range(X.shape[1]):\n        "
+              "x = nd.slice_axis(X, axis=1, begin=c, end=c + 1)\n"
+              "        x = x - x.mean()\n        channels.append(x / nd.sqrt((x * x).mean() + eps) * "
+              "gamma[c] + beta[c])\n"
               "    return nd.concat(*channels, dim=1)")],
 ]

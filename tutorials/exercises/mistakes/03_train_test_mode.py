@@ -42,7 +42,9 @@ MISTAKES = [
     ('eps-ignored', [(ROOT, "nd.sqrt(var.reshape((1, -1)))")]),
     ('eps-outside', [(ROOT, "(nd.sqrt(var.reshape((1, -1))) + eps)")]),
     ('eps-stored', [("(variances, var))", "(variances, var + eps))")]),
-    ('constants', [("    else:\n        mean, var", "        mean, var = mean.detach(), var.detach()\n    else:\n        mean, var")]),
+    ('constants',
+     [("    else:\n        mean, var",
+       "        mean, var = mean.detach(), var.detach()\n    else:\n        mean, var")]),
     ('constants', [("    if is_training:", "    X = X.detach()\n    if is_training:")]),
     ('cancelled', [("nd.mean((X - mean.reshape((1, -1))) ** 2, axis=0)", "nd.mean(X ** 2, axis=0) - mean ** 2")]),
     ('not-stored', [("in ((means, mean), (variances, var))", "in [(means, mean)]"),
@@ -54,10 +56,12 @@ RIGHT = [
     [("            new = new.detach()\n", "            new = nd.array(new.asnumpy())\n"),
      (UPDATE, "new if old is None else old + (1 - momentum) * (new - old)")],
     [("    if is_training:", "    if is_training:\n        # as the package does it\n        import gluon_bn as gbn\n"
-      "        return gbn.batch_norm(X, gamma, beta, means, variances, momentum, eps, layer_name)\n    if is_training:")],
+      "        return gbn.batch_norm(X, gamma, beta, means, variances, momentum, eps, layer_name)\n"
+      "    if is_training:")],
     [("        for averages, new in ((means, mean), (variances, var)):\n            new = new.detach()\n",
       "        from mxnet import autograd\n        pairs = ((means, mean.detach()), (variances, var.detach()))\n"
       "        for averages, new in pairs:\n"),
-     ("averages[layer_name] = new if old", "with autograd.pause():\n                averages[layer_name] = new if old")],
+     ("averages[layer_name] = new if old",
+      "with autograd.pause():\n                averages[layer_name] = new if old")],
     [("mean = nd.mean(X, axis=0)  ", "mean, var = nd.moments(X, axes=0)  #"), (RESULT, "return X_hat * gamma + beta")],
 ]

@@ -21,7 +21,8 @@ MISTAKES = [
     ('no-mean-share', [(DX, "dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean")]),
     ('no-variance-share', [(DX, "dX = dX_hat / std + dvar * 2 * (X - mean) + dmean / m")]),
     ('images-m', [(M, "m = X.shape[0]")]),
-    ('no-dictionary', [("return {'dbeta': dbeta, 'dgamma': dgamma, 'dX_hat': dX_hat, 'dvar': dvar, 'dmean': dmean, 'dX': dX}",
+    ('no-dictionary',
+     [("return {'dbeta': dbeta, 'dgamma': dgamma, 'dX_hat': dX_hat, 'dvar': dvar, 'dmean': dmean, 'dX': dX}",
                         "return dX, dgamma, dbeta")]),
     ('no-dictionary', [("'dvar': dvar, ", "")]),
     ('wrong-sum', [("dbeta = dout.sum(**over)", "dbeta = dout.sum(axis=1)")]),
@@ -61,7 +62,8 @@ RIGHT = [
         return {name: value.reshape(1, -1, 1, 1) if value.ndim == 1 else np.moveaxis(value.reshape(last), -1, 1)
                 for name, value in rows.items()}
     over, m = {'axis': 0}, len(X)""")],
-    [("dbeta = dout.sum(**over) ", "dbeta = np.einsum('nchw->c', dout).reshape(mean.shape) if images else sum(dout)  # ")],
+    [("dbeta = dout.sum(**over) ",
+      "dbeta = np.einsum('nchw->c', dout).reshape(mean.shape) if images else sum(dout)  # ")],
     [(DX, "dX = (m * dX_hat - dX_hat.sum(**over) - X_hat * (dX_hat * X_hat).sum(**over)) / (m * std)"),
      (DVAR, "dvar = np.sum(dX_hat * (X - mean) * -0.5 * std ** -3.0, **over)")],
 ]

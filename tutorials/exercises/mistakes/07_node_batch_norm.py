@@ -56,5 +56,6 @@ RIGHT = [
                         "    return c * ((c * c).mean(axis=axis, keepdims=True) + eps) ** -0.5\n\n\ndef group_norm")],
     [("parts = X.reshape(m, groups, D // groups) ", "Y = X.reshape(m * groups, D // groups)\n"
       "    mean, var = Y.mean(axis=1).reshape(m * groups, 1), Y.var(axis=1).reshape(m * groups, 1)\n"
-      "    return ((Y - mean) / (var + eps).sqrt()).reshape(m, D) * gamma + beta\n    parts = X.reshape(m, groups, -1) ")],
+      "    return ((Y - mean) / (var + eps).sqrt()).reshape(m, D) * gamma + beta\n"
+      "    parts = X.reshape(m, groups, -1) ")],
 ]

@@ -32,7 +32,8 @@ MISTAKES = [
     ('no-maximum', [(Z, "z = yhat_linear - nd.mean(yhat_linear, axis=1, keepdims=True)")]),
     ('epsilon-in-log', [(LOG, f"log_softmax = nd.log(nd.clip({SOFTMAX}, 1e-7, 1))")]),
     ('ready-made', [(RESULT, "return gluon_bn.softmax_cross_entropy(yhat_linear, y)")]),
-    ('ready-made', [("def soft", "ready = nd.log_softmax\n\n\ndef soft"), (RESULT, "return -(y * ready(z)).sum(axis=1)")]),
+    ('ready-made',
+     [("def soft", "ready = nd.log_softmax\n\n\ndef soft"), (RESULT, "return -(y * ready(z)).sum(axis=1)")]),
     ('changed', [(Z, "z = yhat_linear\n    z -= nd.max(yhat_linear, axis=1, keepdims=True)")]),
     ('averaged', [(RESULT, "return -nd.mean(y * log_softmax)")]),
     ('mxnet-exception', [(LOG, "log_softmax = z - nd.log(nd.sum(nd.exp(z), axis=1))")]),
@@ -45,7 +46,8 @@ RIGHT = [
      (RESULT, "return (-y * log_softmax).sum(axis=1)")],
     [(RESULT, "return -nd.pick(log_softmax, nd.argmax(y, axis=1), axis=1)")],
     [(RESULT, "losses = []\n    for z, t in zip(yhat_linear, y):\n        z = z - z.max()\n"
-              "        losses.append((t * (nd.log(nd.exp(z).sum()) - z)).sum())\n    return nd.concat(*losses, dim=0)")],
+              "        losses.append((t * (nd.log(nd.exp(z).sum()) - z)).sum())\n"
+              "    return nd.concat(*losses, dim=0)")],
     [("def softmax_cross_entropy", "def log_softmax(scores):\n    z = scores - scores.max(axis=1, keepdims=True)\n"
       "    return z - nd.exp(z).sum(axis=1, keepdims=True).log()\n\n\ndef softmax_cross_entropy"),
      (RESULT, "return -nd.sum(y * softmax_rows(yhat_linear), axis=1)\n\n\nsoftmax_rows = log_softmax"),

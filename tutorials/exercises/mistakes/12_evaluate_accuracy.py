@@ -36,13 +36,15 @@ MISTAKES = [
                          (EXAMPLES, "pass"), (RESULT, "return np.mean(accuracies)")]),
 ]
 RIGHT = [
-    [(CORRECT, "correct += int((predictions.asnumpy() == label.asnumpy()).sum())"), (EXAMPLES, "examples += len(label)")],
+    [(CORRECT, "correct += int((predictions.asnumpy() == label.asnumpy()).sum())"),
+     (EXAMPLES, "examples += len(label)")],
     [(CORRECT, "correct += (predictions.astype('int32') == label.astype('int32')).sum().asscalar()"),
      (EXAMPLES, "examples += label.size"), (RESULT, "return correct / float(examples)")],
     [("    correct, examples = 0, 0", "    import mxnet as mx\n    metric = mx.metric.Accuracy()"),
      (CORRECT, "metric.update([label], [scores])"), (EXAMPLES, "pass"), (RESULT, "return metric.get()[1]")],
     [("    correct, examples = 0, 0", "    right = []"), (EXAMPLES, "pass"), (RESULT, "return sum(right) / len(right)"),
      (CORRECT, "right.extend((scores.asnumpy().argmax(axis=1) == label.asnumpy()).tolist())")],
-    [("net(data, is_training=False)", "net(data, False)"), (CORRECT, "correct += nd.mean(predictions == label) * len(label)"),
+    [("net(data, is_training=False)", "net(data, False)"),
+     (CORRECT, "correct += nd.mean(predictions == label) * len(label)"),
      (RESULT, "return correct.asscalar() / examples")],
 ]
