@@ -120,9 +120,9 @@ def _is(values, wrong, tolerance):
 
 
 def has_loop(answer, name):
-    """Whether the function ``name`` of a learner's module loops, itself or in what it calls: for, map, np.vectorize, ..."""
+    """Whether the function ``name`` of a learner's module loops, or what it calls does: for, map, np.vectorize, ..."""
     definitions = {}
-    for node in ast.parse(inspect.getsource(answer)).body:
+    for node in ast.parse(_source(answer)).body:
         names = [node.name] if isinstance(node, ast.FunctionDef) else [
             target.id for target in getattr(node, 'targets', ()) if isinstance(target, ast.Name)]
         definitions.update(dict.fromkeys(names, node))
@@ -142,12 +142,17 @@ def has_loop(answer, name):
 def uses(answer):
     """The names that a learner's module takes from elsewhere: ``log`` of ``nd.log``, and what it imports."""
     found = set()
-    for node in ast.walk(ast.parse(inspect.getsource(answer))):
+    for node in ast.walk(ast.parse(_source(answer))):
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update(alias.name for alias in node.names)
     return found
+
+
+def _source(answer):
+    """The text of a learner's module; of functions of the running program what is known of theirs."""
+    return answer.source_text if hasattr(answer, 'source_text') else inspect.getsource(answer)
 
 
 def expect_kind(got, right, what):

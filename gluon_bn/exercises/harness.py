@@ -36,20 +36,32 @@ def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
     or when the checks need MXNet and this machine has none. ``before_the_answer()`` is called when the checks are
     loaded.
     """
-    try:
-        checks = load('gluon_bn_exercise_checks', checks_path)
-    except ImportError as error:
-        yield _verdict(None, Wrong('no-mxnet', f"this exercise cannot be checked here: {error}"), COMMON_HINTS)
+    checks, failure = load_checks(checks_path)
+    if failure:
+        yield failure
         return
     before_the_answer()
-    hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
     answer, failure = _guarded(lambda: load('answer', answer_path), answer_path)
     if failure:
-        yield _verdict(None, failure, hints)
+        yield _verdict(None, failure, {**COMMON_HINTS, **getattr(checks, 'HINTS', {})})
         return
+    yield from checked(checks, answer, answer_path)
+
+
+def load_checks(path):
+    """The module of checks and None; or None and the one verdict, if they need MXNet and this machine has none."""
+    try:
+        return load('gluon_bn_exercise_checks', path), None
+    except ImportError as error:
+        return None, _verdict(None, Wrong('no-mxnet', f"this exercise cannot be checked here: {error}"), COMMON_HINTS)
+
+
+def checked(checks, answer, answer_path, only=None):
+    """Yield the verdict of each check on the module ``answer``, or of the one called ``only``."""
+    hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
     recognised = False
     for name, check in list(vars(checks).items()):
-        if name.startswith('check_'):
+        if name.startswith('check_') and only in (None, name):
             _, failure = _guarded(lambda check=check: check(answer), answer_path)
             if failure and recognised and failure.hint in UNRECOGNISED:
                 failure.hint = 'follows'
