@@ -142,7 +142,8 @@ def run_check(options):
     path = Path(options.path)
     if path.is_dir():
         script = path / exercise.skeleton.name
-        path = script if script.is_file() or not script.with_suffix('.ipynb').is_file() else script.with_suffix('.ipynb')
+        notebook = script.with_suffix('.ipynb')
+        path = notebook if notebook.is_file() and not script.is_file() else script
     if not path.is_file():
         raise BadArgument(f"there is no file {path}; give the PATH of yours to check, or get one with: "
                           f"{_command(options, 'start', exercise.name)}")

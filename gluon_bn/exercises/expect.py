@@ -170,7 +170,7 @@ def expect_kind(got, right, what):
 
 
 def _of_kind(got, what, name):
-    key = 'several' if isinstance(got, (tuple, list)) and len(got) > 1 else 'type'
+    key = 'several' if isinstance(got, tuple) and len(got) > 1 else 'type'
     return Wrong(key, f"{what} is a {type(got).__name__}, and should be {name}.")
 
 

@@ -115,11 +115,11 @@ def _sort(answers, names, warnings, files, folder):
 
 
 def _closest(name, names):
-    """', did you mean ...?' for a name that is like one of ``names``, with or without its number."""
+    """' (the closest name ...)' for a name that is like one of ``names``, with or without its number."""
     short = {known.partition('_')[2]: known for known in names}
     word = re.sub(r'^[\d_\- ]+', '', name.lower())
     close = difflib.get_close_matches(word, short, 1, 0.5) or [known for known in short if word and word in known]
-    return f"; is it {short[close[0]]}?" if close else ''
+    return f" (the closest name is {short[close[0]]}.py)" if close else ''
 
 
 def _learners(names):

@@ -9,7 +9,7 @@ Some programs keep an example in a column instead of a row. Then a feature is a 
 the argument ``axis`` says along which axis the examples lie.
 
 Read first: tutorials/01_batch_norm_by_hand.py
-Check with: python -m gluon_bn.exercises check 01_normalize_matrix
+Check with: gluon-bn exercises check 01_normalize_matrix
 """
 import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

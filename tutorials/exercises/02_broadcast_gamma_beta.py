@@ -7,7 +7,7 @@ their last axis on: beside images a gamma (C,) would run along W, so it has to b
     y = gamma (x - mu) / sqrt(sigma^2 + eps) + beta
 
 Read first: tutorials/01_batch_norm_by_hand.py
-Check with: python -m gluon_bn.exercises check 02_broadcast_gamma_beta
+Check with: gluon-bn exercises check 02_broadcast_gamma_beta
 """
 import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

@@ -7,7 +7,7 @@ The same stages serve images: there a channel is what a column is, and a value o
 One ``backward`` can do both, as ``forward`` does.
 
 Read first: tutorials/03_backward_by_hand.py
-Check with: python -m gluon_bn.exercises check 05_staged_backward
+Check with: gluon-bn exercises check 05_staged_backward
 """
 import numpy as np
 

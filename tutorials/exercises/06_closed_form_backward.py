@@ -7,7 +7,7 @@ Then do it for layer norm, which normalises every *row* by its own mean and std 
 feature. The bracket has the same three terms, but look at where gamma goes: a sum over a row meets D different gammas.
 
 Read first: tutorials/03_backward_by_hand.py
-Check with: python -m gluon_bn.exercises check 06_closed_form_backward
+Check with: gluon-bn exercises check 06_closed_form_backward
 """
 import numpy as np
 

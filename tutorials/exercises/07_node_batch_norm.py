@@ -6,7 +6,7 @@ what you compute with their ``.value`` is a constant for the gradient.
 Then another layer costs a few lines: group norm, which normalises each example by itself, in groups of its features.
 
 Read first: tutorials/07_differentiable_programming.py
-Check with: python -m gluon_bn.exercises check 07_node_batch_norm
+Check with: gluon-bn exercises check 07_node_batch_norm
 """
 from gluon_bn.autodiff import Node
 

@@ -15,7 +15,7 @@ The paper puts batch norm before the activation; others put it behind. With ``re
 three places.
 
 Read first: tutorials/02_lenet_on_mnist.py
-Check with: python -m gluon_bn.exercises check 11_lenet_forward
+Check with: gluon-bn exercises check 11_lenet_forward
 """
 import gluon_bn as gbn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

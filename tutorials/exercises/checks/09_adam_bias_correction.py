@@ -19,7 +19,7 @@ HINTS = {
     'no-root': "The step was divided by v_hat; divide by its square root.",
     'no-weight': "The new gradient lacks its weight: beta * m + (1 - beta) * dw.",
     'order': "The order of what is returned is w, m, v.",
-    'v-of-what': "v is the average of the squared gradients: dw ** 2.",
+    'v-of-what': "v averages the squares of dw, not of m, and not absolute values: dw ** 2.",
     'not-a-power': "The correction is the same in every step here: it has t in it, 1 - beta ** t.",
     'power-of-what': "The moments are divided by 1 - beta ** t: first the power of beta, then one minus that.",
     'multiplied': "The moments were multiplied by 1 - beta ** t; they are too small, so divide by it.",
