@@ -167,7 +167,7 @@ def _lines(axes, kinds, x, knob, base=10):
 def _label(axes, x, base=10):
     axes.set(xlabel=_NAMES[x], ylabel='test accuracy (%)', ylim=(-3, 103))
     axes.set_xscale('log', base=base)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
     axes.label_outer()
 
 
