@@ -39,7 +39,7 @@ def draw_band(axes, x, values, color, marker, label, line='-'):
     axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)
     axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
 
 
 def _draw_losses(axes, losses, batches_per_epoch):

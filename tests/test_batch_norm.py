@@ -427,6 +427,15 @@ def test_testing_an_unknown_layer_names_it_and_the_known_ones(rng):
     assert list(means) == ['bn1']
 
 
+@pytest.mark.parametrize('name', [[], {}, set()], ids=repr)
+def test_refuses_a_name_that_is_no_key(name):
+    means, vars_ = {}, {}
+    for is_training in (True, False):
+        with pytest.raises(TypeError, match=r"^layer_name is .*; expected the layer's key"):
+            layer(ones(4, 3), means, vars_, name=name, is_training=is_training)
+    assert means == vars_ == {}
+
+
 def test_refuses_dictionaries_that_do_not_belong_together(rng):
     X, same = ones(4, 3), {}
     with pytest.raises(ValueError, match='same dictionary'):

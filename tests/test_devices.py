@@ -161,6 +161,6 @@ def test_contexts_by_name(monkeypatch):
     for name in ('gpu', 'gpu:1'):
         with pytest.raises(ValueError, match=f"context '{name}' cannot be used: this build of MXNet has no GPU"):
             devices.context_from_name(name)
-    for name in ('tpu', 'cpu:', 'cpu:x', 'gpu0', ''):
+    for name in ('tpu', 'cpu:', 'cpu:x', 'gpu0', '', 'cpu:\u00b2', 'cpu:2147483648'):
         with pytest.raises(ValueError, match='expected auto, cpu, cpu:N, gpu or gpu:N'):
             devices.context_from_name(name)

@@ -528,6 +528,8 @@ WRONG_STATES = {
     'history no list': ({'history': {}}, {}, 'history has'), 'no history': ({'history': None}, {}, 'history has'),
     'history of numbers': ({'history': [1]}, {}, 'no checkpoint'),
     'losses gone': ({}, {'losses': np.zeros(5)}, 'losses, not 6'),
+    'losses below 0': ({}, {'losses': np.full(6, -1.)}, 'losses below 0'),
+    'arrays that a run does not have': ({}, {'x/y': np.zeros(2)}, "arrays .'x/y'., which a run does not have"),
     'losses not finite': ({}, {'losses': np.full(6, np.nan)}, 'losses'),
     'losses of another type': ({}, {'losses': np.zeros(6, np.float32)}, 'float32 .6,. losses'),
     'means of a layer gone': ({}, {'bn_ewv_means/bn2': None}, 'bn_ewv_means .*bn2'),

@@ -64,7 +64,7 @@ for scale, colour in ((0.1, 'tab:blue'), (0.2, 'tab:orange')):
                   label=f"weights N(0, {scale}²), {'with' if batch_norm else 'without'} batch norm")
 axes.set(yscale='log', xlabel='layer', ylabel='standard deviation of the activations', xticks=range(2, 21, 2))
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 
 small, large = activations(0.1, False)[-1], activations(0.2, False)[-1]
@@ -205,7 +205,7 @@ for axes, values, title in zip(panels, (features.asnumpy(), hat, moved),
         axes.hist(values[:, j], bins=60, alpha=0.7, label=name, color=('tab:blue', 'tab:orange')[j])
     axes.set(title=title, xlabel='value')
 panels[0].set_ylabel('examples in a bin')
-panels[0].legend()
+panels[0].legend(loc='best')
 plt.show()
 
 assert np.allclose(hat.mean(axis=0), 0, atol=1e-4) and np.allclose(hat.std(axis=0), 1, atol=1e-4)

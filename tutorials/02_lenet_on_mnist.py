@@ -246,7 +246,7 @@ axes.set(xscale='log', xticks=sizes, xticklabels=[str(size) for size in sizes], 
          xlabel='images in a batch', ylabel=f'accuracy on {N} test images (%)')
 axes.minorticks_off()
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 
 assert curves['shuffled'][0] < 0.9 * reference < curves['shuffled'][-1]
@@ -316,7 +316,7 @@ right.set(xlabel='(stored − exact mean) / exact standard deviation', ylabel='s
           title='all 198 channels and units, at the end')
 for axes in (left, right):
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc='best')
 plt.show()
 
 assert all(np.abs(d).max() < (1.0 if QUICK else 0.3) for d in distance.values())
@@ -381,7 +381,7 @@ for shift, (label, values) in zip((-0.27, 0, 0.27), (('honest evaluation', hones
     axes.bar_label(bars, fmt='%.1f', fontsize=8)
 axes.set(xticks=places, xticklabels=[f'test images\n{name}' for name in honest], ylabel='accuracy (%)', ylim=(0, 135),
          yticks=range(0, 101, 20))
-axes.legend(fontsize=8)
+axes.legend(loc='best', fontsize=8)
 plt.show()
 
 # %% [markdown]

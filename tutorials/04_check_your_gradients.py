@@ -52,7 +52,7 @@ for dtype in (np.float64, np.float32):
     axes.loglog(steps, errors, marker='.', label=label)
 axes.set(xlabel='step h', ylabel='largest relative error of 20 points', title='Central differences of exp')
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 print(best)
 assert best[np.float64][1] < 1e-9

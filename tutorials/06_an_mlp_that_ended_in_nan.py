@@ -145,7 +145,7 @@ for label, values in lengths.items():
 axes.set(xlabel='step', ylabel='length of the step (below 1e-20: drawn there)',
          title='Adam under a constant gradient of 1, learning rate 0.1')
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 np.testing.assert_allclose(lengths['copies'], 0.1, rtol=1e-6)
 assert lengths['stored again and again'][-1] < 1e-20

@@ -285,7 +285,7 @@ for name, values, colour in (('with batch norm', losses, 'tab:blue'), ('without'
     axes.plot(1 + np.arange(len(means)), means, color=colour, marker='o', label=f"{name}, mean of each epoch")
 axes.set(xlabel='epochs (passes over the 426 training rows)', ylabel='cross entropy (nats per row)', yscale='log',
          title="Training loss of each batch (pale) and of each epoch")
-axes.legend()
+axes.legend(loc='best')
 axes.grid(alpha=0.3)
 plt.show()
 

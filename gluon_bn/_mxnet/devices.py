@@ -81,7 +81,7 @@ def context_from_name(name: str) -> Context:
     if name == 'auto':
         return try_gpu()
     device, _, number = name.partition(':')
-    if device not in ('cpu', 'gpu') or not (number or '0').isdigit() or name.endswith(':'):
+    if device not in ('cpu', 'gpu') or not (number or '0').isdecimal() or name.endswith(':') or len(number) > 9:
         raise ValueError(f"context {name!r} is unknown; expected auto, cpu, cpu:N, gpu or gpu:N.")
     if device == 'gpu':
         reason = why_no_gpu(int(number or 0))

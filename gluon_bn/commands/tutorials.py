@@ -7,7 +7,7 @@ Exit status: 0 done; 2 bad arguments, or files that would be overwritten (one li
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser, loading, run
+from ..support.command_line import Parser, folder, loading, run
 from ..support.invocation import command_line, script_command
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ def main(argv=None, prog=None):
 def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog, description=__doc__)
-    p.add_argument('folder', metavar='DIR', help="folder for them, made if need be")
+    p.add_argument('folder', type=folder, metavar='DIR', help="folder for them, made if need be")
     p.add_argument('names', nargs='*', metavar='NAME',
                    help="tutorials, such as 01 or 01_batch_norm_by_hand (default: all)")
     p.add_argument('--notebooks', action='store_true', help="Jupyter notebooks instead of scripts")

@@ -67,7 +67,7 @@ def draw_noise(results):
     above[1].set(ylabel="test accuracy without noise (%)", title="accuracy of each seed", xlabel='',
                  xticks=np.arange(len(kinds)) + 0.1,
                  xticklabels=[STYLES[kind][2].replace(' batch', '\nbatch') for kind in kinds])
-    above[1].legend(fontsize='small')
+    above[1].legend(loc='best', fontsize='small')
     for axes, kind in zip(below, kinds):
         first = of(results, kind=kind)[:1]
         mean, std = np.array([list(record['inputs'].values())[-1]['unit'] for record in first[0]['measured']]).T
@@ -110,11 +110,11 @@ def _line(axes, x, values, kind):
     color, style, label = STYLES[kind]
     axes.plot(x, values.mean(axis=0), color=color, linestyle=style, linewidth=1.2, label=label)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
 
 
 def _range(axes, x, lowest, highest, kind):
     """Shaded from the lowest value on the way along the gradient to the highest, both means over the seeds."""
     color, _, label = STYLES[kind]
     axes.fill_between(x, lowest.mean(axis=0), highest.mean(axis=0), color=color, alpha=0.4, linewidth=0.8, label=label)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')

@@ -183,7 +183,7 @@ def _lines(axes, kinds, x, knob, base=10):
 def _label(axes, x, base=10, scale='log'):
     axes.set(xlabel=_NAMES[x], ylabel='test accuracy (%)', ylim=(-3, 103))
     axes.set_xscale(scale, **({'base': base} if scale == 'log' else {}))
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
     axes.label_outer()
 
 
