@@ -118,7 +118,7 @@ def test_a_scale_trains_when_all_seeds_do_and_fails_when_none_does(seed):
     assert otherwise('weight_scales', jobs, at(scales[0], None), best_train_acc=0.22) == [smallest]
     assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=100.) == [steady]
     assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=0.) == []
-    for factor, failing in ((3.9, []), (4.1, [steady])):  # the mean of this seed and of the other one, whose loss is 1.2
+    for factor, failing in ((3.9, []), (4.1, [steady])):  # the other seed has 1.2
         assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'),
                          final_loss=1.2 * (2 * factor - 1)) == failing
     kinds = made_up(jobs, AS_EXPECTED['weight_scales'])

@@ -202,3 +202,11 @@ def test_a_claim_about_a_step_is_about_that_step_alone():
         assert failing(64, 0.999, 0.9, [step]) == ([ten] if step == 10 else [])
         assert failing(64, 0.0, 0.8, [step]) == ([last] if step == steps[-1] else [])
         assert failing(4, 0.0, 0.9, [step]) == ([last_of_4] if step == steps[-1] else [])
+
+
+@pytest.mark.parametrize(('highest', 'holds'), [(0.3, False), (1.0, True), (3.0, True)])
+def test_ten_times_the_learning_rate_is_ten_times(highest, holds):
+    runs = EXPERIMENTS['learning_rates'](range(2))
+    _, ten_times, _ = claims('learning_rates', summary(map(rates_world, runs)))  # without batch norm up to 0.1
+    world = with_other(rates_world, lambda run: run.batch_norm == 'before' and run.lr > highest, 0.1)
+    assert claims('learning_rates', summary(map(world, runs)))[ten_times] is holds
