@@ -4,6 +4,7 @@ Long runs look at the most that the process has ever had (``VmHWM``): the memory
 the process and the system, as the engine is ahead or behind, and the most of it does not. Short ones look at what is
 allocated and not freed: a few bytes a step show at once there.
 """
+import ctypes
 import os
 import subprocess
 import sys
@@ -11,13 +12,33 @@ from pathlib import Path
 
 import pytest
 
+from gluon_bn._mxnet import nd
+
 ROOT = Path(__file__).resolve().parent.parent
+class Allocated(ctypes.Structure):
+    """What the C library's ``mallinfo2`` returns."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd', 'usmblks',
+                                                     'fsmblks', 'uordblks', 'fordblks', 'keepcost')]
+
+
+def allocated():
+    """Megabytes that this process has and has not freed; NaN where the C library (before glibc 2.33) does not say."""
+    nd.waitall()
+    ask = getattr(ctypes.CDLL(None), 'mallinfo2', None)
+    if ask is None:
+        return float('nan')
+    ask.restype = Allocated
+    return ask().uordblks / 2**20
+
+
 CODE = """
-import ctypes, sys
+import sys
 import numpy as np
 import gluon_bn as gbn
 from gluon_bn import optimizers, training
 from gluon_bn._mxnet import mx, nd
+from test_memory import allocated
 
 network, first, more, *optimizers_ = sys.argv[1:]
 
@@ -26,19 +47,6 @@ def peak():
     nd.waitall()
     with open('/proc/self/status') as file:
         return next(int(line.split()[1]) for line in file if line.startswith('VmHWM')) / 1024
-
-class Allocated(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in ('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd', 'usmblks',
-                                                     'fsmblks', 'uordblks', 'fordblks', 'keepcost')]
-
-def allocated():
-    '''Megabytes; NaN where the C library (before glibc 2.33) does not say.'''
-    nd.waitall()
-    ask = getattr(ctypes.CDLL(None), 'mallinfo2', None)
-    if ask is None:
-        return float('nan')
-    ask.restype = Allocated
-    return ask().uordblks / 2**20
 
 class Small:
     '''Two dense layers with batch norm between them.'''
@@ -80,7 +88,7 @@ def grown(network, first, more, *optimizers):
 
     A pair of numbers for each of the optimisers, which train one after the other in one process.
     """
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
     result = subprocess.run([sys.executable, '-c', CODE, network, str(first), str(more), *optimizers], env=environment,
                             capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
