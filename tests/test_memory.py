@@ -96,7 +96,8 @@ def grown(network, first, more, *optimizers):
 
 
 @pytest.mark.parametrize(('network', 'first', 'more', 'optimizers'), [
-    ('small', 200, 2000, ['sgd']), ('lenet', 50, 250, ['sgd', 'momentum', 'rmsprop'])])
+    ('small', 200, 2000, ['sgd']), ('lenet', 50, 250, ['sgd']), ('lenet', 50, 250, ['momentum']),
+    ('lenet', 50, 250, ['rmsprop'])])
 def test_a_step_of_training_frees_what_it_allocates(network, first, more, optimizers):
     found = grown(network, first, more, *optimizers)
     assert len(found) == len(optimizers)
