@@ -132,6 +132,9 @@ def test_held_out_images_are_scored_in_place_of_the_test_images(small_data, tmp_
     images, labels = gbn.data.load('mnist', True, small_data)
     held_out = gbn.data.batches(images[480:], labels[480:], 50)
     assert record['valid_acc'] == gbn.evaluate_accuracy(held_out, gbn.load_network(folder))
+    config = json.loads((folder / 'config.json').read_text())
+    losses = checkpoint.load(folder / 'checkpoint' / 'latest.npz')[0]['losses']
+    assert len(losses) == config['epochs'] * -(-480 // config['batch_size'])  # none of them was trained on
 
 
 # ---- interruptions ---------------------------------------------------------------------------------------------------

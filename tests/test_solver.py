@@ -244,7 +244,8 @@ def test_a_checkpoint_that_does_not_fit_together_is_refused_and_nothing_has_chan
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
-@pytest.mark.parametrize('description', [None, [], {}, {'kind': 'Solver'}, {'kind': 'Solver', 'options': []}])
+@pytest.mark.parametrize('description', [None, [], {}, {'kind': 'Solver'}, {'kind': 'Solver', 'options': []},
+                                         {'kind': 'MLP', 'options': {}}])
 def test_a_checkpoint_of_something_else_is_no_solvers(description, images, tmp_path):
     checkpoint.save(tmp_path / 'other.npz', {}, description)
     with pytest.raises(CheckpointError, match='is not a checkpoint of a Solver'):
