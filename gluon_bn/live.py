@@ -1,4 +1,4 @@
-"""A picture of training that grows while it runs: :class:`LivePlot`."""
+"""Pictures where they can be seen: :class:`LivePlot` grows while training runs, :func:`show` shows a figure once."""
 import io
 import sys
 import time
@@ -68,6 +68,30 @@ class LivePlot:
         draw_history(self._shown, history, self.title)
         self._shown.canvas.draw_idle()
         self._shown.canvas.flush_events()
+
+
+def show(figure):
+    """Show a figure that was made without pyplot: in the notebook's cell, or in a window; elsewhere nothing is done.
+
+    >>> from matplotlib.figure import Figure
+    >>> show(Figure())
+    """
+    where = _where_to_show()
+    if where == 'files':
+        return
+    png = io.BytesIO()
+    figure.savefig(png, format='png', dpi=100)
+    if where == 'notebook':
+        from IPython.display import Image, display  # it is there: this is a notebook
+        display(Image(data=png.getvalue()))
+        return
+    import matplotlib.pyplot as plt  # only here: it opens the display
+    png.seek(0)
+    window = plt.figure(figsize=figure.get_size_inches(), layout='constrained')
+    axes = window.subplots()
+    axes.imshow(plt.imread(png))
+    axes.axis('off')
+    plt.show()
 
 
 def save_history(path, history, title=''):

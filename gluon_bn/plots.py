@@ -13,6 +13,8 @@ from .training import MovingLoss
 def plot_run(path, losses, batches_per_epoch, history, title):
     """Draw a training run to the PNG file ``path``: the loss of every batch, and the accuracies of every epoch.
 
+    Through the losses goes their moving average, from the first batch to the last.
+
     Parameters
     ----------
     losses : the mean losses of all batches so far
@@ -43,10 +45,7 @@ def draw_band(axes, x, values, color, marker, label, line='-'):
 def _draw_losses(axes, losses, batches_per_epoch):
     epochs = (1 + np.arange(len(losses))) / batches_per_epoch
     axes.plot(epochs, losses, color='tab:blue', alpha=0.3, linewidth=0.7, label='each batch')
-    for start in range(0, len(losses), batches_per_epoch):  # the moving average begins anew in each epoch
-        part = slice(start, start + batches_per_epoch)
-        axes.plot(epochs[part], moving_average(losses[part]), color='tab:blue',
-                  label='moving average (0.99 / 0.01)' if start == 0 else None)
+    axes.plot(epochs, moving_average(losses), color='tab:blue', label='moving average, about 100 batches')
     axes.set(xlabel='epochs (passes over the training images)', ylabel='cross entropy (nats per image)', yscale='log')
     axes.grid(alpha=0.3)
     axes.legend(loc='upper right')  # to look for the best place takes seconds with many batches
@@ -70,9 +69,9 @@ def _draw_accuracies(axes, history):
 
 
 def moving_average(losses):
-    """The moving average after each of ``losses``, as :class:`gluon_bn.training.MovingLoss` has it."""
+    """The moving average after each of ``losses``: ``average`` of :class:`gluon_bn.training.MovingLoss`."""
     moving_loss, values = MovingLoss(), []
     for loss in losses:
         moving_loss.read(loss)
-        values.append(moving_loss.value)
+        values.append(moving_loss.average)
     return values

@@ -5,19 +5,20 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 LINES_PER_EPOCH = 10
+LOSS = 'loss (moving average)'
 
 
 @contextmanager
 def progress(name, done, total):
-    """Yield ``show(batch, loss)``, to be called after each batch of an epoch of which ``done`` batches are done.
+    """Yield ``show(batch, loss)``, to be called for each batch of an epoch of which ``done`` batches are done.
 
-    On a terminal it moves a bar with the rate, the loss and the time left; elsewhere it prints a line every tenth
-    of the epoch. Both go to standard error.
+    ``loss`` is a moving average up to this batch, and is called so. On a terminal a bar moves, with the rate, the loss
+    and the time left; elsewhere a line is printed every tenth of the epoch. Both go to standard error.
     """
     if sys.stderr.isatty():
         with tqdm(total=total, initial=done, desc=name, unit='batch') as bar:
             def show(batch, loss):
-                bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                bar.set_postfix_str(f"{LOSS} {loss:.4f}", refresh=False)
                 bar.update(batch - bar.n)
             yield show
     else:
@@ -25,5 +26,5 @@ def progress(name, done, total):
 
         def show(batch, loss):
             if batch % step == 0:
-                print(f"{name}: batch {batch} of {total}, loss {loss:.4f}", file=sys.stderr, flush=True)
+                print(f"{name}: batch {batch} of {total}, {LOSS} {loss:.4f}", file=sys.stderr, flush=True)
         yield show

@@ -169,6 +169,8 @@ class _Job:
 
     def train(self):
         """Train to the last epoch; returns the history."""
+        self.moving_loss = MovingLoss(self.state.losses)
+        self.state.losses = self.moving_loss.losses
         with self.interrupts_noted():
             if self.events and self.step == 0:
                 self.events.write(0, self.state, self.net)
@@ -180,27 +182,28 @@ class _Job:
 
     def train_rest_of_epoch(self):
         """Train from the batch where the state is to the end of its epoch."""
-        state, total = self.state, len(self.training_batches)
+        state, moving_loss, total = self.state, self.moving_loss, len(self.training_batches)
         done_before = len(state.losses) - state.batch
-        moving_loss = MovingLoss(state.losses[done_before:])
         began, saved = time.perf_counter(), time.perf_counter()
 
         def save():
             nonlocal began, saved
             moving_loss.finish()
-            state.losses[done_before:] = moving_loss.losses
             state.seconds += time.perf_counter() - began
             began = saved = time.perf_counter()
             self.save()
 
+        def read(loss):  # some batches late: what is said is about the batches whose losses are known
+            batch = len(state.losses) - done_before
+            if not math.isfinite(loss):
+                raise LossNotFinite(f"the loss is {loss} in epoch {state.epoch}, batch {batch} of {total}")
+            show(batch, moving_loss.average)
+
         with progress(f"Epoch {state.epoch}", state.batch, total) as show:
+            moving_loss.on_read = read
             for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
                 moving_loss.add(train_step(self.net, data_, label, self.learning_rate(self.step), self.update))
                 state.batch += 1
-                if moving_loss.losses and not math.isfinite(moving_loss.losses[-1]):
-                    raise LossNotFinite(f"the loss is {moving_loss.losses[-1]} in epoch {state.epoch}, batch "
-                                        f"{len(moving_loss.losses) - 1}")
-                show(state.batch, moving_loss.value)
                 if self.interrupted or time.perf_counter() - saved >= self.config.checkpoint_seconds:
                     save()
                     self.stop_if_interrupted()
@@ -234,8 +237,7 @@ class _Job:
     def finish_epoch(self, result):
         """Note the metrics of the epoch, save, and tell the user."""
         state = self.state
-        moving_loss = MovingLoss(state.losses[len(state.losses) - state.batch:])
-        record = {'epoch': state.epoch, 'loss': moving_loss.value, 'train_acc': result['train_acc'],
+        record = {'epoch': state.epoch, 'loss': self.moving_loss.average, 'train_acc': result['train_acc'],
                   self.scored: result[self.scored], 'train_seconds': round(state.seconds, 3),
                   'eval_seconds': round(result['eval_seconds'], 3)}
         state.history.append(record)
@@ -269,9 +271,10 @@ class _Job:
         arrays = checkpoint.network_arrays(self.net)
         arrays.update({f'velocity/{name}': velocity.asnumpy() for name, velocity in self.velocities.items()})
         state = self.state
-        for name, array in [*arrays.items(), ('the loss', np.asarray(state.losses))]:
+        for name, array in arrays.items():
             if not np.isfinite(array).all():
-                raise LossNotFinite(f"{name} is not finite in epoch {state.epoch}, after batch {state.batch - 1}")
+                raise LossNotFinite(f"{name} is not finite after batch {state.batch} of {len(self.training_batches)} "
+                                    f"of epoch {state.epoch}")
         arrays['losses'] = np.asarray(state.losses, np.float64)
         checkpoint.save(self.folder / 'checkpoint' / 'latest.npz', arrays, {
             'config': asdict(self.config), 'epoch': state.epoch, 'batch': state.batch, 'seconds': state.seconds,
@@ -383,6 +386,11 @@ def _state_from(arrays, description, path, config, batches):
             raise ValueError(f"there are {losses.dtype} {losses.shape} losses, not {epoch * batches + batch}")
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{path} is no checkpoint of this run ({error}).") from error
+    moving_loss = MovingLoss()
+    for place, record in enumerate(history):  # an older version had another average there
+        for loss in losses[place * batches:(place + 1) * batches]:
+            moving_loss.read(loss)
+        record['loss'] = moving_loss.average
     return State(epoch, batch, seconds, history, losses.tolist())
 
 

@@ -29,24 +29,38 @@ BATCHES_IN_FLIGHT = 8
 
 
 class MovingLoss:
-    """The moving average of the loss, ``0.99 * old + 0.01 * new`` from the first batch's loss on, in double precision.
+    """Two moving averages of the loss, ``0.99 * old + 0.01 * new``, in double precision: they begin differently.
+
+    ``value`` begins with the first batch's loss, as notebooks have it: that loss counts a hundred times as much as
+    the next one, so for some hundred batches ``value`` is far above the losses that it is the average of. ``average``
+    begins with nothing, and is divided by the sum of its weights (as Adam's averages are, Kingma and Ba, 2015): after
+    one batch it is that batch's loss, after two about the mean of both, and after many as good as ``value``.
 
     ``add`` takes a loss that the engine may still be computing; it is read ``BATCHES_IN_FLIGHT`` batches later, or by
-    ``finish``. Every loss that has been read goes to the list ``losses``.
+    ``finish``. Every loss that has been read goes to the list ``losses``, and then ``on_read(loss)`` is called.
 
     >>> moving_loss = MovingLoss()
     >>> for value in (2., 1.):
     ...     moving_loss.add(nd.array([value]))
     >>> moving_loss.finish()
     1.99
+    >>> round(moving_loss.average, 4)
+    1.4975
     """
 
     def __init__(self, losses=()):
         self.losses = []
         self.value = float('nan')
+        self.on_read = lambda loss: None
+        self._sum, self._weights = 0., 0.
         self._waiting = deque()
         for loss in losses:
             self.read(loss)
+
+    @property
+    def average(self):
+        """The average that begins with nothing, over the sum of its weights; NaN before the first loss."""
+        return self._sum / self._weights if self.losses else float('nan')
 
     def add(self, loss):
         """Take the mean loss of one batch, an NDArray of one value."""
@@ -55,7 +69,7 @@ class MovingLoss:
             self.read(self._waiting.popleft().asscalar())
 
     def finish(self):
-        """Read the losses that are still in flight, and return the moving average."""
+        """Read the losses that are still in flight, and return ``value``."""
         while self._waiting:
             self.read(self._waiting.popleft().asscalar())
         return self.value
@@ -64,7 +78,9 @@ class MovingLoss:
         """Fold in the loss of one batch, a number."""
         loss = float(loss)
         self.value = 0.99 * self.value + 0.01 * loss if self.losses else loss
+        self._sum, self._weights = 0.99 * self._sum + 0.01 * loss, 0.99 * self._weights + 0.01
         self.losses.append(loss)
+        self.on_read(loss)
 
 
 def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Callable[..., None] = sgd) -> NDArray:
@@ -101,6 +117,9 @@ def _ones(m, ctx, dtype):
 
 def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: float) -> float:
     """Train for one pass over ``data_iterator`` with SGD; returns the moving average of the loss.
+
+    It is that of many notebooks, ``0.99 * old + 0.01 * new`` from the first batch's loss on. So after less than some
+    300 batches it is far above the losses of the last ones: 200 batches leave the first loss a weight of 0.13.
 
     Parameters
     ----------

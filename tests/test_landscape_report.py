@@ -8,7 +8,7 @@ import pytest
 
 from gluon_bn.landscape import runs
 from gluon_bn.landscape.figures import FIGURES, STYLES
-from gluon_bn.landscape.report import claims, run_experiments
+from gluon_bn.landscape.report import claims, run_experiment, run_experiments
 from gluon_bn.landscape.runs import EXPERIMENTS
 
 SCRIPT = Path(__file__).resolve().parent.parent / 'scripts' / 'landscape.py'
@@ -81,6 +81,17 @@ def test_figures_of_a_divergence_and_of_one_seed():
     noise = as_expected('noise', EXPERIMENTS['noise'][0]('lenet', [0]))
     noise[0].update(diverged=2, measured=noise[0]['measured'][:2], losses=[1., 2., None])
     assert 'one seed' in FIGURES['noise']['noise'](noise).get_suptitle()
+
+
+@pytest.mark.parametrize('judged', [True, False])
+def test_claims_that_are_not_judged_are_not_reported(tmp_path, monkeypatch, judged):
+    jobs = EXPERIMENTS['small_weights'][0]('sigmoid_mlp', [0], steps=40)
+    monkeypatch.setattr(runs, 'run', lambda *args: made_up(jobs, *[lambda job: 0.5] * 4))
+    said = []
+    found = run_experiment('small_weights', 'sigmoid_mlp', tmp_path, jobs, report=said.append, judged=judged)
+    lines = '\n'.join(said).splitlines()
+    assert len([line for line in lines if line.startswith('FAILS: ')]) == len(found) == (3 if judged else 0)
+    assert ('The claims are not judged: 40 steps a training are too few.' in lines) != judged
 
 
 @pytest.mark.slow

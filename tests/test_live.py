@@ -3,6 +3,7 @@ import types
 
 import pytest
 
+from gluon_bn import live
 from gluon_bn.live import LivePlot, draw_history, save_history
 
 HISTORY = {f'{part}_{what}': [0.9, 0.8, 0.7] for part in ('train', 'dev', 'test') for what in ('loss', 'acc')}
@@ -65,6 +66,27 @@ def test_a_window_is_drawn_into(monkeypatch):
     live(HISTORY)
     assert len(live._shown.axes) == 2
     plt.close(live._shown)
+
+
+def test_a_figure_is_shown_in_a_cell_in_a_window_or_nowhere(monkeypatch):
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(3, 2))
+    figure.subplots().plot([1, 2])
+    live.show(figure)                                   # no display: nothing happens
+    shown = []
+    ipython_display = types.ModuleType('IPython.display')
+    ipython_display.display, ipython_display.Image = shown.append, dict
+    monkeypatch.setitem(sys.modules, 'IPython.display', ipython_display)
+    monkeypatch.setattr(live, '_where_to_show', lambda: 'notebook')
+    live.show(figure)
+    assert shown[0]['data'][:4] == b'\x89PNG'
+    import matplotlib.pyplot as plt
+    monkeypatch.setattr(live, '_where_to_show', lambda: 'window')
+    monkeypatch.setattr(plt, 'show', lambda: shown.append(plt.gcf()))
+    live.show(figure)
+    assert shown[1].get_size_inches().tolist() == [3, 2]
+    assert shown[1].axes[0].images[0].get_array().shape[:2] == (200, 300)
+    plt.close(shown[1])
 
 
 def test_a_picture_is_written_whole(tmp_path):

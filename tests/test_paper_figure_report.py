@@ -109,6 +109,9 @@ def test_what_is_made_is_written_and_said(tmp_path, monkeypatch):
     assert (tmp_path / 'paper_figure.png').read_bytes().startswith(b'\x89PNG')
     assert said[1].startswith('sgd-0.02: FAILS: with batch norm the net is ahead at every tenth')
     assert any(line.startswith('keras: not so: with batch norm the net ends higher') for line in said)
+    said.clear()
+    make_figure(tmp_path, ['sgd-0.02', 'keras'], range(2), STEPS, report=said.append, judged=False)
+    assert said[1:] == [f'The claims are not judged: {STEPS} steps are too few.']
 
 
 @pytest.mark.slow

@@ -30,8 +30,10 @@ def test_the_picture_says_what_it_shows(tmp_path, monkeypatch, rng):
     np.testing.assert_allclose(accuracy.lines[1].get_xdata(), [1, 2, 3])
 
 
-def test_the_moving_average_is_the_formula():
-    np.testing.assert_allclose(plots.moving_average([2, 1, 5]), [2, 1.99, 0.99 * 1.99 + 0.05])
+def test_the_moving_average_is_the_weighted_mean_of_what_came_so_far():
+    weights = [0.99 ** 2, 0.99, 1]
+    np.testing.assert_allclose(plots.moving_average([2, 1, 5]), [
+        2, np.average([2, 1], weights=weights[1:]), np.average([2, 1, 5], weights=weights)])
 
 
 def test_the_band_is_one_standard_deviation_of_the_seeds_on_either_side():
@@ -45,20 +47,18 @@ def test_the_band_is_one_standard_deviation_of_the_seeds_on_either_side():
     np.testing.assert_allclose(second, 5)
 
 
-def test_the_moving_average_begins_anew_in_each_epoch(tmp_path, monkeypatch):
+def test_the_moving_average_goes_on_from_epoch_to_epoch(tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
     losses = [4, 2, 1, 3, 5, 9, 7]
     plots.plot_run(tmp_path / 'curves.png', losses, 3, HISTORY[:2], 'title')
-    each, *averages = figures[0].axes[0].lines
+    each, average = figures[0].axes[0].lines
     np.testing.assert_allclose(each.get_ydata(), losses)
     np.testing.assert_allclose(each.get_xdata(), np.arange(1, 8) / 3)
-    drawn = [line for line in averages if len(line.get_ydata())]
-    assert [len(line.get_ydata()) for line in drawn] == [3, 3, 1]
-    for line, (first, second) in zip(drawn, ((4, 2), (3, 5))):
-        np.testing.assert_allclose(line.get_ydata()[:2], [first, 0.99 * first + 0.01 * second])
-    np.testing.assert_allclose(drawn[2].get_ydata(), [7])
-    np.testing.assert_allclose(drawn[1].get_xdata(), np.arange(4, 7) / 3)
+    np.testing.assert_allclose(average.get_ydata(), [
+        np.average(losses[:n], weights=0.99 ** np.arange(n)[::-1]) for n in range(1, 8)])
+    np.testing.assert_allclose(average.get_xdata(), each.get_xdata())
+    assert 'moving average' in average.get_label()
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(tmp_path, monkeypatch):

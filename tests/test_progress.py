@@ -28,7 +28,7 @@ def test_a_bar_with_rate_loss_and_time_left_on_a_terminal(monkeypatch):
     os.close(ours)
     last = shown.replace('\r', '\n').strip().splitlines()[-1]
     assert last.startswith('Epoch 3: 100%')
-    for part in ('10/10', 'loss 0.5000', 'batch/s'):
+    for part in ('10/10', 'loss (moving average) 0.5000', 'batch/s'):
         assert part in last
     assert '<' in last  # elapsed < left
 
@@ -39,4 +39,4 @@ def test_a_line_every_tenth_of_an_epoch_elsewhere(monkeypatch):
     monkeypatch.undo()
     lines = stream.getvalue().splitlines()
     assert len(lines) == 10
-    assert lines[0] == 'Epoch 3: batch 10 of 100, loss 0.5000'
+    assert lines[0] == 'Epoch 3: batch 10 of 100, loss (moving average) 0.5000'

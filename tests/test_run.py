@@ -219,6 +219,7 @@ def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_ch
                            '--output', tmp_path / 'run')
     assert status == 3, err
     assert 'not finite' in err or 'the loss is' in err
+    assert 'average) nan' not in err
     assert 'Traceback' not in err
     path = tmp_path / 'run' / 'checkpoint' / 'latest.npz'
     if path.exists():
@@ -385,6 +386,86 @@ def test_the_command_makes_a_run_longer(finished, script_here):
     assert (status, 'Traceback' in err) == (0, False), err
     assert 'is extended from 1 to 2 epochs' in out
     assert len(metrics(finished)) == 2
+
+
+def average(losses):
+    """The weighted mean of the losses: 0.99 times the weight for each batch of age."""
+    return np.average(losses, weights=0.99 ** np.arange(len(losses))[::-1])
+
+
+def losses_of(folder):
+    return checkpoint.load(folder / 'checkpoint' / 'latest.npz')[0]['losses']
+
+
+def test_the_loss_that_is_shown_is_the_average_of_all_batches_so_far(tiny, tmp_path, capsys):
+    """Each line is about the batches that it names, in the first epoch and in the second; nan stands nowhere."""
+    lines = []
+    run.start(replace(tiny, epochs=2), tmp_path / 'run', lines.append)
+    losses = losses_of(tmp_path / 'run')
+    assert capsys.readouterr().err.splitlines() == [
+        f'Epoch {epoch}: batch {batch} of 6, loss (moving average) {average(losses[:6 * epoch + batch]):.4f}'
+        for epoch in (0, 1) for batch in range(1, 7)]
+    for epoch, (line, record) in enumerate(zip(lines, metrics(tmp_path / 'run'))):
+        assert record['loss'] == pytest.approx(average(losses[:6 * epoch + 6]), rel=1e-12)
+        assert line.startswith(f"Epoch {epoch}. Loss: {record['loss']:.4f}, Train_acc ")
+
+
+@pytest.mark.parametrize(('batch', 'seconds'), [(1, 1e9), (3, 1e9), (14, 1e9), (20, 1e9), (14, 0), (1, 0)])
+def test_a_run_that_diverges_says_at_which_batch(tiny, tmp_path, monkeypatch, capsys, batch, seconds):
+    """Here the loss of one batch is not finite: read late, or at once because every batch is saved; it is named."""
+    count, train_step = [], run.train_step
+
+    def diverging(*args):
+        count.append(1)
+        return train_step(*args) * (float('nan') if len(count) == batch else 1)
+
+    monkeypatch.setattr(run, 'train_step', diverging)
+    with pytest.raises(run.LossNotFinite, match=f'^the loss is nan in epoch 0, batch {batch} of 20$'):
+        run.start(replace(tiny, limit=160, checkpoint_seconds=seconds), tmp_path / 'run', quiet)
+    shown = [line.split(',')[0] for line in capsys.readouterr().err.splitlines()]
+    assert shown == [f'Epoch 0: batch {k} of 20' for k in range(2, batch, 2)]  # nothing of it, or of a later one
+    path = tmp_path / 'run' / 'checkpoint' / 'latest.npz'
+    assert path.exists() == (seconds == 0 and batch > 1)
+    if path.exists():
+        assert np.isfinite(losses_of(tmp_path / 'run')).all()
+        assert checkpoint.load(path)[1]['batch'] == batch - 1
+
+
+def test_a_run_that_diverges_in_a_later_epoch_counts_the_batches_of_that_epoch(tiny, tmp_path, monkeypatch):
+    count, train_step = [], run.train_step
+
+    def diverging(*args):
+        count.append(1)
+        return train_step(*args) * (float('inf') if len(count) == 9 else 1)
+
+    monkeypatch.setattr(run, 'train_step', diverging)
+    with pytest.raises(run.LossNotFinite, match='^the loss is inf in epoch 1, batch 3 of 6$'):
+        run.start(replace(tiny, epochs=2), tmp_path / 'run', quiet)
+    assert len(metrics(tmp_path / 'run')) == 1
+
+
+def test_training_waits_for_no_loss_that_is_still_computed(tiny, tmp_path, monkeypatch):
+    """Each number is asked for when so many batches are under way behind it, but for those at the end."""
+    began, read, train_step = [], [], run.train_step
+    monkeypatch.setattr(run, 'train_step', lambda *args: (began.append(1), train_step(*args))[1])
+    asscalar = run.nd.NDArray.asscalar
+    monkeypatch.setattr(run.nd.NDArray, 'asscalar', lambda array: (read.append(len(began)), asscalar(array))[1])
+    monkeypatch.setattr(run, 'evaluate_accuracy', lambda batches, net: 0.5)
+    run.start(replace(tiny, limit=160), tmp_path / 'run', quiet)
+    assert read == [*range(9, 21), *[20] * 8]
+
+
+def test_a_run_of_an_older_version_gets_the_same_loss_in_all_its_epochs(tiny, tmp_path):
+    """Its checkpoint has another average in the history; the losses are there, and what is written is made of them."""
+    run.start(replace(tiny, epochs=3), tmp_path / 'whole', quiet)
+    run.start(tiny, tmp_path / 'run', quiet)
+    path = tmp_path / 'run' / 'checkpoint' / 'latest.npz'
+    arrays, description = checkpoint.load(path)
+    description['history'][0]['loss'] = 2.0
+    checkpoint.save(path, arrays, description)
+    run.resume(tmp_path / 'run', epochs=3, report=quiet)
+    assert metrics(tmp_path / 'run') == metrics(tmp_path / 'whole')
+    assert state(tmp_path / 'run') == state(tmp_path / 'whole')
 
 
 @pytest.mark.parametrize('when', ['train_step', 'evaluate_accuracy', 'plot_run'])

@@ -19,7 +19,8 @@ def kinds_of(name, world=None, seeds=2):
     return summary(map(world or AS_EXPECTED[name], EXPERIMENTS[name](range(seeds))))
 
 
-@pytest.mark.parametrize('name', [name for name in EXPERIMENTS if name not in ('weight_scales', 'recalibration')])
+@pytest.mark.parametrize('name', [name for name in EXPERIMENTS if name not in (
+    'training', 'weight_scales', 'recalibration')])
 def test_figures_have_their_lines_units_and_legends(name):
     figure = FIGURES[name](kinds_of(name))
     assert '2 seeds' in figure.get_suptitle()
@@ -28,6 +29,20 @@ def test_figures_have_their_lines_units_and_legends(name):
         assert axes.get_xlabel()
         assert axes.get_xscale() == 'log'
         assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
+
+
+def test_the_course_of_training_has_a_panel_for_each_setting():
+    panels = FIGURES['training'](kinds_of('training')).axes
+    assert ['0.01²' in axes.get_title() for axes in panels] == [True, False, False]
+    assert ['learning rate 1 ' in axes.get_title() for axes in panels] == [False, False, True]
+    for axes, accuracy in zip(panels, (10, 70, 10)):
+        norm, plain = axes.lines
+        assert [norm.get_label(), plain.get_label()] == ['batch norm before the activation', 'no batch norm']
+        assert norm.get_xdata()[0] == 10
+        assert norm.get_xdata()[-1] == 200
+        np.testing.assert_allclose(norm.get_ydata(), 90)
+        np.testing.assert_allclose(plain.get_ydata(), accuracy)
+        assert axes.get_ylim()[1] < 105
 
 
 def test_lines_are_where_the_numbers_are():
@@ -70,6 +85,8 @@ def test_runs_that_ended_early_are_marked():
     axes = FIGURES['batch_sizes'](kinds_of('batch_sizes')).axes[0]
     cross, = (line for line in axes.lines if line.get_marker() == 'X')
     assert cross.get_xdata().tolist() == [1]
+    assert cross.get_transform() == axes.get_xaxis_transform()  # not at 0 %, or at any other accuracy
+    assert 'refused (no accuracy)' in cross.get_label()
 
 
 def test_the_table_has_what_differs_and_what_came_out():

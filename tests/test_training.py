@@ -68,6 +68,33 @@ def test_the_moving_loss_is_the_notebooks_formula(losses):
     assert MovingLoss(losses).value == moving_loss.value
 
 
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_the_average_weighs_each_loss_by_its_age_alone(losses):
+    """So it lies among the losses, the first one as well; NumPy's weighted mean is the same."""
+    moving_loss = MovingLoss(losses)
+    weights = 0.99 ** np.arange(len(losses))[::-1]
+    assert moving_loss.average == pytest.approx(np.average(losses, weights=weights), rel=1e-12, abs=1e-12)
+    assert min(losses) - 1e-9 <= moving_loss.average <= max(losses) + 1e-9
+
+
+def test_the_average_is_not_held_up_by_the_first_loss():
+    """A hundred batches after a first loss of 2.3 the notebook's average is still five times too high."""
+    moving_loss = MovingLoss([2.3] + [0.1] * 100)
+    assert moving_loss.average < 0.14
+    assert moving_loss.value > 0.9
+
+
+def test_each_loss_is_told_of_when_it_has_been_read():
+    moving_loss, told = MovingLoss(), []
+    moving_loss.on_read = lambda loss: told.append((loss, moving_loss.average))
+    for k in range(BATCHES_IN_FLIGHT + 2):
+        moving_loss.add(nd.array([k]))
+    assert [loss for loss, _ in told] == [0, 1]
+    moving_loss.finish()
+    assert [loss for loss, _ in told] == list(range(BATCHES_IN_FLIGHT + 2))
+    np.testing.assert_allclose([average for _, average in told[:2]], [0, 1 / 1.99])
+
+
 def test_the_moving_loss_reads_each_number_some_batches_late():
     moving_loss = MovingLoss()
     for k in range(BATCHES_IN_FLIGHT + 3):
@@ -79,6 +106,7 @@ def test_the_moving_loss_reads_each_number_some_batches_late():
 
 def test_the_moving_loss_of_nothing_is_nan():
     assert math.isnan(MovingLoss().finish())
+    assert math.isnan(MovingLoss().average)
 
 
 # One step, one epoch

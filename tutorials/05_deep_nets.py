@@ -19,12 +19,12 @@ import os
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.results import mean_and_spread
-from gluon_bn.deep_nets.report import of, run_experiment, trained_scales, untrained_scales
+from gluon_bn.live import show
+from gluon_bn.deep_nets.report import FIGURES, claims, of, trained_scales, untrained_scales
 from gluon_bn.deep_nets.runs import (
     EXPERIMENTS,
     batch_size_jobs,
@@ -51,15 +51,13 @@ run(folder, [job for name in jobs for job in jobs[name]])
 
 
 def experiment(name):
-    """Do the experiment, show its figure, assert its claims, and return its results."""
-    verdicts = run_experiment(name, folder, jobs[name])
-    assert all(verdicts.values()), verdicts
-    picture = plt.imread(folder / f'{name}.png')
-    plt.figure(figsize=(15, 4.5), layout='constrained')
-    plt.imshow(picture)
-    plt.axis('off')
-    plt.show()
-    return summary(run(folder, jobs[name], report=lambda line: None))
+    """Show the experiment's figure, assert its claims, and return its results."""
+    kinds = summary(run(folder, jobs[name], report=lambda line: None))
+    show(FIGURES[name](kinds))
+    for sentence, holds in claims(name, kinds).items():
+        print(f"{'holds' if holds else 'FAILS'}: {sentence}")
+        assert holds, sentence
+    return kinds
 
 
 # %% [markdown]

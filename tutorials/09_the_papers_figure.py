@@ -22,19 +22,17 @@
 # %%
 import os
 import tempfile
-import warnings
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
 from gluon_bn.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, unfinished
-from gluon_bn.paper_figure.report import by_net, make_figure, movement, table, tenths
+from gluon_bn.live import show
+from gluon_bn.paper_figure.report import by_net, claims, draw, movement, table, tenths
 from gluon_bn.paper_figure.training import Job
 
-warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
 # %% [markdown]
@@ -118,12 +116,10 @@ if QUICK:
 elif not full:
     folder, steps, SEEDS = Path('runs') / 'paper_figure_short', STEPS // 10, range(2)
     settings = ('sgd-0.1', 'keras')
-found = make_figure(folder, settings, SEEDS, steps)
-picture = plt.imread(folder / 'paper_figure.png')
-plt.figure(figsize=(15, 4.3 * len(settings) + 0.4), layout='constrained')
-plt.imshow(picture)
-plt.axis('off')
-plt.show()
+jobs = {setting: jobs_of(setting, SEEDS, steps) for setting in settings}
+results = iter(run(folder, [job for setting in settings for job in jobs[setting]]))
+nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
+show(draw(nets))
 
 # %% [markdown]
 # Each row is one setting. (a) The accuracy on the 10,000 test images, with the stored statistics. (b, c) The
@@ -138,10 +134,10 @@ plt.show()
 # distribution at the end (its 85th less its 15th percentile); the mean over the 100 sigmoids and the seeds.
 
 # %%
+found = {setting: claims(pair) for setting, pair in nets.items()}
 for setting in settings:
     if setting in PAPER:
         assert all(found[setting].values()), (setting, found[setting])
-nets = {setting: by_net(run(folder, jobs_of(setting, SEEDS, steps), report=lambda line: None)) for setting in settings}
 print(table(nets))
 for setting, pair in nets.items():
     gain = tenths(pair[True]) - tenths(pair[False])

@@ -31,16 +31,17 @@ import os
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 import mxnet as mx
 from gluon_bn.landscape.measures import Objective, along_gradient, covariate_shift, layers_of, parameters
-from gluon_bn.landscape.numbers import best_rate, final_loss, median, of, over_steps, series, trains
-from gluon_bn.landscape.report import run_experiment
+from gluon_bn.landscape.figures import FIGURES
+from gluon_bn.landscape.numbers import best_rate, final_loss, median, numbers, of, over_steps, series, table, trains
+from gluon_bn.landscape.report import claims
 from gluon_bn.landscape.runs import EXPERIMENTS, LEARNING_RATES, SETTINGS, run
 from gluon_bn.landscape.noise import Noise
+from gluon_bn.live import show
 from mxnet import nd
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
@@ -154,19 +155,20 @@ jobs = {(name, network): make(network, seeds, **changes)
         for name, (make, networks) in EXPERIMENTS.items() for network in networks}
 every_job = [job for some in jobs.values() for job in some]
 done = dict(zip(every_job, run(folder, every_job)))
+if QUICK:
+    print("This is the quick mode: a few steps, to see that everything runs. They show nothing, so that the figures are\n"
+          "not those that the text speaks of, and its claims about the trainings are not judged.")
 
 
-def experiment(name, network, *figures):
-    """Do the experiment, show its figures, assert its claims, and return its results."""
-    verdicts = run_experiment(name, network, folder, jobs[name, network])
-    assert QUICK or all(verdicts.values()), verdicts  # 8 steps show nothing
-    for figure in figures:
-        picture = plt.imread(folder / f'{figure}-{network}.png')
-        plt.figure(figsize=(15, 15 * picture.shape[0] / picture.shape[1]), layout='constrained')
-        plt.imshow(picture)
-        plt.axis('off')
-        plt.show()
-    return [done[job] for job in jobs[name, network]]
+def experiment(name, network, figure):
+    """Show the numbers and a figure of the experiment, assert its claims, and return its results."""
+    results = [done[job] for job in jobs[name, network]]
+    print('\n'.join(table(numbers(results))))
+    show(FIGURES[name][figure](results))
+    for sentence, holds in {} if QUICK else claims(name, results).items():
+        print(f"{'holds' if holds else 'FAILS'}: {sentence}")
+        assert holds, sentence
+    return results
 
 
 def medians(results, measure, **values):
@@ -293,12 +295,8 @@ for network, results in noisy.items():
 # $|G_i - G'_i|$, Definition 2.1, for the layers 2 to 4:
 
 # %%
-for network in rates:
-    picture = plt.imread(folder / f'covariate_shift-{network}.png')
-    plt.figure(figsize=(15, 11), layout='constrained')
-    plt.imshow(picture)
-    plt.axis('off')
-    plt.show()
+for results in rates.values():
+    show(FIGURES['learning_rates']['covariate_shift'](results))
 
 # %% [markdown]
 # In LeNet's second layer it is more than twice as *large* with batch norm, absolutely and over the length of the

@@ -34,7 +34,8 @@ def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog, description=__doc__)
     p.add_argument('name', metavar='NAME',
-                   help="one of learning_rates, positions, weight_scales, batch_sizes, momenta, eps, recalibration")
+                   help="one of training, learning_rates, positions, weight_scales, batch_sizes, momenta, eps, "
+                        "recalibration")
     p.add_argument('--seeds', type=whole_number, default=3, metavar='N',
                    help="trainings of each kind (default: %(default)s)")
     p.add_argument('--quick', action='store_true', help="a few steps of a few runs, to see that everything works")

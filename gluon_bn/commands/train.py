@@ -1,5 +1,8 @@
 """Train LeNet with batch normalization on MNIST: the main job.
 
+The loss that is printed, drawn and written to metrics.jsonl is a moving average over about the last 100 batches,
+0.99 * old + 0.01 * new over the sum of its weights; it goes on from epoch to epoch.
+
 Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3 the loss is no longer finite (the last
 good checkpoint is kept); 130 Ctrl-C (everything is saved).
 """

@@ -11,7 +11,8 @@ from .numbers import best_rate, final_loss, median, numbers, of, series, table, 
 from .runs import EXPERIMENTS, KINDS
 
 
-def run_experiments(names, networks, seeds, folder, data_dir=None, processes=None, report=print, **changes):
+def run_experiments(names, networks, seeds, folder, data_dir=None, processes=None, report=print, judged=True,
+                    **changes):
     """Do these experiments with these networks, as far as there is such an experiment; see :func:`run_experiment`.
 
     ``changes`` are fields of the jobs that are to be other than usual. All trainings are done before the first report,
@@ -23,16 +24,17 @@ def run_experiments(names, networks, seeds, folder, data_dir=None, processes=Non
     verdicts = {}
     for (name, network), some in jobs.items():
         report(f"\n{name}, {NETWORKS[network]}")
-        found = run_experiment(name, network, folder, some, data_dir, processes, report)
+        found = run_experiment(name, network, folder, some, data_dir, processes, report, judged)
         verdicts.update({f'{NETWORKS[network]}: {sentence}': holds for sentence, holds in found.items()})
     return verdicts
 
 
-def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, report=print):
+def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, report=print, judged=True):
     """Do one of ``runs.EXPERIMENTS`` with one network; write its figures and its numbers to ``folder``.
 
     They are ``<name>-<network>.json`` and, for each of ``FIGURES[name]``, ``<figure>-<network>.png``. The table and the
-    claims go to ``report``. Returns the claims as a dict sentence -> bool. Raises what ``runs.run`` raises.
+    claims go to ``report``. Returns the claims as a dict sentence -> bool; none if they are not ``judged``, because the
+    trainings are too short to say anything. Raises what ``runs.run`` raises.
     """
     folder = Path(folder)
     results = runs.run(folder, jobs, data_dir, processes, report)
@@ -40,7 +42,7 @@ def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, r
         figure = draw(results)
         with written_whole(folder / f'{title}-{network}.png') as file:
             figure.savefig(file, format='png', dpi=110)
-    rows, verdicts = numbers(results), claims(name, results)
+    rows, verdicts = numbers(results), claims(name, results) if judged else {}
     with written_whole(folder / f'{name}-{network}.json', 'w') as file:
         json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts, 'numbers': rows}, file,
                   indent=1)
@@ -50,6 +52,8 @@ def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, r
                f"{best_rate(results, 'batch_norm'):g}")
     for sentence, holds in verdicts.items():
         report(f"{'holds' if holds else 'FAILS'}: {sentence}")
+    if not judged:
+        report(f"The claims are not judged: {jobs[0].steps} steps a training are too few.")
     return verdicts
 
 

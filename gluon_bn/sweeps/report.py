@@ -50,6 +50,19 @@ def table(kinds):
     return '\n'.join([*rows, *(f'\nrefused: {reason}' for reason in reasons)]) + '\n'
 
 
+def draw_training(kinds):
+    """Test accuracy in the course of training, with batch norm and without, a panel for each setting."""
+    settings = list(dict.fromkeys((kind['run']['weight_scale'], kind['run']['lr']) for kind in kinds))
+    figure, panels = _panels("LeNet on MNIST, batches of 64", kinds, len(settings))
+    for axes, (scale, lr) in zip(panels, settings):
+        for kind in of(kinds, weight_scale=scale, lr=lr):
+            color, _, label = _POSITIONS[kind['run']['batch_norm']]
+            draw_band(axes, kind['steps'], 100 * kind['test_acc'], color, None, label)
+        axes.set(title=f'weights N(0, {scale:g}²), learning rate {lr:g} (on the mean loss)')
+        _label(axes, 'step', scale='linear')
+    return figure
+
+
 def draw_rates(kinds):
     """Test accuracy over the learning rate, a line for each position of batch norm."""
     figure, axes = _panels("LeNet on MNIST, weights N(0, 0.1²), batches of 64", kinds, 1)
@@ -131,7 +144,7 @@ def draw_recalibration(kinds):
     return figure
 
 
-FIGURES = {'learning_rates': draw_rates, 'positions': draw_rates, 'weight_scales': draw_weight_scales,
+FIGURES = {'training': draw_training, 'learning_rates': draw_rates, 'positions': draw_rates, 'weight_scales': draw_weight_scales,
            'batch_sizes': draw_batch_sizes, 'momenta': draw_momenta, 'eps': draw_eps,
            'recalibration': draw_recalibration}
 
@@ -155,18 +168,21 @@ def _lines(axes, kinds, x, knob, base=10):
         style = _POSITIONS[value] if knob == 'batch_norm' else (
             *_shade(number, len(values_of(kinds, knob))), f'{_NAMES[knob]} {value:g}')
         draw_band(axes, [kind['run'][x] for kind in scored], 100 * np.array([final(kind) for kind in scored]).T, *style)
-        for what, mark in (('diverged', 'x'), ('refused', 'X')):
-            ended = [kind for kind in chosen if what in kind['status']]
-            heights = [np.nan_to_num(100 * final(kind).mean()) for kind in ended]
-            if ended:
-                axes.plot([kind['run'][x] for kind in ended], heights, mark, color=style[0], markersize=10,
-                          linestyle='', label=f'{what}: {style[2]}')
+        places = {what: [kind for kind in chosen if what in kind['status']] for what in ('diverged', 'refused')}
+        if places['diverged']:
+            axes.plot([kind['run'][x] for kind in places['diverged']],
+                      [100 * final(kind).mean() for kind in places['diverged']], 'x', color=style[0], markersize=10,
+                      linestyle='', label=f'diverged: {style[2]}')
+        if places['refused']:  # there is no accuracy: the mark stands in the middle, whatever the axis says there
+            axes.plot([kind['run'][x] for kind in places['refused']], [0.5] * len(places['refused']), 'X',
+                      color=style[0], markersize=10, linestyle='', transform=axes.get_xaxis_transform(),
+                      label=f'refused (no accuracy): {style[2]}')
     _label(axes, x, base)
 
 
-def _label(axes, x, base=10):
+def _label(axes, x, base=10, scale='log'):
     axes.set(xlabel=_NAMES[x], ylabel='test accuracy (%)', ylim=(-3, 103))
-    axes.set_xscale('log', base=base)
+    axes.set_xscale(scale, **({'base': base} if scale == 'log' else {}))
     axes.legend(fontsize='small')
     axes.label_outer()
 
