@@ -42,6 +42,7 @@ def test_a_notebook_cell_is_updated(monkeypatch):
         return Handle()
 
     ipython = types.ModuleType('IPython')
+    ipython.version_info = (9, 0, 0)  # matplotlib asks for it
     ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
     ipython_display = types.ModuleType('IPython.display')
     ipython_display.display, ipython_display.Image = display, dict
