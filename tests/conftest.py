@@ -2,6 +2,7 @@
 import os
 import random
 import runpy
+import signal
 import struct
 import sys
 
@@ -23,6 +24,9 @@ settings.load_profile('gluon_bn')
 
 if 'PYTEST_XDIST_WORKER' in os.environ:  # its processes have put this folder first for all that they start
     os.environ['PYTHONPATH'] = os.environ.get('PYTHONPATH', '').partition(os.pathsep)[2]
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would each process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SEED_VARIABLE = 'GLUON_BN_TEST_SEED'
 

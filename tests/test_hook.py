@@ -197,6 +197,9 @@ for name in added:
 
 
 def test_mxnet_that_was_imported_without_the_hook_is_mended():
+    both = "from ctypes import CDLL; CDLL('libgomp.so.1'), CDLL('libquadmath.so.0')"
+    if subprocess.run([sys.executable, '-c', both], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip('MXNet alone cannot be imported: this system has no libgomp or no libquadmath')
     assert python(ALONE + """
 from gluon_bn._mxnet import hook, mx         # as at the first import of gluon_bn
 assert mx is mxnet

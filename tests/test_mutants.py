@@ -1,5 +1,6 @@
 """scripts/mutants.py: changes of a module, one at a time, and which of them tests notice."""
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,8 @@ def test_cpp_is_changed_line_by_line():
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A small checkout with a package of one module and its tests."""
+    if shutil.which('git') is None:
+        pytest.skip('git is not installed')
     (tmp_path / 'package').mkdir()
     (tmp_path / 'tests').mkdir()
     (tmp_path / 'package' / '__init__.py').write_text('')

@@ -112,6 +112,7 @@ def _append(url, file, context):
     try:
         response = opener.open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
         if error.code == 416:  # nothing beyond what is here: it is whole, or wrong
             return
         raise
