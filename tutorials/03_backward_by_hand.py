@@ -34,7 +34,7 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 # $$\mu = \frac1N \sum_i x_i, \quad c_i = x_i - \mu, \quad v = \frac1N \sum_i c_i^2, \quad s = \sqrt{v + \epsilon},
 # \quad \hat x_i = c_i / s, \quad y_i = \gamma \hat x_i + \beta$$
 #
-# Drawn as a graph, $x$ reaches $y$ on three ways: straight on, through the mean, and through the variance.
+# Drawn as a graph, $y$ depends on $x$ in three ways: directly, through the mean, and through the variance.
 
 # %%
 NODES = {'x': (0, 1), 'mean': (1, 0), 'centered\n= x - mean': (2, 1), 'squared': (3, 0), 'var': (4, 0),

@@ -147,7 +147,7 @@ for setting, pair in nets.items():
 
 # %% [markdown]
 # The lead is largest early: batch norm first of all spares the net its slow beginning. How that looks in panels (b) and
-# (c): without batch norm the three percentiles begin as good as on one another (a width below 0.3, the sigmoid gives
+# (c): without batch norm the three percentiles are almost equal at the start (a width below 0.3, the sigmoid gives
 # the same for every image) and have to grow apart. With it they are apart from the first look (a width around 2: for a
 # Gaussian of deviation 1 it would be 2.07).
 
