@@ -105,7 +105,7 @@ def test_a_network_that_activates_otherwise_is_refused(batch):
 
 def test_a_unit_is_dead_if_no_example_and_no_place_gets_through():
     images = np.full((2, 4, 3, 3), -1.)
-    images[1, 0, 2, 2], images[0, 1, 0, 0], images[0, 2] = 5, 0, 1      # channel 0 once, 1 only up to 0, 2 often, 3 never
+    images[1, 0, 2, 2], images[0, 1, 0, 0], images[0, 2] = 5, 0, 1     # channel 0 once, 1 up to 0, 2 often, 3 never
     found = dead_units({'pre-activations': {'1': images, '2': np.array([[1., -1.], [-1., -1.]])}})
     assert found == {'1': 0.5, '2': 0.5}
 

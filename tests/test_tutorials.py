@@ -78,7 +78,9 @@ def test_runs_in_quick_mode(path):
 
 @every_tutorial
 def test_begins_with_a_title_and_has_the_sections(path):
-    assert re.match(r'# %% \[markdown\]\n# # \w', path.read_text(encoding='utf-8'))
+    first_cell = path.read_text(encoding='utf-8').split('\n# %%')[0]
+    assert re.match(r'# %% \[markdown\]\n# # \w', first_cell)
+    assert 'Batch norm, in one sentence: ' in first_cell
     headings = ' '.join(re.findall('^#+ (.*)$', markdown(path), flags=re.M)).lower()
     assert [section for section in SECTIONS if section not in headings] == []
     assert 'Algorithm' in markdown(path)

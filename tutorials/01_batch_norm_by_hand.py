@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Batch normalization by hand
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # A layer in the middle of a deep network learns from inputs that its predecessors make, and these change with every
@@ -14,8 +18,8 @@
 # - In a convolutional network "every feature" means every channel: its mean is taken over the batch *and* the pixels.
 # - Normalised again by *stored* statistics, an example's result no longer depends on its batch.
 #
-# Everything here is small enough to check on paper. It runs in a few seconds, and every number in the text is checked by
-# an `assert`.
+# Everything here is small enough to check on paper. It runs in a few seconds, and every number in the text is checked
+# by an `assert`.
 
 # %%
 import contextlib

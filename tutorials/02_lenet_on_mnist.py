@@ -1,6 +1,10 @@
 # %% [markdown]
 # # LeNet with batch normalization on MNIST
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # While it learns, batch norm normalises by the batch; afterwards, by stored statistics. So a network with batch norm is
@@ -9,8 +13,8 @@
 #
 # ## What to expect
 #
-# - After one pass over MNIST more than 98 % of the test images are recognised; without batch norm, the same network with the
-#   same settings has not begun to learn after 300 batches.
+# - After one pass over MNIST more than 98 % of the test images are recognised; without batch norm, the same network
+#   with the same settings has not begun to learn after 300 batches.
 # - In test mode the batch makes no difference. In training mode it is part of the answer: well-mixed batches do almost
 #   as well, batches sorted by class are hopeless, and a batch of one is refused.
 # - The stored statistics are close to the exact ones, and give the same accuracy.
@@ -73,11 +77,10 @@ def test_batches(batch_size, order=slice(None), n=TEST, images=test_images):
 # %% [markdown]
 # ## The loss, computed so that it cannot overflow
 #
-# The network returns a row of *scores* $z$ for each image, and softmax makes probabilities of them,
-# $p_k = e^{z_k} / \sum_j e^{z_j}$. The loss is $-\log p$ of the right class. Written as it stands this fails for large
-# scores, because $e^{1000}$ is infinite in floating point, and $\infty / \infty$ is not a number. But a constant that is
-# subtracted from all scores of a row cancels in the fraction. Take the largest score of the row, and no exponent is
-# above 0:
+# The network returns a row of *scores* $z$ for each image, and softmax makes probabilities of them, $p_k = e^{z_k} /
+# \sum_j e^{z_j}$. The loss is $-\log p$ of the right class. Written as it stands this fails for large scores, because
+# $e^{1000}$ is infinite in floating point, and $\infty / \infty$ is not a number. But a constant that is subtracted
+# from all scores of a row cancels in the fraction. Take the largest score of the row, and no exponent is above 0:
 #
 # $$\log p_k = (z_k - z_{\max}) - \log \sum_j e^{z_j - z_{\max}}$$
 #
@@ -230,12 +233,12 @@ assert all(np.abs(net.params[name].asnumpy() - before).max() < 1e-4 for name, be
 # A loss that does not fall has many possible reasons. Three numbers find most of them, and `observe` takes them for one
 # batch without changing anything:
 #
-# - **the inputs of the activations**, layer by layer: are they of a similar size, or do they shrink or grow from layer to
-#   layer? A unit whose input is below 0 for every image is *dead* for this batch: its ReLU returns 0, and no gradient
-#   comes back through it;
+# - **the inputs of the activations**, layer by layer: are they of a similar size, or do they shrink or grow from layer
+#   to layer? A unit whose input is below 0 for every image is *dead* for this batch: its ReLU returns 0, and no
+#   gradient comes back through it;
 # - **the gradients** of the weights, layer by layer: are some of them far smaller than the others?
-# - **the ratio of the update to the weights**: how long a step is, beside what it changes. About a thousandth is usual. At
-#   a millionth nothing moves; at 1 a step replaces what was learned.
+# - **the ratio of the update to the weights**: how long a step is, beside what it changes. About a thousandth is usual.
+#   At a millionth nothing moves; at 1 a step replaces what was learned.
 #
 # The same for both networks, with the initial weights of the main job:
 

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Deep nets
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # What does batch norm do to the training of a deep fully connected net, and when does it harm?

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # The paper's figure
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # Figure 1 of Ioffe and Szegedy (2015) is the paper's first evidence: a small network trains faster and ends better

@@ -145,9 +145,9 @@ def draw_recalibration(kinds):
     return figure
 
 
-FIGURES = {'training': draw_training, 'learning_rates': draw_rates, 'positions': draw_rates, 'weight_scales': draw_weight_scales,
-           'batch_sizes': draw_batch_sizes, 'momenta': draw_momenta, 'eps': draw_eps,
-           'recalibration': draw_recalibration}
+FIGURES = {'training': draw_training, 'learning_rates': draw_rates, 'positions': draw_rates,
+           'weight_scales': draw_weight_scales, 'batch_sizes': draw_batch_sizes, 'momenta': draw_momenta,
+           'eps': draw_eps, 'recalibration': draw_recalibration}
 
 
 def _panels(title, kinds, number, shown="mean and standard deviation"):
