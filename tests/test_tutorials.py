@@ -87,6 +87,16 @@ def test_begins_with_a_title_and_has_the_sections(path):
 
 
 @every_tutorial
+def test_its_questions_are_answered(path):
+    answers = (ROOT / 'tutorials' / 'answers.md').read_text(encoding='utf-8')
+    sections = dict(re.findall(r'^## (\d\d) [^\n]+\n(.+?)(?=^## |\Z)', answers, re.M | re.S))
+    questions = markdown(path).split('## Exercises')[1].split('## Next')[0]
+    assert 'answers.md' in questions
+    numbers = re.findall(r'^(\d)\. ', questions, re.M)
+    assert re.findall(r'^(\d)\. ', sections[path.stem[:2]], re.M) == numbers
+
+
+@every_tutorial
 def test_needs_only_public_names(path):
     assert private_names(path.read_text(encoding='utf-8')) == []
 

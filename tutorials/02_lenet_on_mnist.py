@@ -491,7 +491,7 @@ for shift, (label, values) in zip((-0.27, 0, 0.27), (('honest evaluation', hones
     axes.bar_label(bars, fmt='%.1f', fontsize=8)
 axes.set(xticks=places, xticklabels=[f'test images\n{name}' for name in honest], ylabel='accuracy (%)', ylim=(0, 100),
          yticks=range(0, 101, 20))
-figure.legend(fontsize=8, loc='outside upper center')
+axes.legend(fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1), ncol=2)
 plt.show()
 
 # %% [markdown]
@@ -550,6 +550,8 @@ assert np.abs(difference).max() < 1e-3
 # (exercise 2).
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. With `momentum` 0.99 the stored means are less noisy. How far are they from the exact ones after 100 batches, and
 #    after 900?

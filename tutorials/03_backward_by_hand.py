@@ -242,6 +242,8 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Drop a term from `dcentered` and see which of the stages' checks fails first.
 # 2. Derive `dx` when the variance is divided by $N - 1$.
 # 3. Write the backward pass of layer normalization from the closed form by exchanging the axes; compare with

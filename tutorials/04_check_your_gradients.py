@@ -220,6 +220,8 @@ check_gradients(lambda: float(z[0] ** 3), {'z': z}, {'z': dz})
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Which mistakes in batch norm does a batch of two examples hide? (Look at `xhat` for N = 2.)
 # 2. Replace central by one-sided differences and draw the first figure again.
 # 3. The complex step, `imag(f(x + ih)) / h`, has no rounding error from a difference. Which layers can use it?

@@ -198,6 +198,8 @@ for kind in kinds:
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Measure the training accuracy with the statistics of the batch (`net.loss(X, y)` computes with them). Does the loss
 #    of accuracy at small batches remain, or does it come from the stored statistics?
 # 2. Repeat experiment 2 with weights of He's scale, $\sqrt{2 / n}$ in each layer. Is there anything left to gain?

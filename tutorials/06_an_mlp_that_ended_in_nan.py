@@ -330,6 +330,8 @@ assert cumulative['dev_loss'][-1] > history['dev_loss'][-1]
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Mend the mistakes in `original` one at a time, in every order. Which one is the first after which it trains?
 # 2. Replace Adam by SGD in `original`. Which mistake shows now?
 # 3. Why does batch norm on the output layer bound the confidence of the network? What does gamma of that layer do?

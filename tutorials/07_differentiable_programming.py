@@ -328,6 +328,8 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # `python -m gluon_bn.exercises` lists exercises that mark themselves. From here:
 #
 # - `bias_proof`: the steps above as functions.

@@ -667,6 +667,8 @@ plt.show()
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Run it with `OMP_NUM_THREADS=1` and with all cores. Which steps gain from threads, and which limit moves?
 # 2. Run it with `GLUON_BN_NATIVE=0`. How near to the limit do MXNet's operators alone come?
 # 3. Repeat the layer's table with a batch of 1,024. Which steps are farther from the limit now, and which rate of

@@ -227,6 +227,8 @@ if full:
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Train with SGD from Glorot's weights (`Job(..., weight_scale='glorot')`). How much of the gain is left?
 # 2. `python scripts/paper_figure.py sgd-0.5`: which of the claims hold at the highest rate, and by how much?
 # 3. Define movement without the division by the final width, or with the percentiles of the tested net

@@ -352,6 +352,8 @@ for network, number in crossing:
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. Make the noise stronger (`Noise(seed, mean=2)`). When does it undo batch norm, and is that because of the shift, or
 #    because the signal is lost in the noise?
 # 2. Put the noise *before* batch norm instead of after it. Which part of it arrives at the activation?

@@ -288,6 +288,8 @@ if not QUICK:
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. `python scripts/sweep.py batch_sizes` has three learning rates. Which is best for each size, with batch norm and
 #    without? Is there a rule?
 # 2. Draw gamma from N(1, 0) whatever the scale of the weights. What is left of the upper row of the heat map?
