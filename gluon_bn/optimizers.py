@@ -4,20 +4,18 @@ Beside them :func:`joined`, which lets them update all parameters in one operato
 """
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from itertools import chain
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._mxnet import autograd, nd
+from .checks import check_floats
 from .native import operators
+from .support.arguments import integer, number, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from mxnet.ndarray import NDArray
 
 
@@ -28,12 +26,12 @@ def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
     ----------
     params : dict name -> NDArray, or an iterable of NDArrays, each with a gradient attached, all in one context.
         **Changed in place.**
-    lr : float, the learning rate
+    lr : float, the learning rate, at least 0. One beyond float32's range is multiplied in double precision.
 
     Raises
     ------
-    ValueError, TypeError : a parameter without a gradient, or a rate that is no finite number (an array is none); no
-        parameter is changed then.
+    ValueError, TypeError : a parameter without a gradient, or a rate that is negative or no finite number (an array is
+        none); no parameter is changed then.
 
     Example
     -------
@@ -46,12 +44,12 @@ def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
     >>> w.asnumpy().tolist()
     [0.5, 1.0]
     """
-    lr, together = _finite('lr', lr), []
+    lr, together = number('lr', lr, at_least=0), []
     for _, param, grad in _with_gradients(params):
-        if _fits_float32(param, lr):
+        if _fit_float32(param, lr):
             together.append((param, grad))
         else:
-            param -= (lr * _double(grad)).astype(param.dtype)
+            param -= _times(lr, grad).astype(param.dtype)
     if together and operators.sgd_applies_to(together[0][0]):  # the same in one operator for all of them
         operators.sgd(together, lr)
         return
@@ -67,13 +65,13 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
     ----------
     params : dict name -> NDArray with a gradient attached. **Changed in place.**
     velocities : dict name -> NDArray of the same shapes, empty before the first step. **Changed in place.**
-    lr : float, the learning rate
-    momentum : float, how much of the last step is kept; 0 is :func:`sgd`
+    lr : float, the learning rate, at least 0
+    momentum : float from 0 to below 1, how much of the last step is kept; 0 is :func:`sgd`
 
     Raises
     ------
     ValueError, TypeError : a parameter without a gradient, a velocity of another shape, type or context than its
-        parameter, a rate that is no finite number; nothing is changed then.
+        parameter, a rate out of range or no number; nothing is changed then.
 
     Example
     -------
@@ -87,14 +85,14 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
     >>> velocities['w'].asscalar().item(), w.asscalar().item()   # -0.5, then 0.5 * -0.5 - 0.5
     (-0.75, -0.25)
     """
-    lr, momentum, together = _finite('lr', lr), _finite('momentum', momentum), []
+    lr, momentum, together = number('lr', lr, at_least=0), number('momentum', momentum, at_least=0, below=1), []
     named = _with_gradients(params)
     _add_and_check_state('velocities', velocities, named)
     for name, param, grad in named:
-        if _fits_float32(param, lr):
+        if _fit_float32(param, lr, momentum):
             together.append((param, grad, velocities[name]))
         else:
-            velocities[name][:] = momentum * _double(velocities[name]) - lr * _double(grad)
+            velocities[name][:] = _times(momentum, velocities[name]) - _times(lr, grad)
             param += velocities[name]
     if together and operators.sgd_applies_to(together[0][0]):
         operators.sgd(together, lr, momentum=momentum)
@@ -114,16 +112,16 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     ----------
     params : dict name -> NDArray with a gradient attached. **Changed in place.**
     mean_squares : dict name -> NDArray of the same shapes, empty before the first step. **Changed in place.**
-    lr : float, the learning rate
-    rho : float, how much of the old mean is kept
+    lr : float, the learning rate, at least 0
+    rho : float from 0 to below 1, how much of the old mean is kept
     eps : float, more than 0
-    rescale_grad : float, every gradient is multiplied by it first: 1 / m makes of a summed loss's gradient that of the
-        mean loss, which matters here only beside eps
+    rescale_grad : float, at least 0; every gradient is multiplied by it first: 1 / m makes of a summed loss's gradient
+        that of the mean loss, which matters here only beside eps
 
     Raises
     ------
     ValueError, TypeError : a parameter without a gradient, a mean square of another shape, type or context than its
-        parameter, a rate that is no finite number; nothing is changed then.
+        parameter, a rate out of range or no number; nothing is changed then.
 
     Example
     -------
@@ -136,19 +134,20 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     >>> [round(v.asscalar().item(), 4) for v in (mean_squares['w'], w)]   # 0.1 * 2**2, then 1 - 0.1 * 2 / sqrt(0.4)
     [0.4, 0.6838]
     """
-    lr, rho, eps, rescale_grad = (_finite(name, value) for name, value in (
-        ('lr', lr), ('rho', rho), ('eps', eps), ('rescale_grad', rescale_grad)))
+    lr, rescale_grad = number('lr', lr, at_least=0), number('rescale_grad', rescale_grad, at_least=0)
+    rho, eps = number('rho', rho, at_least=0, below=1), number('eps', eps, above=0)
     named = _with_gradients(params)
     _add_and_check_state('mean_squares', mean_squares, named)
     for name, param, grad in named:
-        if _fits_float32(param, lr):
+        if _fit_float32(param, lr, rho, eps, rescale_grad):
             nd.rmsprop_update(param, grad, mean_squares[name], lr=lr, gamma1=rho, epsilon=eps,
                               rescale_grad=rescale_grad, out=param)
         else:
-            grad = rescale_grad * _double(grad)
-            mean_square = rho * _double(mean_squares[name]) + (1 - rho) * grad ** 2
+            grad = _times(rescale_grad, grad)
+            mean_square = _times(rho, mean_squares[name]) + (1 - rho) * grad ** 2
             mean_squares[name][:] = mean_square
-            param -= (lr * grad / nd.sqrt(mean_square + eps)).astype(param.dtype)
+            root = nd.sqrt(nd.broadcast_add(mean_square, _one_double(eps, grad)))
+            param -= (_times(lr, grad) / root).astype(param.dtype)
 
 
 def joined(params):
@@ -177,6 +176,9 @@ def joined(params):
     >>> net.params['b4'].asnumpy().tolist() == (all_of_them[-10:]).asnumpy().tolist()
     True
     """
+    if not isinstance(params, MutableMapping):
+        raise TypeError(f"params is {shown(params)}; expected a dictionary, name -> NDArray.")
+    check_floats(**params)
     if len({(param.ctx, param.dtype) for param in params.values()}) != 1:
         raise ValueError(f"params are {[(name, str(p.ctx), np.dtype(p.dtype).name) for name, p in params.items()]}; "
                          "expected at least one parameter, all of one context and type.")
@@ -200,35 +202,40 @@ def one_cycle(step, total, rising=0.25):
     >>> [round(one_cycle(step, 8), 3) for step in range(8)]
     [0.5, 1.0, 0.857, 0.714, 0.571, 0.429, 0.286, 0.143]
     """
-    top = max(1, round(rising * total))
+    total = integer('total', total, at_least=1)
+    step = integer('step', step, at_least=0, at_most=total)
+    top = max(1, round(number('rising', rising, at_least=0, at_most=1) * total))
     return (step + 1) / top if step < top else (total - step) / (total - top + 1)
 
 
-def _fits_float32(param, lr):
-    """Whether MXNet's own update operators are exact for this parameter: they take the learning rate as a float32."""
-    return param.dtype == np.float32 and 1e-30 < abs(lr) < 1e30
+def _fit_float32(param, *numbers):
+    """Whether MXNet's own update operators are right for this parameter: they take the numbers as float32."""
+    return param.dtype == np.float32 and all(number == 0 or 1e-30 < number < 1e30 for number in numbers)
 
 
-def _double(array):
-    """``array`` in float64: a rate need not be within the range of a smaller type, where it would be 0 or infinite."""
-    return array.astype('float64', copy=False)
+def _times(factor, array):
+    """The product in float64: a rate need not be within the range of a smaller type, where it is 0 or infinite.
+
+    The factor is an array, because MXNet's operators refuse some numbers: those below the normal ones.
+    """
+    array = array.astype('float64', copy=False)
+    return nd.broadcast_mul(array, _one_double(factor, array))
 
 
-def _finite(name, value):
-    """``value`` as a float; ``TypeError`` for True, arrays and all that is no number, ``ValueError`` if not finite."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} is of type {type(value).__name__}; expected a number: pass float(...) of it.")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}; expected a finite number.")
-    return float(value)
+def _one_double(value, array):
+    """``value`` as a float64 array that broadcasts with ``array``."""
+    return nd.array(np.full((1,) * array.ndim, value), ctx=array.ctx, dtype='float64')
 
 
 def _add_and_check_state(what, state, named):
     """Give every parameter that has none zeros in ``state``; raise if another's entry does not fit, all as it was."""
+    if not isinstance(state, MutableMapping):
+        raise TypeError(f"{what} is {shown(state)}; expected a dictionary, parameter name -> NDArray: begin with an "
+                        "empty one, {}.")
     for name, param, _ in named:
         if name in state:
             found, expected = (
-                (array.shape, np.dtype(array.dtype).name, str(array.ctx)) if isinstance(array, nd.NDArray)
+                (array.shape, np.dtype(array.dtype).name, str(array.ctx)) if type(array) is nd.NDArray
                 else type(array).__name__ for array in (state[name], param))
             if found != expected:
                 raise ValueError(f"{what}[{name!r}] is {found}; its parameter is {expected}, and expected is the same: "
@@ -243,9 +250,11 @@ def _groups(together):
 
 def _with_gradients(params):
     """The parameters with their names (or numbers) and gradients; ``ValueError`` if one of them has no gradient."""
+    if not isinstance(params, Iterable):
+        raise TypeError(f"params is {shown(params)}; expected a dictionary, name -> NDArray, or a list of NDArrays.")
     named = list(params.items() if isinstance(params, Mapping) else enumerate(params))
     for name, param in named:
-        if not isinstance(param, nd.NDArray):
+        if type(param) is not nd.NDArray:
             raise TypeError(f"parameter {name!r} is a {type(param).__module__}.{type(param).__name__}; expected an "
                             "mxnet.nd.NDArray.")
     named = [(name, param, param.grad) for name, param in named]

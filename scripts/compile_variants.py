@@ -1,8 +1,9 @@
 """Compile the native operators for each kind of processor, for a wheel; scripts/build_wheel.sh runs this.
 
-    compile_variants.py MXNET FOLDER   with MXNet's package folder, into FOLDER; the package ziglang is the compiler
-    compile_variants.py --check WHEEL  whether the wheel's libraries need nothing newer than its name says
+The compiler is the package ziglang. With --check WHEEL, nothing is compiled: whether the wheel's libraries need nothing
+newer than its name says.
 """
+import argparse
 import importlib.metadata
 import os
 import subprocess
@@ -49,10 +50,20 @@ def check(wheel):
         sys.exit(f"auditwheel does not find {PLATFORM}: {text}")
 
 
-if __name__ == '__main__':
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    elif sys.argv[1] == '--check':
-        check(Path(sys.argv[2]))
+def main():
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('mxnet', metavar='MXNET', type=Path, nargs='?', help="the folder of MXNet's package")
+    parser.add_argument('folder', metavar='FOLDER', type=Path, nargs='?', help="a new folder for the libraries")
+    parser.add_argument('--check', metavar='WHEEL', type=Path, help="the wheel to check")
+    options = parser.parse_args()
+    if options.check and not options.mxnet:
+        check(options.check)
+    elif options.folder and not options.check:
+        compile_all(options.mxnet, options.folder)
     else:
-        compile_all(Path(sys.argv[1]), Path(sys.argv[2]))
+        parser.error("give MXNET and FOLDER, or --check WHEEL")
+
+
+if __name__ == '__main__':
+    main()

@@ -2,7 +2,8 @@
 
 A change that no test notices, a survivor, is something that could be wrong without anybody learning of it. The changes
 are those that slip in: a dropped term, a removed check, a flipped comparison, a call left out (a flush, say), another
-number, `all` for `any`. The work is done in a copy of the checkout. In C++ every mutant is a build.
+number, `all` for `any`. The work is done in a copy of the checkout. In C++ every mutant is a build; one that does not
+build, or that the build's own trial refuses, has been noticed.
 
 Exit status: 0 every mutant was killed; 1 some survived (they are listed); 2 bad arguments (one line on standard error).
 """
@@ -28,8 +29,11 @@ Mutant = namedtuple('Mutant', 'line kind before after text')  # text: of the who
 
 COMPARISONS = {ast.Lt: '<=', ast.LtE: '<', ast.Gt: '>=', ast.GtE: '>', ast.Eq: '!=', ast.NotEq: '==', ast.Is: 'is not',
                ast.IsNot: 'is', ast.In: 'not in', ast.NotIn: 'in'}
+_SIGNS = {ast.Lt: '<', ast.LtE: '<=', ast.Gt: '>', ast.GtE: '>=', ast.Eq: '==', ast.NotEq: '!=', ast.Is: 'is',
+          ast.IsNot: 'is not', ast.In: 'in', ast.NotIn: 'not in'}
 NAMES = {'all': 'any', 'any': 'all', 'min': 'max', 'max': 'min', 'argmin': 'argmax', 'argmax': 'argmin'}
 CPP_TERMS = (r' [-+] [\w.\[\]>()-]+(?=[;,)])', r' \* [\w.\[\]>-]+(?=[;,)\s])')
+CPP_CALL = re.compile(r'(?!return\b|throw\b)(?:if \(.*?\) )?[\w.:]+(?:->\w+)?(?:<\w+>)?\(.*\);')
 CPP_COMPARISONS = {' < ': ' <= ', ' <= ': ' < ', ' > ': ' >= ', ' >= ': ' > ', ' == ': ' != ', ' != ': ' == ',
                    ' && ': ' || ', ' || ': ' && '}
 
@@ -53,6 +57,9 @@ def python_mutants(source):
     mutants = []
     for node, kind, after in _changes(tree, text):
         begin, end = span(node)
+        if kind == 'dropped argument':  # with its comma
+            comma = re.match(rb'\s*,', whole[end:])
+            end += len(comma.group()) if comma else 0
         mutated = (whole[:begin] + after.encode() + whole[end:]).decode()
         mutants.append(Mutant(node.lineno, kind, text(node), after, mutated))
     return mutants
@@ -61,9 +68,12 @@ def python_mutants(source):
 def _changes(tree, text):
     """``(node, kind, new text)`` of every change; ``text`` gives the source of a node."""
     for node in _code_of(tree):
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            operator = COMPARISONS[type(node.ops[0])]
-            yield node, 'comparison', f"{text(node.left)} {operator} {text(node.comparators[0])}"
+        if isinstance(node, ast.Compare):
+            for i in range(len(node.ops)):
+                operators = [_SIGNS[type(operator)] for operator in node.ops]
+                operators[i] = COMPARISONS[type(node.ops[i])]
+                rest = ' '.join(f"{sign} {text(right)}" for sign, right in zip(operators, node.comparators))
+                yield node, 'comparison', f"{text(node.left)} {rest}"
         elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)):
             yield node, 'dropped term', f"({text(node.left)})"
             if isinstance(node.op, (ast.Add, ast.Mult)):
@@ -78,6 +88,12 @@ def _changes(tree, text):
             yield node, 'removed check', 'pass'
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             yield node, 'removed call', 'pass'
+        elif isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and _changes_a_name(node):
+            yield node, 'removed step', 'pass'
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node, 'dropped argument', ''
+        elif isinstance(node, ast.Return) and isinstance(node.value, (ast.Call, ast.Name, ast.BinOp)):
+            yield node, 'nothing returned', 'return None'
         elif isinstance(node, ast.IfExp):
             yield node, 'other branch', f"({text(node.orelse)})"
         elif isinstance(node, ast.Name) and node.id in NAMES:
@@ -86,6 +102,13 @@ def _changes(tree, text):
             yield node, 'constant', str(not node.value)
         elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
             yield node, 'constant', f"({text(node)} + 1)"
+
+
+def _changes_a_name(node):
+    """Whether an assignment is of the kind ``x = f(x)``."""
+    target = node.targets[0]
+    return isinstance(target, ast.Name) and target.id in {name.id for name in ast.walk(node.value)
+                                                          if isinstance(name, ast.Name)}
 
 
 def _code_of(node):
@@ -99,13 +122,15 @@ def _code_of(node):
 
 
 def cpp_mutants(source):
-    """Mutants of C++, line by line: flipped comparisons, dropped terms, refusals that do not refuse."""
+    """Mutants of C++, line by line: flipped comparisons, dropped terms and calls, refusals that do not refuse."""
     lines = source.splitlines(keepends=True)
     for number, line in enumerate(lines):
         code = line.split('//')[0]
         changed = [('comparison', code.replace(old, new, 1)) for old, new in CPP_COMPARISONS.items() if old in code]
         changed += [('dropped term', code[:found.start()] + code[found.end():])
                     for pattern in CPP_TERMS for found in re.finditer(pattern, code)]
+        if CPP_CALL.fullmatch(code.strip()):
+            changed.append(('removed call', '(void)0;'))
         if 'return MX_FAIL' in code:
             changed.append(('removed check', code.replace('return MX_FAIL', '(void)0')))
         if code.lstrip().startswith(('#', 'template', 'typedef')):
@@ -133,7 +158,7 @@ def survivors(module, tests, mutants, processes, seconds, report=print):
             original = (copy / module).read_bytes()
             try:
                 (copy / module).write_text(mutant.text, encoding='utf-8')
-                alive = _tests_pass(copy, tests, seconds)
+                alive = (module.suffix == '.py' or _builds(copy)) and _tests_pass(copy, tests, seconds)
             finally:
                 (copy / module).write_bytes(original)
                 copies.put(copy)
@@ -157,15 +182,24 @@ def _copy(folder):
     return folder
 
 
+def _builds(folder):
+    """Whether the native operators build there; without them the tests would skip what they are there for."""
+    return _passes(folder, ['-c', 'import sys; from gluon_bn import native; sys.exit(not native.available())'], None)
+
+
 def _tests_pass(folder, tests, seconds):
+    return _passes(folder, ['-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', *tests], seconds)
+
+
+def _passes(folder, arguments, seconds):
+    """Whether Python ends with status 0 there, within so many seconds: a mutant that never ends is noticed."""
     environment = {**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
     environment.pop('PYTEST_ADDOPTS', None)
-    command = [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', *tests]
     try:
-        return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=seconds).returncode == 0
+        return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds).returncode == 0
     except subprocess.TimeoutExpired:
-        return False  # a mutant that never ends is noticed
+        return False
 
 
 def _short(text):

@@ -227,6 +227,7 @@ def test_ctrl_c_while_modules_load_is_one_line_and_status_130(script, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_ctrl_c_at_any_moment_ends_without_a_traceback(tmp_path):
     for tenth in range(1, 40, 3):
         process = subprocess.Popen([sys.executable, '-m', 'gluon_bn', 'train', *SMALL, '--epochs', '500', '--output',

@@ -66,6 +66,7 @@ def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 @pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_every_claim_holds_in_full(name, tmp_path):
     verdicts = run_experiment(name, tmp_path, runs.EXPERIMENTS[name](range(3)))

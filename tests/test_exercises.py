@@ -15,10 +15,19 @@ from gluon_bn.autodiff import Node
 from gluon_bn.exercises import grading, progress
 from gluon_bn.exercises.__main__ import main
 from gluon_bn.exercises.catalog import UnknownExercise, all_exercises, default_folder, find
-from gluon_bn.exercises.expect import COMMON_HINTS, Wrong, expect, expect_unchanged, statements
-from gluon_bn.exercises.harness import run_checks
+from gluon_bn.exercises.expect import (
+    COMMON_HINTS,
+    Wrong,
+    expect,
+    expect_kind,
+    expect_unchanged,
+    has_loop,
+    several,
+    uses,
+)
+from gluon_bn.exercises.harness import load, run_checks
 from gluon_bn.exercises.runner import Line, Verdict, check_file
-from gluon_bn.exercises.verify import hints_for, known_mistakes, verify
+from gluon_bn.exercises.verify import hints_for, known_mistakes, other_solutions, verify
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXERCISES = all_exercises()
@@ -44,20 +53,33 @@ def test_skeleton_solution_and_mistakes(exercise):
     assert verify(exercise) == []
 
 
-def test_there_are_at_least_four_mistakes_with_hints_of_their_own(exercise):
-    """Counted here again, apart from verify: and no hint says the same as another."""
-    mistakes = known_mistakes(exercise)
-    given = {}
-    for _, text in mistakes:
-        given.setdefault(hints_for(exercise, text)[0], []).append(text)
-    assert len(given) >= 4
-    assert set(given) == {hint for hint, _ in mistakes}
+def test_there_are_many_mistakes_and_right_answers(exercise):
+    """Counted here again, apart from verify."""
+    assert len({text for _, text in known_mistakes(exercise)}) >= 20
+    assert len({hint for hint, _ in known_mistakes(exercise)}) >= 8
+    assert len(set(other_solutions(exercise))) >= 5
+
+
+def test_no_two_hints_say_the_same(exercise):
+    hints = load('checks', exercise.checks).HINTS
+    assert len(set(hints.values())) == len(hints)
+    assert not set(hints) & set(COMMON_HINTS)
+    assert all(text.endswith(('.', '?', '.)')) for text in hints.values())
+
+
+@pytest.mark.slow
+def test_a_hint_behind_a_recognised_mistake_is_another_mistake_or_follows(exercise):
+    """What is recognised first explains what comes after it: nothing there says that the mistake is unknown."""
+    for hint, text in known_mistakes(exercise):
+        given = hints_for(exercise, text)
+        assert given[0] == hint
+        assert not {'other', 'not-finite', 'shape'} & set(given[1:]), (hint, given)
 
 
 def test_skeletons_say_what_to_do(exercise):
     text = exercise.skeleton.read_text(encoding='utf-8')
     assert 'Read first: ' in text
-    assert f'Check with: python -m gluon_bn.exercises check {exercise.name}\n' in text
+    assert f'Check with: gluon-bn exercises check {exercise.name}\n' in text
     assert 'NotImplementedError' in text
     assert any(shape in text for shape in ('(m, D)', '(D,)', '(m, C, H, W)', '(m, K)', '(m, 10)', 'of one shape',
                                            '(inputs, outputs)'))
@@ -79,8 +101,14 @@ def test_solutions_pass_in_a_process_of_their_own(exercise):
 # ---- verify is itself checked ----
 
 
+WRONG = [('sum', 'sum(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]'),
+         ('sum', 'x[0] + sum(x[1:])'),
+         ('max', 'sorted(x)[-1]'), ('min', 'sorted(x)[0]'), ('median', 'x[1]'), ('none', 'None')]
+RIGHT = ['sum(x) * (1 / len(x))', 'sum(value / len(x) for value in x)']
+
+
 def an_exercise(folder, skeleton="def mean(x):\n    raise NotImplementedError('mean')\n",
-                solution="def mean(x):\n    return sum(x) / len(x)\n", mistakes=None):
+                solution="def mean(x):\n    return sum(x) / len(x)\n", mistakes=WRONG, right=RIGHT):
     """The exercise of the teachers' page, in a folder of its own."""
     for name in ('solutions', 'checks', 'mistakes'):
         (folder / name).mkdir(exist_ok=True)
@@ -96,9 +124,9 @@ def check_mean(answer):
     """The mean of [1, 2, 6] is 3."""
     expect(function(answer, 'mean')([1., 2., 6.]), 3., {'sum': 9., 'max': 6., 'min': 1., 'median': 2.}, 'the mean')
 ''')
-    mistakes = mistakes or [('sum', 'sum(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]
     (folder / 'mistakes' / '14_mean.py').write_text(
-        f'MISTAKES = {[(hint, [("sum(x) / len(x)", new)]) for hint, new in mistakes]!r}\n')
+        f'MISTAKES = {[(hint, [("sum(x) / len(x)", new)]) for hint, new in mistakes]!r}\n'
+        f'RIGHT = {[[("sum(x) / len(x)", new)] for new in right]!r}\n')
     return find('mean', folder)
 
 
@@ -111,12 +139,14 @@ def test_an_exercise_of_ones_own(tmp_path, capsys):
 @pytest.mark.parametrize(('options', 'problem'), [
     ({'skeleton': "def mean(x):\n    return 3.\n"}, 'skeleton'),
     ({'solution': "def mean(x):\n    return 4 + 0 * (sum(x) / len(x))\n"}, 'solution'),
-    ({'mistakes': [('sum', 'max(x)'), ('max', 'max(x)'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]},
-     "mistakes: 'sum' gets ['max']"),
-    ({'mistakes': [('sum', 'sum(x)'), ('max', '3.'), ('min', 'min(x)'), ('median', 'sorted(x)[1]')]}, 'it passes'),
+    ({'mistakes': [('sum', 'max(x)'), *WRONG[1:]]}, "mistakes: 'sum' gets ['max']"),
+    ({'mistakes': [*WRONG, ('max', '3.')]}, 'it passes'),
     ({'mistakes': [('nothing', 'sum(x)')]}, "'nothing' is no hint"),
-    ({'mistakes': [('sum', 'sum(x)')] * 4}, 'at least 4'),
-    ({'mistakes': [('sum', 'sum(x)')] * 4}, "'median' is never given"),
+    ({'mistakes': [('sum', 'sum(x)')] * 9}, 'at least 4'),
+    ({'mistakes': [('sum', 'sum(x)')] * 9}, "'median' is never given"),
+    ({'mistakes': WRONG[:7]}, 'at least 8 different ones'),
+    ({'right': RIGHT[:1]}, 'right answers: there are 1; expected at least 2'),
+    ({'right': [*RIGHT, 'sum(x) / 4']}, "right answer 3: gets ['other']"),
 ])
 def test_verify_notices_a_bad_exercise(tmp_path, options, problem):
     assert problem in '; '.join(verify(an_exercise(tmp_path, **options)))
@@ -196,13 +226,86 @@ def test_expect_unchanged():
         expect_unchanged(np.ones(2), np.zeros(2), 'X')
 
 
-def test_statements_leaves_the_docstring_out():
-    def two():
-        """Not a statement."""
-        x = [1]
-        return x + x
-    assert statements(two) == 2
-    assert statements(lambda x: x) == 1
+def test_mistakes_that_lead_to_nan_and_infinity_are_recognised():
+    with pytest.raises(Wrong) as wrong:
+        expect(np.array([np.nan, 1., np.inf]), np.ones(3),
+               {'mine': [np.nan, 1., -np.inf], 'this': [np.nan, 1., np.inf]})
+    assert wrong.value.hint == 'this'
+    with pytest.raises(Wrong, match=r'^the result\[1\] is nan') as wrong:  # not the 2, which is finite
+        expect(np.array([2., np.nan]), np.ones(2), {'mine': [2., 2.]})
+    assert wrong.value.hint == 'not-finite'
+
+
+@pytest.mark.parametrize(('got', 'right', 'hint'), [
+    (None, 1., 'none'), (True, 1., 'type'), ('1', 1., 'type'), ((1., 2.), 1., 'several'), ([1.], 1., 'type'),
+    (np.ones(1), 1., 'type'), (nd.ones(1), np.ones(1), 'type'), (Node(1.), np.ones(1), 'type'),
+    ((np.ones(1), np.ones(1)), np.ones(1), 'several')])
+def test_kinds_that_do_not_fit(got, right, hint):
+    with pytest.raises(Wrong) as wrong:
+        expect_kind(got, right, 'it')
+    assert wrong.value.hint == hint
+
+
+@pytest.mark.parametrize('got', [1, 1., np.float32(1), np.array(1.)])
+def test_every_number_is_a_number(got):
+    expect(got, 1.)
+
+
+def test_several_takes_tuples_and_lists():
+    assert several((1, 2), 2, 'a pair') == (1, 2)
+    assert several([1, 2], 2, 'a pair') == [1, 2]
+    for got, hint in ((None, 'none'), (1, 'type'), ((1,), 'type'), ({1: 2, 3: 4}, 'type')):
+        with pytest.raises(Wrong, match='expected a pair') as wrong:
+            several(got, 2, 'a pair')
+        assert wrong.value.hint == hint
+
+
+def a_module(tmp_path, text):
+    (tmp_path / 'answer.py').write_text(text)
+    return load('answer', tmp_path / 'answer.py')
+
+
+@pytest.mark.parametrize(('text', 'loops'), [
+    ('def f(x):\n    return x\n\ndef other(x):\n    for _ in x:\n        pass\n', False),
+    ('def f(x):\n    """A for in words."""\n    return x.sum(axis=0)\n', False),
+    ('f = lambda x: x\n', False),
+    ('def f(x):\n    for _ in x:\n        pass\n', True),
+    ('def f(x):\n    while x:\n        pass\n', True),
+    ('def f(x):\n    return [y for y in x]\n', True),
+    ('f = lambda x: [y for y in x]\n', True),
+    ('def f(x):\n    return list(map(abs, x))\n', True),
+    ('import numpy as np\ndef f(x):\n    return np.apply_along_axis(sum, 0, x)\n', True),
+    ('def f(x):\n    return g(x)\n\ndef g(x):\n    return [y for y in x]\n', True),
+    ('def f(x):\n    return g(x)\n\ndef g(x):\n    return f(x)\n', False),
+])
+def test_loops_are_found(tmp_path, text, loops):
+    assert has_loop(a_module(tmp_path, text), 'f') is loops
+
+
+def test_what_a_file_uses(tmp_path):
+    answer = a_module(tmp_path, 'import numpy as np\nfrom math import exp as e\n'
+                                'def softmax(x):\n    return np.exp(x)\n\nlog_softmax = softmax(1.)\n')
+    assert uses(answer) == {'numpy', 'exp'}
+
+
+@pytest.mark.parametrize(('body', 'hint', 'words'), [
+    ('return nd.ones((2, 3)) + nd.ones((4, 5))', 'mxnet-exception', 'MXNetError: Check failed'),
+    ('import numpy as np; return np.mean(X)', 'mxnet-argument', "MXNetError: Cannot find argument 'dtype'"),
+])
+def test_what_mxnet_says_begins_with_its_useful_line(tmp_path, body, hint, words):
+    text = f'from gluon_bn._mxnet import nd\ndef normalize(X, eps=1e-5, axis=0):\n    {body}\n'
+    verdict = verdicts(tmp_path, text)[0]
+    assert verdict['hint_key'] == hint
+    assert verdict['message'].startswith(words)
+    assert '.h' not in verdict['message'].splitlines()[0]
+
+
+def test_an_older_signature_is_told_apart_from_an_error_in_the_answer(tmp_path):
+    (wrong,
+     ) = [v for v in verdicts(tmp_path, FIRST.solution.read_text(encoding='utf-8').replace(', axis=0)', ')').replace(
+        'axis=axis', 'axis=0')) if not v['passed']]
+    assert (wrong['check'], wrong['hint_key']) == ('check_examples_in_columns', 'arguments')
+    assert "'axis'" in wrong['message']
 
 
 # ---- the commands ----
@@ -296,11 +399,11 @@ def test_check_from_the_command_line(tmp_path, capsys):
     assert done.returncode == 1
     assert done.stderr == ''
     assert 'The variance is divided by m - 1' in done.stdout
-    assert done.stdout.splitlines()[-1] == '1 of 4 requirements passed.'
+    assert done.stdout.splitlines()[-1] == '1 of 6 requirements passed.'
     assert path.read_text(encoding='utf-8') == wrong
     path.write_text(FIRST.solution.read_text(encoding='utf-8'), encoding='utf-8')
     assert main(['check', 'normalize_matrix', str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == '4 of 4 requirements passed.'
+    assert capsys.readouterr().out.splitlines()[-1] == '6 of 6 requirements passed.'
     assert progress.state(FIRST, tmp_path) == 'passed'
 
 
@@ -323,12 +426,12 @@ def test_grade(tmp_path, capsys, monkeypatch):
         (tmp_path / 'in' / learner).mkdir(parents=True)
         (tmp_path / 'in' / learner / '14_mean.py').write_text(text)
     (tmp_path / 'in' / 'nobody').mkdir()
-    graded = list(grading.grade(tmp_path / 'in', [mean]))
+    graded = list(grading.grade(tmp_path / 'in', [mean], processes=2))
     assert list(csv.reader(io.StringIO(grading.as_csv(graded, [mean])))) == [
         ['learner', '14_mean', 'complete'], ['ada, countess', '1.00', '1'], ['emmy', '0.00', '0'], ['nobody', '', '0']]
     assert '14_mean: 0 of 1 requirements; the mean is 9, and should be 3.\n' in grading.as_text(graded)
     for of, status in ((graded, 1), (graded[::2], 0)):  # without emmy, all that was handed in passes
-        monkeypatch.setattr(grading, 'grade', lambda folder, exercises, time_limit, of=of: of)
+        monkeypatch.setattr(grading, 'grade', lambda *arguments, of=of: of)
         assert main(['--tasks', str(tmp_path), 'grade', str(tmp_path / 'in'), '--csv']) == status
         assert capsys.readouterr().out == grading.as_csv(of, [mean])
 

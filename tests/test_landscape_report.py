@@ -95,6 +95,7 @@ def test_claims_that_are_not_judged_are_not_reported(tmp_path, monkeypatch, judg
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     said = []
     options = {'steps': 60, 'measure_every': 20, 'batch_size': 16, 'test_images': 500, 'report': said.append,

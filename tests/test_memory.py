@@ -92,6 +92,7 @@ def test_a_step_of_training_frees_what_it_allocates(network, optimizer, first, m
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 @pytest.mark.parametrize('optimizer', ['sgd', 'momentum', 'rmsprop'])
 def test_training_lenet_for_100000_steps_ends_within_2_megabytes_of_step_10000(optimizer):
     most, _ = grown('lenet', optimizer, 10000, 90000)

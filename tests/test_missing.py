@@ -46,7 +46,8 @@ except ImportError as error:
     print(error.name, error)
 """], capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == ["No module named 'mxnet'", f"mxnet gluon_bn.LeNet is not there: {why_mxnet_is_missing()}"]
+    assert result.stdout.splitlines() == [
+        "No module named 'mxnet'", f"mxnet gluon_bn.LeNet is not there: {why_mxnet_is_missing()}"]
 
 
 @pytest.mark.parametrize(('error', 'sentence'), [

@@ -31,6 +31,9 @@ def test_each_kind_of_change_is_made():
     assert afters('removed check') == afters('removed call') == {'pass'}
     assert afters('other function') == {'any'}
     assert afters('constant') == {'(0 + 1)', '(10 + 1)'}
+    assert afters('comparison', 'a <= b < c') == {'a < b < c', 'a <= b <= c'}
+    assert afters('removed step', 'a = f(a); b = f(a); c += 1') == afters('removed step', 'a = f(a)') == {'pass'}
+    assert afters('nothing returned', 'def f(): return g(1)') == {'return None'}
     assert afters('dropped condition', 'a = b and c and d') == {'(c and d)', '(b and d)', '(b and c)'}
 
 
@@ -48,11 +51,18 @@ def test_places_are_right_behind_letters_of_several_bytes():
     assert mutant.text == 's = "é·×"; y = x <= 1\n'
 
 
+def test_an_argument_is_dropped_with_its_comma():
+    texts = [mutant.text for mutant in mutants.python_mutants('f(a, b=c, d=e)') if mutant.kind == 'dropped argument']
+    assert [ast.dump(ast.parse(text)) for text in texts] == [ast.dump(ast.parse(t)) for t in ('f(a, d=e)', 'f(a, b=c)')]
+
+
 def test_cpp_is_changed_line_by_line():
     source = '// a < b\nif (n < 2) return MX_FAIL;\ny = x - mean;\n'
     texts = [mutant.text for mutant in mutants.cpp_mutants(source)]
     assert texts == [source.replace('n < 2', 'n <= 2'), source.replace('return MX_FAIL', '(void)0'),
                      source.replace(' - mean', '')]
+    freed = 'if (gradient != nullptr) mxnet->free(gradient);\n'
+    assert '(void)0;\n' in [mutant.text for mutant in mutants.cpp_mutants(freed)]
 
 
 @pytest.fixture
@@ -74,7 +84,7 @@ def test_survivors_are_listed_and_nothing_here_is_changed(checkout, capsys):
     assert mutants.main(['package/double.py']) == 1
     out = capsys.readouterr().out
     assert out.splitlines()[:-1] == ['survived: package/double.py:2: dropped term: 2 * x + 0 -> (2 * x)']
-    assert out.endswith('package/double.py: 5 of 6 mutants killed\n')
+    assert out.endswith('package/double.py: 6 of 7 mutants killed\n')
     assert (checkout / 'package' / 'double.py').read_bytes() == before
 
 

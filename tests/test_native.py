@@ -90,7 +90,7 @@ def test_they_can_be_switched_off(tmp_path):
 @pytest.mark.slow
 def test_a_failed_build_is_not_tried_again(tmp_path):
     cxx = compiler(tmp_path / 'cxx', f'echo run >> {tmp_path}/runs; echo "error: no" >&2; exit 3')
-    for message in ('the compiler failed with status 3; what it said is in ', 'the build failed before'):
+    for message in ('the compiler failed with status 3; what was said is in ', 'the build failed before'):
         out, _ = use(tmp_path / 'cache', CXX=cxx)
         assert out.startswith(f'plain fast | native operators: not in use, {message}')
     assert (tmp_path / 'runs').read_text() == 'run\n'

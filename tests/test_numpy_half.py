@@ -178,7 +178,8 @@ def test_an_endless_answer_is_stopped(elsewhere, tmp_path):
 def test_every_module_of_it_can_be_imported(elsewhere):
     names = ['autodiff', 'breast_cancer', 'checkpoint', 'config', 'data', 'extras', 'files',
              'fully_connected', 'gradient_check', 'live', 'machine', 'mlp', 'mlp_run', 'numpy_layers', 'reference',
-             'running_statistics', 'solver', 'update_rules', 'support.command_line', 'exercises.verify', 'notebooks', 'results', 'progress']
+             'running_statistics', 'solver', 'update_rules', 'support.command_line', 'exercises.verify',
+             'notebooks', 'results', 'progress']
     elsewhere('-c', f"import importlib\nfor name in {names}:\n    importlib.import_module(f'gluon_bn.{{name}}')\n"
                     "from gluon_bn.machine import describe_machine\nassert 'no MXNet' in describe_machine()")
 

@@ -193,6 +193,13 @@ def test_what_cannot_be_joined_is_refused_and_stays(params):
     assert all(params[name] is before[name] for name in before)
 
 
+@pytest.mark.parametrize('params', [[], [nd.ones(2)], None, {'a': np.ones(2)}],
+                         ids=lambda params: type(params).__name__)
+def test_what_is_no_dictionary_of_arrays_cannot_be_joined(params):
+    with pytest.raises(TypeError, match='expected an? (dictionary|mxnet)'):
+        joined(params)
+
+
 # ---- the schedule ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('total', [1, 2, 7, 938])
@@ -264,6 +271,53 @@ def test_what_is_no_finite_number_is_refused_and_nothing_is_changed(update, name
     assert state == {}
 
 
+@pytest.mark.parametrize(('update', 'name', 'value'), [
+    (update, 'lr', value) for update in UPDATES for value in (-.1, -1e-320, 10 ** 400)] + [
+    ('momentum', 'momentum', -.1), ('momentum', 'momentum', 1), ('rmsprop', 'rho', -.1), ('rmsprop', 'rho', 1.5),
+    ('rmsprop', 'eps', 0), ('rmsprop', 'eps', -1e-7), ('rmsprop', 'rescale_grad', -1)])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_a_number_out_of_range_is_refused_and_nothing_is_changed(update, name, value, dtype):
+    w, state = param([1, 2], dtype=dtype, gradient=1), {}
+    with pytest.raises(ValueError, match=f'^{name} is .*expected a finite number'):
+        UPDATES[update]({'w': w}, state, **{'lr': .5, name: value})
+    np.testing.assert_array_equal(w.asnumpy(), [1, 2])
+    assert state == {}
+
+
+@pytest.mark.parametrize('update', ['momentum', 'rmsprop'])
+@pytest.mark.parametrize('state', [None, [], 3, 'a'], ids=repr)
+def test_a_state_that_is_no_dictionary_is_refused_and_nothing_is_changed(update, state):
+    w = param([1, 2], gradient=1)
+    with pytest.raises(TypeError, match='expected a dictionary, parameter name -> NDArray'):
+        UPDATES[update]([w], state, lr=.5)
+    np.testing.assert_array_equal(w.asnumpy(), [1, 2])
+
+
+@pytest.mark.parametrize('params', [None, 3, {'w': np.ones(2)}, {'w': mx.np.ones(2)},
+                                    [nd.ones(2).tostype('row_sparse')]], ids=lambda params: type(params).__name__)
+def test_what_are_no_parameters_are_refused(params):
+    with pytest.raises(TypeError, match='^param.* is .*expected a'):
+        sgd(params, .5)
+
+
+@pytest.mark.parametrize(('numbers', 'expected'), [
+    ({'eps': 1e-50}, -.1 / np.sqrt(.1)), ({'eps': 1e39}, -.1 / np.sqrt(.1 + 1e39)),
+    ({'rescale_grad': 1e39}, -.1 / np.sqrt(.1)), ({'rescale_grad': 1e-320}, 0)], ids=str)
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_rmsprops_numbers_beyond_float32_are_taken_as_they_are(numbers, expected, dtype):
+    w, state = param([0.], dtype=dtype, gradient=1), {}
+    rmsprop({'w': w}, state, lr=.1, **numbers)
+    np.testing.assert_allclose(w.asscalar(), expected, rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize(('arguments', 'error'), [
+    ((-1, 8), ValueError), ((9, 8), ValueError), ((0, 0), ValueError), ((0, 8, -1), ValueError),
+    ((0, 8, 2), ValueError), ((0, 'a'), TypeError), ((True, 8), TypeError)])
+def test_a_step_outside_the_schedule_is_refused(arguments, error):
+    with pytest.raises(error, match='^(step|total|rising) is .*expected'):
+        one_cycle(*arguments)
+
+
 @pytest.mark.parametrize('lr', [np.float32(.25), np.float64(.25), np.float16(.25), Fraction(1, 4), 1, np.int64(1)],
                          ids=repr)
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
@@ -297,9 +351,9 @@ def test_a_parameter_that_is_no_array_is_refused_and_nothing_is_changed():
     np.testing.assert_array_equal(w.asnumpy(), [1, 2])
 
 
-@pytest.mark.parametrize(('lr', 'gradient'), [(1e-40, 1e38), (1e40, 1e-38), (-1e40, 1e-38)])
+@pytest.mark.parametrize(('lr', 'gradient'), [(1e-40, 1e38), (1e40, 1e-38), (1e-320, 1e38)])
 def test_a_rate_beyond_float32_with_a_gradient_that_makes_up_for_it(lr, gradient):
-    """float32 would make the rate 0 or infinite; the step is about 0.01 or 100."""
+    """float32 would make the rate 0 or infinite; the step is 0.01 or 100, or too small for float32."""
     w = param([0., 0.], gradient=gradient)
     sgd([w], lr)
     np.testing.assert_allclose(w.asnumpy(), -lr * gradient, rtol=1e-4)

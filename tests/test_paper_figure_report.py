@@ -115,6 +115,7 @@ def test_what_is_made_is_written_and_said(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_every_claim_of_the_paper_holds_in_a_fifth_of_the_steps_of_its_setting(tmp_path):
     """The whole figure, `python scripts/paper_figure.py`, takes 23 minutes; this takes minutes."""
     found = make_figure(tmp_path, ['sgd-0.1'], steps=10_000)

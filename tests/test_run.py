@@ -58,6 +58,13 @@ def uninterrupted(small_data, tmp_path_factory):
     return folder
 
 
+def test_without_a_compiler_a_line_says_what_one_would_bring(small_data, tmp_path):
+    status, _, err = train(*SMALL[:4], '--data-dir', small_data, '--output', tmp_path / 'run',
+                           env={**os.environ, 'CXX': 'no-such-compiler'})
+    assert status == 0
+    assert err.splitlines()[-1] == 'native operators: not in use, there is no C++ compiler (no-such-compiler).'
+
+
 # ---- what a run leaves -----------------------------------------------------------------------------------------------
 
 def test_a_run_prints_a_line_an_epoch_and_writes_its_files(uninterrupted):
@@ -153,6 +160,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(uninterrupted, sm
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_twenty_kills_at_random_moments(tmp_path):
     """On 6,400 images and all of the test images, with a checkpoint after every batch: most kills hit a write."""
     arguments = ('--limit', 6400, '--epochs', 3, '--ctx', 'cpu', '--checkpoint-seconds', 0)

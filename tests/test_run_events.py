@@ -178,6 +178,7 @@ def test_killed_and_resumed_each_point_is_there_once(target, name, call, after, 
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 def test_killed_by_the_system_at_any_moment(small_data, read_events, tmp_path):
     arguments = (*SMALL, '--data-dir', small_data, '--checkpoint-seconds', 0)
     folders = [tmp_path / name for name in ('whole', 'killed')]

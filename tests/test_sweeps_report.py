@@ -149,6 +149,7 @@ def test_the_script_prints_the_table_and_draws_the_figure(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.by_hand
 @pytest.mark.parametrize('name', EXPERIMENTS)
 def test_every_script_run_works_quickly(name, tmp_path):
     runs = EXPERIMENTS[name](range(2), **QUICK[name])

@@ -8,6 +8,7 @@ good checkpoint is kept); 130 Ctrl-C (everything is saved).
 """
 import argparse
 import functools
+import sys
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def main(argv=None, prog=None):
 def work(options, name):
     """Train, or go on with a run; returns the exit status."""
     with loading(name):
-        from .. import run
+        from .. import native, run
         from ..config import PRESETS, Config, RunError
     folder, resumed = options.pop('output'), options.pop('resume')
     report = functools.partial(print, flush=True)  # a line when it is due, in a file or a pipe as well
@@ -47,6 +48,8 @@ def work(options, name):
         if not (folder and (Path(folder) / 'config.json').exists()):
             raise KeyboardInterrupt from None
         return complain(name, f"interrupted; go on with: {command_line('train', '--resume', folder)}", 130)
+    if native.only_a_compiler_is_missing():
+        print(native.native_status(), file=sys.stderr)
     print(f"Metrics, checkpoint and the picture curves.png are in {folder}")
     return 0
 

@@ -1,4 +1,4 @@
-"""``python -m gluon_bn.exercises``: list, start, check, solution, grade, verify.
+"""``gluon-bn exercises``: list, start, check, solution, grade, verify.
 
 Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
 """
@@ -12,7 +12,9 @@ from ..support.command_line import Parser
 from ..support.invocation import command_line
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
+from .notebooks import skeleton_notebook
 from .runner import KEPT_OUTPUT, TIME_LIMIT, check_file
+from .submissions import NoSubmissions, opened
 from .verify import verify
 
 
@@ -27,7 +29,7 @@ def main(argv=None, prog=None):
         status = options.run(options)
         sys.stdout.flush()
         return status
-    except (BadArgument, UnknownExercise, grading.NoSubmissions) as error:
+    except (BadArgument, UnknownExercise, NoSubmissions) as error:
         print(f"exercises: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, head for example, has had enough
@@ -57,15 +59,20 @@ def parser(prog=None):
     sub = command('start', run_start, "copy a fresh skeleton to DIR; a file that is there stays as it is")
     sub.add_argument('name', metavar='NAME')
     sub.add_argument('folder', nargs='?', default='.', metavar='DIR', help="(default: this one)")
+    sub.add_argument('--notebook', action='store_true', help="as a notebook, NAME.ipynb")
     sub = command('check', run_check, "check your file, requirement by requirement")
     sub.add_argument('name', metavar='NAME')
     sub.add_argument('path', nargs='?', default='.', metavar='PATH', help="the file or its folder (default: this one)")
     _add_time_limit(sub)
     sub = command('solution', run_solution, "show the solution")
     sub.add_argument('name', metavar='NAME')
-    sub = command('grade', run_grade, "mark DIR, which has a folder of files for each learner")
-    sub.add_argument('folder', metavar='DIR')
+    sub = command('grade', run_grade,
+                  "mark a class: a folder or zip with a folder for each learner, as Moodle's and Canvas's")
+    sub.add_argument('folder', metavar='SOURCE')
     sub.add_argument('--csv', action='store_true', help="print comma-separated values")
+    sub.add_argument('--pages', metavar='DIR', help="write a page in Markdown for each learner to DIR")
+    sub.add_argument('--processes', type=_processes, metavar='N',
+                     help="answers checked at a time (default: a processor each)")
     _add_time_limit(sub)
     sub = command('verify', run_verify, "for authors: solutions pass, known mistakes get their hints")
     sub.add_argument('name', nargs='?', metavar='NAME', help="(default: all)")
@@ -84,6 +91,13 @@ def _seconds(text):
         value = -1
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, at most 3600")
+    return value
+
+
+def _processes(text):
+    value = int(text) if text.isdecimal() else 0
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 256")
     return value
 
 
@@ -108,13 +122,17 @@ def run_start(options):
     """Copy the skeleton, unless a file is there already."""
     exercise = find(options.name, options.tasks)
     path = Path(options.folder) / exercise.skeleton.name
+    content = exercise.skeleton.read_bytes()
+    if options.notebook:
+        path, content = path.with_suffix('.ipynb'), skeleton_notebook(exercise).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(path, 'xb') as file:  # x: never an existing file, also if it appears at this very moment
-            file.write(exercise.skeleton.read_bytes())
+            file.write(content)
     except FileExistsError:
         raise BadArgument(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
-    print(f"{path}: fill the gaps, then: {_command(options, 'check', exercise.name, options.folder)}")
+    print(f"{path}: fill the gaps, then: "
+          f"{_command(options, 'check', exercise.name, path if options.notebook else options.folder)}")
     return 0
 
 
@@ -123,7 +141,9 @@ def run_check(options):
     exercise = find(options.name, options.tasks)
     path = Path(options.path)
     if path.is_dir():
-        path = path / exercise.skeleton.name
+        script = path / exercise.skeleton.name
+        notebook = script.with_suffix('.ipynb')
+        path = notebook if notebook.is_file() and not script.is_file() else script
     if not path.is_file():
         raise BadArgument(f"there is no file {path}; give the PATH of yours to check, or get one with: "
                           f"{_command(options, 'start', exercise.name)}")
@@ -134,20 +154,15 @@ def run_check(options):
 
 
 def print_verdict(exercise, verdict):
-    """Each requirement with passed, or with what is wrong and a hint; a remark that repeats is made once."""
+    """The verdict, and what the answer has printed."""
     print(f"{exercise.name}: {exercise.title}")
-    said = set()
-    for line in verdict.lines:
-        print(f"  {'passed' if line.passed else 'WRONG '}  {line.requirement}")
-        for prefix, text in (('', line.message), ('Hint: ', line.hint)):
-            if text and text not in said:
-                print(f"          {prefix}{text}")
-                said.add(text)
+    *requirements, count = str(verdict).splitlines()
+    print('\n'.join(requirements))
     if verdict.printed:
         cut = f", of which these are the first {KEPT_OUTPUT}" if verdict.printed > KEPT_OUTPUT else ''
         print(f"Your file printed {verdict.printed:,} bytes{cut}:")
         print('\n'.join(f"  | {line}" for line in verdict.output.splitlines()))
-    print(f"{verdict.passed} of {len(verdict.lines)} requirements passed.")
+    print(count)
 
 
 def run_solution(options):
@@ -157,12 +172,19 @@ def run_solution(options):
 
 
 def run_grade(options):
-    """Mark a folder of submissions."""
+    """Mark the submissions of a class."""
+    def say(text):
+        print(text, file=sys.stderr, flush=True)
+
     exercises = all_exercises(options.tasks)
     graded = []
-    for learner, verdicts in grading.grade(options.folder, exercises, options.time_limit):
-        print(f"{learner} ...", file=sys.stderr)
-        graded.append((learner, verdicts))
+    with opened(options.folder) as folder:
+        for learner, verdicts in grading.grade(folder, exercises, options.time_limit, options.processes,
+                                               lambda sentence: say(f"warning: {sentence}")):
+            say(f"{learner} ...")
+            graded.append((learner, verdicts))
+    if options.pages:
+        grading.write_pages(graded, options.pages)
     print(grading.as_csv(graded, exercises) if options.csv else grading.as_text(graded), end='')
     return 0 if all(v is None or v.complete for _, verdicts in graded for v in verdicts.values()) else 1
 

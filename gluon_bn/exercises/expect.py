@@ -6,7 +6,6 @@ that mistake's hint; any other wrong answer is shown the first value that differ
 import ast
 import inspect
 import sys
-import textwrap
 
 import numpy as np
 
@@ -15,16 +14,30 @@ from ..autodiff import Node
 COMMON_HINTS = {
     'not-written': "The gap is not filled yet: put your code in place of raise NotImplementedError.",
     'missing': "Start from the skeleton again (start NAME DIR), and keep the names of its functions and arguments.",
+    'arguments': "The checks call your function as the skeleton has it: keep the names and the order of its arguments.",
     'none': "A function without return returns None: does yours end with return?",
     'type': "Keep to the kind of array that came in: nd for nd, NumPy for NumPy, Node for Node.",
+    'several': "Return that one value alone, without others beside it.",
     'shape': "Print the shapes of the intermediate results. A sum over an axis takes that axis away, unless keepdims.",
     'not-finite': "NaN and infinity come from dividing by 0, from 0 times infinity, or from an exponential too large.",
-    'exception': "Read the last line first: it says what Python could not do, and the line of your file where.",
+    'exception': "The message above is Python's own: it says what happened and, if it was in your file, in which line.",
+    'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of "
+                       "the arrays that you pass there.",
+    'mxnet-argument': "An operator got an argument that it does not have. np.mean(X) of an NDArray X ends so, too: "
+                      "take nd.mean(X) or X.mean() for NDArrays, and np for NumPy's arrays.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
     'changed': "Work on a copy, or make a new array: X -= mean changes the caller's array, X = X - mean does not.",
     'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
-    'other': "None of the usual mistakes leads to this value. Compare line by line with the formula in the task.",
+    'other': "This value comes from none of the mistakes that are known here. Print the intermediate results for an "
+             "example with two rows, and compute them on paper.",
+    'follows': "This can follow from the mistake above. Correct that one first, then check again.",
 }
+
+# Hints that do not know the mistake; behind a known one they say 'follows' instead.
+UNRECOGNISED = ('other', 'shape', 'not-finite')
+
+_LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPING = ('map', 'vectorize', 'apply_along_axis', 'fromiter', 'fromfunction')
 
 
 class Wrong(Exception):
@@ -59,19 +72,26 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     Traceback (most recent call last):
     gluon_bn.exercises.expect.Wrong: the result[1] is 3, and should be 2.
     """
-    if got is None:
-        raise Wrong('none', f"{what} is None.")
-    _check_kind(got, right, what)
+    expect_kind(got, right, what)
     values, right = as_numpy(got), as_numpy(right)
     if same(values, right, tolerance):
         return
     difference = _difference(values, right, tolerance, what)
     for hint, wrong in (mistakes or {}).items():
-        if any(same(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
+        if any(_is(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
             raise Wrong(hint, difference)
     if values.shape != right.shape:
         raise Wrong('shape', difference)
     raise Wrong('other' if np.isfinite(values).all() else 'not-finite', difference)
+
+
+def several(result, count, what):
+    """``result``, if it is a tuple or a list of ``count`` values; else ``Wrong``. ``what`` says what was expected."""
+    if result is None:
+        raise Wrong('none', f"the result is None; expected {what}.")
+    if not isinstance(result, (tuple, list)) or len(result) != count:
+        raise Wrong('type', f"the result is a {type(result).__name__}; expected {what}.")
+    return result
 
 
 def expect_unchanged(array, before, what):
@@ -94,24 +114,64 @@ def same(values, right, tolerance=1e-4):
     return values.shape == right.shape and bool(np.all(np.abs(values - right) <= tolerance * (1 + np.abs(right))))
 
 
-def statements(func):
-    """The number of statements in the body of a learner's function, its docstring left out."""
-    definition = ast.parse(textwrap.dedent(inspect.getsource(func))).body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        return 1  # a lambda
-    body = definition.body
-    has_docstring = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], 'value', None), ast.Constant)
-    return len(body) - has_docstring
+def _is(values, wrong, tolerance):
+    """Whether ``values`` are what a mistake leads to, NaN and infinity included."""
+    return values.shape == wrong.shape and bool(np.allclose(values, wrong, tolerance, tolerance, equal_nan=True))
 
 
-def _check_kind(got, right, what):
+def has_loop(answer, name):
+    """Whether the function ``name`` of a learner's module loops, or what it calls does: for, map, np.vectorize, ..."""
+    definitions = {}
+    for node in ast.parse(_source(answer)).body:
+        names = [node.name] if isinstance(node, ast.FunctionDef) else [
+            target.id for target in getattr(node, 'targets', ()) if isinstance(target, ast.Name)]
+        definitions.update(dict.fromkeys(names, node))
+    to_read, read = [name], set()
+    while to_read:
+        here = to_read.pop()
+        if here in definitions and here not in read:
+            read.add(here)
+            for node in ast.walk(definitions[here]):
+                word = getattr(node, 'id', getattr(node, 'attr', ''))
+                if isinstance(node, _LOOPS) or word in _LOOPING:
+                    return True
+                to_read.append(word)
+    return False
+
+
+def uses(answer):
+    """The names that a learner's module takes from elsewhere: ``log`` of ``nd.log``, and what it imports."""
+    found = set()
+    for node in ast.walk(ast.parse(_source(answer))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update(alias.name for alias in node.names)
+    return found
+
+
+def _source(answer):
+    """The text of a learner's module; of functions of the running program what is known of theirs."""
+    return answer.source_text if hasattr(answer, 'source_text') else inspect.getsource(answer)
+
+
+def expect_kind(got, right, what):
+    """Raise ``Wrong`` unless ``got`` is of the kind of ``right``: NDArray, Node, NumPy array or number."""
+    if got is None:
+        raise Wrong('none', f"{what} is None.")
     for kind, name in ((_ndarrays(), 'an NDArray'), (Node, 'a Node'), (np.ndarray, 'a NumPy array')):
         if isinstance(right, kind) and not isinstance(got, kind):
             if kind is np.ndarray and right.ndim == 0 and isinstance(got, (int, float, np.number)):
                 return
-            raise Wrong('type', f"{what} is a {type(got).__name__}, and should be {name}.")
-    if isinstance(right, (int, float)) and not isinstance(got, (int, float, np.number)):
-        raise Wrong('type', f"{what} is a {type(got).__name__}, and should be a number.")
+            raise _of_kind(got, what, name)
+    is_number = isinstance(got, (int, float, np.number)) and not isinstance(got, bool)
+    if isinstance(right, (int, float)) and not is_number and not (isinstance(got, np.ndarray) and got.ndim == 0):
+        raise _of_kind(got, what, 'a number')
+
+
+def _of_kind(got, what, name):
+    key = 'several' if isinstance(got, tuple) and len(got) > 1 else 'type'
+    return Wrong(key, f"{what} is a {type(got).__name__}, and should be {name}.")
 
 
 def _ndarrays():
@@ -123,6 +183,7 @@ def _difference(values, right, tolerance, what):
     if values.shape != right.shape:
         return f"{what} has shape {values.shape}, and should have {right.shape}."
     differs = ~(np.abs(values - right) <= tolerance * (1 + np.abs(right)))
+    differs = ~np.isfinite(values) if not np.isfinite(values).all() else differs
     index = tuple(int(i) for i in np.argwhere(differs)[0])
     place = f"[{', '.join(map(str, index))}]" if index else ''
     return f"{what}{place} is {values[index]:.6g}, and should be {right[index]:.6g}."

@@ -1,28 +1,42 @@
-"""Mark a folder of submissions: one folder a learner, with the files as ``start`` made them."""
+"""Marks of a class: every answer checked, several at a time, as CSV, as text, and as a page for each learner."""
 import csv
 import io
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..files import written_whole
 from .runner import TIME_LIMIT, check_file
+from .submissions import NoSubmissions, find_submissions
 
 
-class NoSubmissions(ValueError):
-    """The folder to be marked holds nothing to mark."""
+def grade(folder, exercises, time_limit=TIME_LIMIT, processes=None, warn=lambda sentence: None):
+    """Yield ``(learner, {exercise name: Verdict or None})`` for each learner in ``folder``; None: nothing handed in.
 
-
-def grade(folder, exercises, time_limit=TIME_LIMIT):
-    """Yield ``(learner, {exercise name: Verdict or None})`` for each folder in ``folder``; None: nothing handed in."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise NoSubmissions(f"{folder} is no folder; expected one with a folder for each learner in it.")
-    learners = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith('.'))
-    if not any((learner / exercise.skeleton.name).is_file() for learner in learners for exercise in exercises):
+    ``processes`` answers are checked at a time (None: as many as there are processors). ``warn`` is called with a
+    sentence for each file that is left out. How a folder may look: :func:`.submissions.find_submissions`.
+    """
+    learners, warnings = find_submissions(folder, exercises)
+    for sentence in warnings:
+        warn(sentence)
+    if not any(learners.values()):
         raise NoSubmissions(f"{folder} has no submissions; expected files such as "
-                            f"{folder / 'NAME-OF-LEARNER' / exercises[0].skeleton.name}.")
-    for learner in learners:
-        files = {exercise: learner / exercise.skeleton.name for exercise in exercises}
-        yield learner.name, {exercise.name: check_file(exercise, path, time_limit) if path.is_file() else None
-                             for exercise, path in files.items()}
+                            f"NAME-OF-LEARNER/{exercises[0].skeleton.name} in it.")
+    marked = {}
+    pool = ThreadPoolExecutor(processes or os.cpu_count() or 1)  # threads: each waits for a process of its own
+    try:
+        marked = {learner: {exercise.name: pool.submit(check_file, exercise, answers[exercise.name], time_limit)
+                            for exercise in exercises if exercise.name in answers}
+                  for learner, answers in learners.items()}
+        for learner, futures in marked.items():
+            yield learner, {exercise.name: futures[exercise.name].result() if exercise.name in futures else None
+                            for exercise in exercises}
+    finally:
+        for futures in marked.values():
+            for future in futures.values():
+                future.cancel()  # what has not begun, when the caller has had enough
+        pool.shutdown()
 
 
 def as_csv(graded, exercises):
@@ -32,8 +46,13 @@ def as_csv(graded, exercises):
     writer.writerow(['learner', *(exercise.name for exercise in exercises), 'complete'])
     for learner, verdicts in graded:
         shares = ['' if v is None else f"{v.passed / len(v.lines):.2f}" for v in verdicts.values()]
-        writer.writerow([learner, *shares, _complete(verdicts)])
+        writer.writerow([_no_formula(learner), *shares, _complete(verdicts)])
     return text.getvalue()
+
+
+def _no_formula(text):
+    """A cell that a spreadsheet takes as text, whatever a learner calls the folder."""
+    return f"'{text}" if text.startswith(('=', '+', '-', '@')) else text
 
 
 def as_text(graded):
@@ -46,6 +65,41 @@ def as_text(graded):
                 wrong = next((f"; {line.message}" for line in verdict.lines if not line.passed), '')
                 lines.append(f"  {name}: {verdict.passed} of {len(verdict.lines)} requirements{wrong}")
     return '\n'.join(lines) + '\n'
+
+
+def as_page(learner, verdicts):
+    """A page in Markdown for one learner: every requirement that failed, what is wrong, and the hint."""
+    lines = [f"# {learner}", '', f"{_complete(verdicts)} of {len(verdicts)} exercises complete.", '']
+    for name, verdict in verdicts.items():
+        if verdict is None:
+            lines += [f"## {name}: not handed in", '']
+            continue
+        lines += [f"## {name}: {verdict.passed} of {len(verdict.lines)} requirements", '']
+        for line in verdict.lines:
+            if not line.passed:
+                lines += [f"**{line.requirement}**", '', *_fenced(line.message), '']
+                lines += [f"Hint: {line.hint}", ''] if line.hint else []
+    return '\n'.join(lines).rstrip() + '\n'
+
+
+def _fenced(text):
+    """``text`` as Markdown shows it unchanged: a learner's words must not become markup."""
+    fence = '`' * max(3, *(len(run) + 1 for run in re.findall('`+', text) or ['']))
+    return [fence, text, fence]
+
+
+def write_pages(graded, folder):
+    """Write a page for each learner into ``folder``; returns the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for learner, verdicts in graded:
+        stem = re.sub(r'[^\w.-]+', '_', learner).strip('._') or 'learner'
+        same = sum(path.stem == stem or path.stem.startswith(f'{stem}~') for path in paths)
+        paths.append(folder / (f'{stem}~{same + 1}.md' if same else f'{stem}.md'))
+        with written_whole(paths[-1], 'w') as file:
+            file.write(as_page(learner, verdicts))
+    return paths
 
 
 def _complete(verdicts):

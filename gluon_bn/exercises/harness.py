@@ -6,6 +6,7 @@ appends one JSON object a line to ``FILE``, and what the answer prints goes wher
 import importlib.util
 import json
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..support.tether import limit_cpu
-from .expect import COMMON_HINTS, Wrong
+from .expect import COMMON_HINTS, UNRECOGNISED, Wrong
 
 try:
     import resource
@@ -24,6 +25,9 @@ except ImportError:  # Windows has no limits on memory and files
 MEMORY_LIMIT = 4 * 2**30
 FILE_LIMIT = 10 * 2**20
 LONGEST_MESSAGE = 1000
+# What stands around MXNet's own words: places in its C++ code.
+_OF_MXNET = re.compile(r'Traceback \(most recent call last\):\n|^ *File ".*", line \d+\n|MXNetError: ',
+                       re.MULTILINE)
 
 
 def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
@@ -33,20 +37,36 @@ def run_checks(checks_path, answer_path, before_the_answer=lambda: None):
     or when the checks need MXNet and this machine has none. ``before_the_answer()`` is called when the checks are
     loaded.
     """
-    try:
-        checks = load('gluon_bn_exercise_checks', checks_path)
-    except ImportError as error:
-        yield _verdict(None, Wrong('no-mxnet', f"this exercise cannot be checked here: {error}"), COMMON_HINTS)
+    checks, failure = load_checks(checks_path)
+    if failure:
+        yield failure
         return
     before_the_answer()
-    hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
     answer, failure = _guarded(lambda: load('answer', answer_path), answer_path)
     if failure:
-        yield _verdict(None, failure, hints)
+        yield _verdict(None, failure, {**COMMON_HINTS, **getattr(checks, 'HINTS', {})})
         return
+    yield from checked(checks, answer, answer_path)
+
+
+def load_checks(path):
+    """The module of checks and None; or None and the one verdict, if they need MXNet and this machine has none."""
+    try:
+        return load('gluon_bn_exercise_checks', path), None
+    except ImportError as error:
+        return None, _verdict(None, Wrong('no-mxnet', f"this exercise cannot be checked here: {error}"), COMMON_HINTS)
+
+
+def checked(checks, answer, answer_path, only=None):
+    """Yield the verdict of each check on the module ``answer``, or of the one called ``only``."""
+    hints = {**COMMON_HINTS, **getattr(checks, 'HINTS', {})}
+    recognised = False
     for name, check in list(vars(checks).items()):
-        if name.startswith('check_'):
+        if name.startswith('check_') and only in (None, name):
             _, failure = _guarded(lambda check=check: check(answer), answer_path)
+            if failure and recognised and failure.hint in UNRECOGNISED:
+                failure.hint = 'follows'
+            recognised = recognised or bool(failure and failure.hint not in UNRECOGNISED)
             yield _verdict(name, failure, hints)
 
 
@@ -72,9 +92,14 @@ def _guarded(action, answer_path):
     except (SystemExit, KeyboardInterrupt) as error:
         return None, Wrong('exit', f"your file ends the program ({type(error).__name__}){_where(error, answer_path)}.")
     except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
-        text = str(error)
+        where, kind, text = _where(error, answer_path), 'exception', str(error)
+        if type(error).__name__ == 'MXNetError':
+            text = _OF_MXNET.sub('', text).strip()
+            kind = 'mxnet-argument' if text.startswith('Cannot find argument') else 'mxnet-exception'
+        elif isinstance(error, TypeError) and not where and 'argument' in text:  # it came to no line of the answer
+            kind = 'arguments'
         text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
-        return None, Wrong('exception', f"{type(error).__name__}: {text}{_where(error, answer_path)}")
+        return None, Wrong(kind, f"{type(error).__name__}: {text}{where}")
 
 
 def _where(error, answer_path):

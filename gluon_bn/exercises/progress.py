@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ..files import written_whole
+from .notebooks import skeleton_notebook
 
 FILE_NAME = '.gluon_bn_exercises.json'
 
@@ -11,10 +12,11 @@ FILE_NAME = '.gluon_bn_exercises.json'
 def state(exercise, folder):
     """The state of the exercise in ``folder``, in words: 'not started', 'started', 'passed', '3 of 5 passed', ..."""
     path = Path(folder) / f'{exercise.name}.py'
+    path = path if path.is_file() else path.with_suffix('.ipynb')
     if not path.is_file():
         return 'not started'
     text = path.read_bytes()
-    if text == exercise.skeleton.read_bytes():
+    if text in (exercise.skeleton.read_bytes(), skeleton_notebook(exercise).encode()):
         return 'started'
     record = _read(folder).get(exercise.name)
     if not isinstance(record, dict) or not {'sha256', 'passed', 'of'} <= set(record):

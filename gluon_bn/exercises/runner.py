@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..support.tether import command_of
+from .notebooks import NotANotebook, script_of
 
 TIME_LIMIT = 20          # seconds for the learner's code
 START_LIMIT = 120        # seconds until Python and MXNet are loaded, on a busy machine
@@ -40,9 +41,20 @@ class Verdict(namedtuple('Verdict', 'lines output printed')):
         """Whether all of them did."""
         return bool(self.lines) and self.passed == len(self.lines)
 
+    def __str__(self):
+        """Each requirement with passed, or with what is wrong and a hint; a remark that repeats is made once."""
+        text, said = [], set()
+        for line in self.lines:
+            text.append(f"  {'passed' if line.passed else 'WRONG '}  {line.requirement}")
+            for prefix, remark in (('', line.message), ('Hint: ', line.hint)):
+                if remark and remark not in said:
+                    text.append(f"          {prefix}{remark}")
+                    said.add(remark)
+        return '\n'.join([*text, f"{self.passed} of {len(self.lines)} requirements passed."])
+
 
 def check_file(exercise, path, time_limit=TIME_LIMIT):
-    """The :class:`Verdict` on the learner's file ``path``.
+    """The :class:`Verdict` on the learner's file ``path``, a script or a notebook.
 
     A copy of it runs in an empty temporary folder, without input, for at most ``time_limit`` seconds, and where the
     system has such limits with at most 4 GiB of memory, files of at most 10 MiB, and so much CPU time as all cores have
@@ -50,9 +62,15 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
     they are when this process is. That protects against mistakes, not against malice: run
     what you do not trust in a container.
     """
+    try:
+        script = script_of(path).encode() if str(path).endswith('.ipynb') else Path(path).read_bytes()
+    except NotANotebook as error:
+        return Verdict([Line(requirement, False, str(error), '', 'exception')
+                        for requirement in exercise.requirements().values()], '', 0)
     with ExitStack() as stack:
         folder, verdicts = _temporary_folder(stack), os.path.join(_temporary_folder(stack), 'verdicts')
-        answer = shutil.copyfile(str(path), os.path.join(folder, f'{exercise.name}.py'))
+        answer = os.path.join(folder, f'{exercise.name}.py')
+        Path(answer).write_bytes(script)
         told, output, ending = _run(exercise.checks, answer, verdicts, folder, time_limit)
     return Verdict(_lines(exercise, told, ending), output.kept.decode('utf-8', 'replace'), output.printed)
 
@@ -164,12 +182,19 @@ def _kill_with_children(process):
     process.wait()
 
 
-def _lines(exercise, told, ending):
+def verdict_of(exercise, told, only=None):
+    """The :class:`Verdict` of what the harness told in this process, of all requirements or the one called ``only``."""
+    return Verdict(_lines(exercise, told, None, only), '', 0)
+
+
+def _lines(exercise, told, ending, only=None):
     """One :class:`Line` for each requirement, those included that the checks did not come to."""
     verdicts = {verdict['check']: verdict for verdict in told if 'check' in verdict}
     unimported = verdicts.get(None)
     lines, stopped_here = [], ending
     for check, requirement in exercise.requirements().items():
+        if only not in (None, check):
+            continue
         verdict = verdicts.get(check) or unimported
         if verdict is not None:
             lines.append(Line(requirement, verdict['passed'], verdict.get('message', ''), verdict.get('hint', ''),

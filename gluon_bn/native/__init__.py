@@ -16,7 +16,7 @@ import re
 
 from .._mxnet import mx
 from . import variants
-from .compiler import BuildError
+from .compiler import NO_COMPILER, BuildError
 from .trust import Untrusted
 
 MXNET = '1.9.1'  # the last release: its interface for operators is what the libraries are made for
@@ -30,6 +30,11 @@ def available():
 def loaded():
     """Whether they are loaded already: this builds nothing."""
     return _load.cache_info().currsize == 1 and available()
+
+
+def only_a_compiler_is_missing():
+    """Whether they were looked for, and a compiler would bring them: this builds nothing."""
+    return _load.cache_info().currsize == 1 and (_load()[2] or '').startswith(NO_COMPILER)
 
 
 def path():

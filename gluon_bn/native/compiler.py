@@ -23,6 +23,7 @@ FLAGS = ('-O3', '-ffp-contract=fast', '-fopenmp', '-shared', '-fPIC', '-std=c++1
          f'-Wl,--version-script={FOLDER / "exports.map"}')
 ZIG_FLAGS = ('-target', 'x86_64-linux-gnu.2.17', '-fno-sanitize=undefined', '-w', '-Wl,--gc-sections',
              f'-I{FOLDER / "openmp"}')
+NO_COMPILER = "there is no C++ compiler"
 SECONDS = 300
 _LIMITS = 'ulimit -t "$0"; ulimit -f 1048576; exec "$@"'  # seconds of processor time, and files of at most 512 MB
 
@@ -39,7 +40,7 @@ def find():
             return [shutil.which('g++')]
         if importlib.util.find_spec('ziglang'):
             return [sys.executable, '-m', 'ziglang', 'c++']
-        raise BuildError("there is no C++ compiler (g++); with one, training LeNet takes about a quarter of the "
+        raise BuildError(f"{NO_COMPILER} (g++); with one, training LeNet takes about a quarter of the "
                          "processor time: install g++, or the one from PyPI, "
                          f"{shlex.quote(sys.executable)} -m pip install ziglang")
     try:
@@ -48,7 +49,7 @@ def find():
         raise BuildError(f"CXX is {chosen!r}, which is no command ({error})") from None
     program = shutil.which(words[0])
     if program is None:
-        raise BuildError(f"there is no C++ compiler ({words[0]})")
+        raise BuildError(f"{NO_COMPILER} ({words[0]})")
     return [program, *words[1:]]
 
 

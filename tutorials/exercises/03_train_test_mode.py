@@ -9,7 +9,7 @@ The averages live in two dictionaries of the caller, layer name -> NDArray (D,).
 is differentiated: what is stored must be detached from autograd's tape, or memory grows with every batch.
 
 Read first: tutorials/02_lenet_on_mnist.py
-Check with: python -m gluon_bn.exercises check 03_train_test_mode
+Check with: gluon-bn exercises check 03_train_test_mode
 """
 import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

@@ -4,7 +4,7 @@ Let x_i = h_i + b go into batch norm, with a bias b. Each function below is a st
 NumPy arrays; h and x are (m, D), everything for each feature is (D,).
 
 Read first: tutorials/07_differentiable_programming.py
-Check with: python -m gluon_bn.exercises check 04_bias_proof
+Check with: gluon-bn exercises check 04_bias_proof
 """
 import numpy as np
 

@@ -8,7 +8,7 @@ normalises by the batch and folds the batch's statistics into the averages, whic
 What is stored is an array again. A Node would keep the graph of its batch alive, and that of the batch before, ...
 
 Read first: tutorials/07_differentiable_programming.py
-Check with: python -m gluon_bn.exercises check 08_node_moving_averages
+Check with: gluon-bn exercises check 08_node_moving_averages
 """
 from gluon_bn.autodiff import Node
 

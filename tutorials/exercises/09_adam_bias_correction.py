@@ -10,7 +10,7 @@ of 1 - beta1^t and 1 - beta2^t; a *copy* of them is corrected and used, and what
 t is 1 in the first step.
 
 Read first: tutorials/06_an_mlp_that_ended_in_nan.py
-Check with: python -m gluon_bn.exercises check 09_adam_bias_correction
+Check with: gluon-bn exercises check 09_adam_bias_correction
 """
 import numpy as np
 

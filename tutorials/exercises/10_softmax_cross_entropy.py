@@ -7,8 +7,10 @@ exp(1000) is infinite, and the logarithm of a probability that was rounded to 0 
 
 with the maximum of the *row*: with that of the whole batch, a row far below it would become log 0.
 
+Write it out with nd.exp, nd.log, nd.sum and nd.max. MXNet has functions that do all of it; here you see what they do.
+
 Read first: tutorials/02_lenet_on_mnist.py
-Check with: python -m gluon_bn.exercises check 10_softmax_cross_entropy
+Check with: gluon-bn exercises check 10_softmax_cross_entropy
 """
 import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

@@ -5,7 +5,7 @@ in practice: the last batch is smaller, and the network is asked in training mod
 averages.
 
 Read first: tutorials/02_lenet_on_mnist.py
-Check with: python -m gluon_bn.exercises check 12_evaluate_accuracy
+Check with: gluon-bn exercises check 12_evaluate_accuracy
 """
 import gluon_bn  # before mxnet: it loads MXNet so that it works with today's NumPy
 from mxnet import nd

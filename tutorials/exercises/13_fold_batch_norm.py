@@ -8,7 +8,7 @@ two become one layer that gives the same output:
 Find W' and b'. NumPy arrays; mean and var are the moving averages.
 
 Read first: tutorials/02_lenet_on_mnist.py
-Check with: python -m gluon_bn.exercises check 13_fold_batch_norm
+Check with: gluon-bn exercises check 13_fold_batch_norm
 """
 import numpy as np
 

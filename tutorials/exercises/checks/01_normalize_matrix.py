@@ -2,7 +2,7 @@
 import numpy as np
 
 from gluon_bn._mxnet import nd
-from gluon_bn.exercises.expect import expect, expect_unchanged, function
+from gluon_bn.exercises.expect import Wrong, as_numpy, expect, expect_unchanged, function, same
 
 HINTS = {
     'unbiased': "The variance is divided by m - 1; batch norm divides by m (the biased variance, Algorithm 1, line 2).",
@@ -12,6 +12,21 @@ HINTS = {
     'global': "One mean and variance were taken for the whole matrix; each column has its own: axis 0.",
     'no-root': "The differences are divided by the variance; divide by its square root.",
     'not-centred': "The mean is still there; subtract it before you divide.",
+    'not-scaled': "The mean is gone, but the scale is as it was: divide by sqrt(var + eps).",
+    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean. With a large "
+                 "mean these are two huge, almost equal numbers, and float32 keeps none of their difference: average "
+                 "(X - mean) ** 2.",
+    'axis-ignored': "With axis=1 the columns were normalised; then every row is: use the argument axis in both "
+                    "averages.",
+    'rows-counted': "With axis=1 there are X.shape[1] examples, and the sum was divided by X.shape[0]: take "
+                    "X.shape[axis].",
+    'summed': "The squares were added up and not divided by m: the variance is their mean.",
+    'absolute': "The absolute differences were averaged; the variance is the mean of their squares.",
+    'uncentred': "The variance is the mean of (X - mean) ** 2; the mean was not subtracted there.",
+    'times-std': "The differences were multiplied by sqrt(var + eps); divide by it.",
+    'min-max': "That brings each column to the range from 0 to 1; batch norm brings it to mean 0 and standard "
+               "deviation 1.",
+    'precedence': "Only the mean was divided: without brackets / comes before -, so write (X - mean) / ....",
 }
 
 
@@ -21,10 +36,16 @@ def normalized(X, eps, axis=0, ddof=0):
 
 def mistakes(X, eps):
     centred, var = X - X.mean(axis=0), X.var(axis=0)
+    std, absolute = np.sqrt(var + eps), np.abs(centred).mean(axis=0)
     return {'unbiased': normalized(X, eps, ddof=1), 'eps-ignored': normalized(X, 0),
-            'eps-outside': centred / (np.sqrt(var) + eps), 'rows': normalized(X, eps, axis=1),
+            'eps-outside': (centred / (np.sqrt(var) + eps), centred / np.sqrt(var) + eps),
+            'summed': tuple(centred / np.sqrt(len(X) * var + e) for e in (0, eps)),
+            'absolute': (centred / np.sqrt(absolute + eps), centred / (absolute + eps), centred / absolute),
+            'uncentred': centred / np.sqrt((X**2).mean(axis=0) + eps), 'times-std': centred * std,
+            'min-max': (X - X.min(axis=0)) / np.ptp(X, axis=0), 'precedence': X - X.mean(axis=0) / std,
+            'rows': normalized(X, eps, axis=1),
             'global': (X - X.mean()) / np.sqrt(X.var() + eps), 'no-root': centred / (var + eps),
-            'not-centred': X / np.sqrt(var + eps)}
+            'not-centred': X / std, 'not-scaled': centred}
 
 
 def compare(answer, X, eps):
@@ -44,7 +65,32 @@ def check_another_matrix(answer):
 
 def check_eps(answer):
     """eps is added to the variance, under the root (tried with eps = 0.5)."""
-    compare(answer, np.random.default_rng(1).normal(1, 2, (5, 3)), 0.5)
+    X = np.random.default_rng(1).normal(1, 2, (5, 3))
+    wrong = {**mistakes(X, 0.5), 'eps-ignored': (normalized(X, 0), normalized(X, 1e-5))}
+    expect(function(answer, 'normalize')(nd.array(X), 0.5), nd.array(normalized(X, 0.5)), wrong, 'normalize(X)')
+
+
+def check_large_mean(answer):
+    """A column with mean 10,000 and standard deviation 1 comes out as well as one with mean 0."""
+    normalize = function(answer, 'normalize')
+    X = np.array([[-1.25], [-0.25], [0.5], [1.], [1.25], [0.25]])  # these and 10,000 more are exact in float32
+    compare(answer, X, 1e-5)
+    got = normalize(nd.array(X + 1e4), 1e-5)
+    if not same(as_numpy(got), normalized(X, 1e-5), 0.01):
+        raise Wrong('cancelled', f"{(X + 1e4)[:, 0]} becomes {as_numpy(got)[:, 0]}, and should become "
+                                 f"{normalized(X, 1e-5)[:, 0].round(2)}.")
+
+
+def check_examples_in_columns(answer):
+    """With axis=1 every row of a matrix (3, 5) has mean 0 and standard deviation 1."""
+    X = np.random.default_rng(2).normal(3, [[1.], [4.], [9.]], (3, 5))
+    centred, count, examples = X - X.mean(axis=1, keepdims=True), *X.shape
+    var, by_rows = X.var(axis=1, keepdims=True), X - X.sum(axis=1, keepdims=True) / count
+    wrong = {'rows-counted': (by_rows / np.sqrt((by_rows**2).sum(axis=1, keepdims=True) / count + 1e-5),
+                              *(centred / np.sqrt(var * examples / n + 1e-5) for n in (count, count - 1))),
+             'unbiased': normalized(X, 1e-5, axis=1, ddof=1), 'axis-ignored': normalized(X, 1e-5)}
+    expect(function(answer, 'normalize')(nd.array(X), 1e-5, axis=1), nd.array(normalized(X, 1e-5, axis=1)), wrong,
+           'normalize(X, axis=1)')
 
 
 def check_nothing_else_is_changed(answer):

@@ -2,7 +2,7 @@
 import numpy as np
 
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.exercises.expect import Wrong, as_numpy, expect, function, same
+from gluon_bn.exercises.expect import Wrong, as_numpy, expect, expect_kind, function, same
 
 HINTS = {
     'averages-in-training': "In training the output was normalised by the averages; use the batch's own statistics.",
@@ -12,8 +12,27 @@ HINTS = {
     'std-stored': "What is stored is the standard deviation; store the variance.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the stored averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
-    'one-for-all': "Two layers share one average; use layer_name as the key.",
+    'one-for-all': "The key of what a layer stores is its layer_name, so that no two layers share an average.",
+    'not-stored': "Of the two dictionaries that were passed, one or both have stayed empty: write means[layer_name] = "
+                  "... and variances[layer_name] = ..., and do not make new dictionaries.",
+    'unbiased': "What is stored is the variance divided by m - 1; use the biased one, divided by m.",
+    'momentum-ignored': "The argument momentum has no effect: momentum * old + (1 - momentum) * new.",
     'on-tape': "What is stored is still on autograd's tape and keeps every batch in memory; store it with .detach().",
+    'read-first': "In training something was read from the dictionaries before it was stored. The mode is the "
+                  "argument is_training, and a layer's first batch is stored as it is.",
+    'squares-stored': "What is stored is the mean of X ** 2; the variance is the mean of (X - mean) ** 2.",
+    'exchanged': "Mean and variance have changed places.",
+    'unbiased-in-test': "The stored variance was multiplied by m / (m - 1); here it is used as it is.",
+    'no-gamma': "gamma has no effect: return gamma * x_hat + beta.",
+    'no-beta': "beta has no effect: return gamma * x_hat + beta.",
+    'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
+    'no-root': "The differences are divided by the variance; divide by its square root.",
+    'eps-ignored': "eps has no effect; add it to the variance under the root.",
+    'eps-outside': "eps stands outside the root; it is added to the variance: sqrt(var + eps).",
+    'eps-stored': "What is stored is the variance with eps; store the variance alone, and add eps where you use it.",
+    'constants': "Mean and variance of the batch are constants for the gradient, or X is: detach only what is stored.",
+    'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
+                 "mean float32 keeps nothing of the difference: average (X - mean) ** 2.",
 }
 GAMMA, BETA = np.array([1.5, -0.5]), np.array([0.3, 1.])
 
@@ -27,9 +46,35 @@ def out(X, mean, var):
     return GAMMA * (X - mean) / np.sqrt(var + 1e-5) + BETA
 
 
+def mistakes(X, mean, var, eps=1e-5):
+    """What other mistakes in the last two lines lead to."""
+    std, centred = np.sqrt(var + eps), X - mean
+    found = {'no-gamma': centred / std + BETA, 'no-beta': GAMMA * centred / std,
+             'swapped': BETA * centred / std + GAMMA, 'no-root': GAMMA * centred / (var + eps) + BETA}
+    if eps > 0.1:  # so large that its place is seen
+        found['eps-ignored'] = GAMMA * centred / np.sqrt(var) + BETA, out(X, mean, var)
+        found['eps-outside'] = GAMMA * centred / (np.sqrt(var) + eps) + BETA
+    return found
+
+
 def run(answer, X, means, variances, **options):
     options = {'layer_name': 'bn1', 'momentum': 0.8, **options}
-    return function(answer, 'batch_norm')(nd.array(X), nd.array(GAMMA), nd.array(BETA), means, variances, **options)
+    written = function(answer, 'batch_norm')
+    try:
+        return written(nd.array(X), nd.array(GAMMA), nd.array(BETA), means, variances, **options)
+    except KeyError as error:
+        if options.get('is_training', True) and not means:
+            raise Wrong('read-first', f"in training, KeyError: {error}.") from error
+        raise
+
+
+def stored(averages, what):
+    """What is stored for the layer bn1."""
+    if 'bn1' not in averages:
+        keys = ', '.join(map(repr, averages)) or 'none'
+        raise Wrong('one-for-all' if averages else 'not-stored',
+                    f"after training the layer 'bn1' the keys of {what} are: {keys}.")
+    return averages['bn1']
 
 
 def check_first_batch(answer):
@@ -37,9 +82,11 @@ def check_first_batch(answer):
     X, means, variances = batches()[0], {}, {}
     run(answer, X, means, variances)
     mean, var = X.mean(axis=0), X.var(axis=0)
-    expect(means.get('bn1'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean}, "means['bn1']")
-    expect(variances.get('bn1'), nd.array(var), {'from-zero': 0.2 * var, 'std-stored': np.sqrt(var)},
-           "variances['bn1']")
+    expect(stored(means, 'means'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean,
+           'exchanged': var}, "means['bn1']")
+    expect(stored(variances, 'variances'), nd.array(var),
+           {'from-zero': 0.2 * var, 'std-stored': (np.sqrt(var), np.sqrt(var + 1e-5)), 'unbiased': var * 6 / 5,
+            'squares-stored': (X**2).mean(axis=0), 'exchanged': mean}, "variances['bn1']")
 
 
 def check_second_batch(answer):
@@ -49,8 +96,9 @@ def check_second_batch(answer):
     run(answer, Y, means, variances)
     for name, averages, old, new in (("means['bn1']", means, X.mean(axis=0), Y.mean(axis=0)),
                                      ("variances['bn1']", variances, X.var(axis=0), Y.var(axis=0))):
-        expect(averages.get('bn1'), nd.array(0.8 * old + 0.2 * new),
-               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new}, name)
+        expect(stored(averages, name[:-7]), nd.array(0.8 * old + 0.2 * new),
+               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+                'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2)}, name)
 
 
 def check_training_output(answer):
@@ -60,7 +108,8 @@ def check_training_output(answer):
     got = run(answer, Y, means, variances)
     averages = out(Y, 0.8 * X.mean(axis=0) + 0.2 * Y.mean(axis=0), 0.8 * X.var(axis=0) + 0.2 * Y.var(axis=0))
     expect(got, nd.array(out(Y, Y.mean(axis=0), Y.var(axis=0))),
-           {'averages-in-training': averages}, 'the output in training', 1e-3)
+           {'averages-in-training': averages, **mistakes(Y, Y.mean(axis=0), Y.var(axis=0))}, 'the output in training',
+           1e-3)
 
 
 def trained(answer):
@@ -74,13 +123,29 @@ def check_test_output(answer):
     (X, _, Z), (means, variances) = batches(), trained(answer)
     got = run(answer, Z, means, variances, is_training=False)
     expect(got, nd.array(out(Z, X.mean(axis=0), X.var(axis=0))),
-           {'batch-in-test': out(Z, Z.mean(axis=0), Z.var(axis=0))}, 'the output in test mode', 1e-3)
+           {'batch-in-test': (out(Z, Z.mean(axis=0), Z.var(axis=0)),
+                              out(Z, X.mean(axis=0), ((Z - X.mean(axis=0))**2).mean(axis=0))),
+            'exchanged': out(Z, X.var(axis=0), X.mean(axis=0)),
+            'unbiased-in-test': out(Z, X.mean(axis=0), X.var(axis=0) * 6 / 5),
+            **mistakes(Z, X.mean(axis=0), X.var(axis=0))}, 'the output in test mode', 1e-3)
+
+
+def check_eps(answer):
+    """eps is added to the variance, under the root, in both modes, and is not stored (tried with eps = 0.5)."""
+    (X, _, Z), means, variances = batches(), {}, {}
+    mean, var = X.mean(axis=0), X.var(axis=0)
+    for batch, is_training in ((X, True), (Z, False)):
+        got = run(answer, batch, means, variances, eps=0.5, is_training=is_training)
+        expect(got, nd.array(GAMMA * (batch - mean) / np.sqrt(var + 0.5) + BETA), mistakes(batch, mean, var, 0.5),
+               f"the output in {'training' if is_training else 'test mode'}", 1e-3)
+        expect(stored(variances, 'variances'), nd.array(var), {'eps-stored': var + 0.5}, "variances['bn1']")
 
 
 def check_test_changes_nothing(answer):
     """Test mode leaves the stored averages as they are."""
     means, variances = trained(answer)
-    before = [as_numpy(averages['bn1']).copy() for averages in (means, variances)]
+    both = (means, 'means'), (variances, 'variances')
+    before = [as_numpy(stored(averages, what)).copy() for averages, what in both]
     run(answer, batches()[2], means, variances, is_training=False)
     for averages, kept in zip((means, variances), before):
         if not same(as_numpy(averages['bn1']), kept, 0):
@@ -92,8 +157,42 @@ def check_layers(answer):
     (X, Y, _), means, variances = batches(), {}, {}
     run(answer, X, means, variances, layer_name='bn1')
     run(answer, Y, means, variances, layer_name='bn2')
+    stored(means, 'means'), stored(variances, 'variances')
     if set(means) != {'bn1', 'bn2'} or set(variances) != {'bn1', 'bn2'}:
         raise Wrong('one-for-all', f"after training bn1 and bn2 the keys are {sorted(means)} and {sorted(variances)}.")
+
+
+def check_large_mean(answer):
+    """A feature with mean 10,000 and standard deviation 1 comes out as well as one with mean 0."""
+    X = np.array([[-1.25, 0.5], [-0.25, -1.], [0.5, 0.25], [1., 1.], [1.25, -0.5], [0.25, 0.]])  # exact in float32
+    for more in (0, 1e4):
+        got = run(answer, X + more, {}, {})
+        expect_kind(got, nd.array(X), 'the output')
+        got = as_numpy(got)
+        right = out(X, X.mean(axis=0), X.var(axis=0))
+        if not same(got, right, 0.01):
+            raise Wrong('cancelled' if more else 'other',
+                        f"with {more:g} added to X the first value is {got[0, 0]:.6g}, "
+                                                          f"and should be {right[0, 0]:.6g}.")
+
+
+def check_gradient(answer):
+    """In training the gradient of X goes through the mean and the variance of the batch."""
+    x, dout = nd.array(batches()[0]), np.random.default_rng(5).normal(size=(6, 2))
+    x.attach_grad()
+    with autograd.record():
+        y = function(answer, 'batch_norm')(x, nd.array(GAMMA), nd.array(BETA), {}, {}, 'bn1')
+    expect_kind(y, x, 'the output')
+    try:
+        y.backward(nd.array(dout))
+    except mx.MXNetError:
+        raise Wrong('constants', "no gradient of X comes out.") from None
+    X = as_numpy(x)
+    std, g = np.sqrt(X.var(axis=0) + 1e-5), GAMMA * dout
+    X_hat = (X - X.mean(axis=0)) / std
+    by_mean, by_var = -g.mean(axis=0) / std, -X_hat * (g * X_hat).mean(axis=0) / std
+    expect(x.grad, nd.array(g / std + by_mean + by_var),
+           {'constants': (g / std, g / std + by_mean, g / std + by_var, 0 * X)}, 'the gradient of X', 1e-3)
 
 
 def check_tape(answer):
@@ -102,9 +201,9 @@ def check_tape(answer):
     X.attach_grad()
     with autograd.record():
         function(answer, 'batch_norm')(X, nd.array(GAMMA), nd.array(BETA), means, variances, 'bn1')
-    for averages in (means, variances):
+    for averages, what in ((means, 'means'), (variances, 'variances')):
         try:
-            averages['bn1'].backward()
+            stored(averages, what).backward()
         except mx.MXNetError:
             continue  # nothing to differentiate: as it should be
         raise Wrong('on-tape', "a stored average can be differentiated back to the batch.")

@@ -1,41 +1,71 @@
 """Checks for 04_bias_proof."""
 import numpy as np
 
-from gluon_bn.exercises.expect import Wrong, expect, function
+from gluon_bn.exercises.expect import expect, expect_unchanged, function, several
 
 HINTS = {
     'mean-kept': "The mean does move: each of the m values is larger by b, so their mean is too.",
+    'mean-sign': "The mean moves the other way: h + b is larger than h by b.",
+    'zeros': "That is 0 for any input; the function has to work for any values that come.",
     'variance-shifted': "b was added to the variance; write out (h_i + b) - (mean + b): what is left?",
     'variance-squared': "b**2 was added to the variance, as if b were random; it is the same for all rows and cancels.",
     'signed': "A difference of -3 is larger than one of 2 here; take the absolute value before the maximum.",
-    'mean-difference': "That is the mean difference; the proof needs the largest one.",
+    'mean-difference': "That is a mean of the differences; the proof needs the largest one.",
+    'no-effect': "On this layer the effect is 3, not 0: the proof ends with 0 only for a normalised layer. Compare "
+                 "layer(h + b) with layer(h).",
+    'smallest': "That is the smallest difference; the proof needs the largest one.",
+    'summed': "The differences were added up; the proof needs the largest one.",
+    'gradient-zero': "This function gets the gradient behind any layer; it is 0 only behind batch norm. Compute it "
+                     "from dx.",
     'gradient-mean': "The gradients of the rows were averaged; b is used in each row, and the paths add up: the sum.",
     'gradient-features': "The sum runs over the features; b has one value a feature, used in m rows: sum over axis 0.",
     'moving-added': "The bias was added; without it the inputs are smaller by b, and so must their average be.",
     'moving-kept': "The average was kept; the inputs are smaller by b now, so it would be subtracted once too often.",
+    'pair-swapped': "The first of the pair is the mean, the second the variance.",
+    'one-bias': "Each feature has a bias of its own, which may be negative: add or subtract b as it is.",
+    'standard-deviation': "That is the standard deviation; return the variance.",
+    'only-with-bias': "That is a value of the layer; the effect is the difference of layer(h + b) and layer(h).",
+    'squared': "The differences were squared; take their absolute values, and the largest of them.",
+    'inputs-compared': "That is how much the input changes; compare the outputs, layer(h + b) and layer(h).",
+    'gradient-sign': "The sign is wrong: x = h + b, so x grows by as much as b does.",
+    'gradient-ones': "That is the derivative of x; by the chain rule dx stands in it: add up its rows.",
+    'gradient-not-summed': "That is one gradient a row; b is used in each row, and the paths add up: sum over axis 0.",
+    'gradient-absolute': "Gradients of different signs cancel: add them up as they are, without absolute values.",
+    'moving-turned': "The difference is turned around: moving_mean - b.",
+    'momentum': "No batch is seen here, so that no momentum is needed: the average itself is moved by b.",
 }
 
 
 def check_statistics(answer):
     """Steps 1 and 2: a bias moves the mean and leaves the variance."""
     h, b = np.random.default_rng(0).normal(2, 3, (7, 3)), np.array([0.5, -4., 10.])
-    result = function(answer, 'statistics_with_bias')(h.mean(axis=0), h.var(axis=0), b)
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise Wrong('type', "statistics_with_bias should return a pair: the mean and the variance.")
-    x = h + b
-    expect(result[0], x.mean(axis=0), {'mean-kept': h.mean(axis=0)}, 'the mean of h + b')
-    expect(result[1], x.var(axis=0), {'variance-shifted': h.var(axis=0) + b, 'variance-squared': h.var(axis=0) + b**2},
-           'the variance of h + b')
+    mean, var, x, zeros = h.mean(axis=0), h.var(axis=0), h + b, np.zeros(3)
+    arguments = [mean.copy(), var.copy(), b.copy()]
+    result = several(function(answer, 'statistics_with_bias')(*arguments), 2, "a pair: the mean and the variance")
+    expect(result[0], x.mean(axis=0), {'mean-kept': mean, 'mean-sign': mean - b, 'zeros': zeros, 'pair-swapped': var,
+                                       'one-bias': (mean + b.mean(), mean + b.sum(), mean + np.abs(b))},
+           'the mean of h + b')
+    expect(result[1], x.var(axis=0), {'variance-shifted': var + b, 'variance-squared': (var + b**2, var * b**2),
+                                      'zeros': zeros, 'standard-deviation': np.sqrt(var)}, 'the variance of h + b')
+    for name, array, before in zip(('mean', 'var', 'b'), arguments, (mean, var, b)):
+        expect_unchanged(array, before, name)
 
 
 def check_effect(answer):
     """Step 3: the largest effect of a bias is measured, tried on layers where it is 3 and where it is 0."""
     effect_of_bias = function(answer, 'effect_of_bias')
-    h = np.array([[0., 0.], [1., 1.]])
-    got = effect_of_bias(lambda x: x * np.array([[1., -3.], [0., 2.]]), h, np.array([1., 1.]))
-    expect(got, 3., {'signed': 2., 'mean-difference': 0.}, 'the effect')
+    h, b = np.array([[0., 0.], [1., 1.]]), np.array([1., 1.])
+    weights = np.array([[1., -3.], [0.5, 2.]])
+    for w in (weights, -weights):  # the largest difference is -3, and 3
+        d, size = w * b, np.abs(w)
+        expect(effect_of_bias(lambda x, w=w: x * w, h.copy(), b.copy()), 3.,
+               {'mean-difference': (d.mean(), size.mean()), 'smallest': (size.min(), -3.), 'no-effect': 0.,
+                'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
+                'only-with-bias': ((w * (h + b)).max(),
+                np.abs(w * (h + b)).max()), 'squared': tuple(f(d**2) for f in (np.sum, np.mean)) + (
+                    np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.), 'inputs-compared': 1.}, 'the effect')
     got = effect_of_bias(lambda x: (x - x.mean(axis=0)) / x.std(axis=0), h, np.array([5., -5.]))
-    expect(got, 0., {}, 'the effect on a normalised layer')
+    expect(got, 0., {'only-with-bias': 1.}, 'the effect on a normalised layer')
 
 
 def check_gradient(answer):
@@ -43,7 +73,10 @@ def check_gradient(answer):
     rng = np.random.default_rng(1)
     dx = rng.normal(size=(3, 3))
     expect(function(answer, 'bias_gradient')(dx), dx.sum(axis=0),
-           {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1)}, 'the gradient of b')
+           {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1), 'gradient-zero': (np.zeros(3), 0.),
+            'gradient-sign': -dx.sum(axis=0), 'gradient-ones': (np.ones(3), np.full(3, 3.)), 'gradient-not-summed': dx,
+            'gradient-absolute': np.abs(dx).sum(axis=0)},
+           'the gradient of b')
     x, dy = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
     x_hat = (x - x.mean(axis=0)) / x.std(axis=0)
     dx = (dy - dy.mean(axis=0) - x_hat * (dy * x_hat).mean(axis=0)) / x.std(axis=0)
@@ -53,5 +86,10 @@ def check_gradient(answer):
 def check_moving_mean(answer):
     """Step 5: the moving average takes the bias up, so that test mode needs no bias either."""
     moving, b = np.array([1., 2., 3.]), np.array([0.5, -4., 10.])
-    expect(function(answer, 'moving_mean_without_bias')(moving, b), moving - b,
-           {'moving-added': moving + b, 'moving-kept': moving}, 'the moving average without the bias')
+    arguments = [moving.copy(), b.copy()]
+    expect(function(answer, 'moving_mean_without_bias')(*arguments), moving - b,
+           {'moving-added': moving + b, 'moving-kept': moving, 'moving-turned': b - moving, 'zeros': np.zeros(3),
+            'one-bias': (moving - b.mean(), moving - b.sum()), 'momentum': tuple(
+                w * moving - (1 - w) * b for w in (0.9, 0.1, 0.99, 0.5))}, 'the moving average without the bias')
+    for name, array, before in zip(('moving_mean', 'b'), arguments, (moving, b)):
+        expect_unchanged(array, before, name)

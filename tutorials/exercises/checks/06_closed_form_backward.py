@@ -2,7 +2,7 @@
 import numpy as np
 
 from gluon_bn.autodiff import Node
-from gluon_bn.exercises.expect import Wrong, expect, function, statements
+from gluon_bn.exercises.expect import Wrong, expect, expect_unchanged, function, has_loop
 
 HINTS = {
     'no-variance-term': "The term of the variance is missing: - X_hat * sum(dout * X_hat).",
@@ -14,13 +14,33 @@ HINTS = {
     'plus': "Both sums are subtracted; one was added.",
     'by-variance': "The result was divided by the variance; divide by std once.",
     'per-row': "The sums run over the features; sum over the batch: axis 0.",
-    'statements': "The value is right; now put it into a single return statement.",
+    'sums-without-m': "Only the first term has lost its m; where the 1/m in front is left out, both sums are divided "
+                      "by m.",
+    'gamma-twice': "gamma is there twice: it stands in front of the bracket, so it is not in the bracket as well.",
+    'times-std': "The result was multiplied by std; divide by it.",
+    'loop': "Do it without a loop: sums along an axis and broadcasting do all rows at once.",
+    'gamma-outside': "gamma stands in front, as in batch norm; in layer norm it differs along the row that is summed: "
+                     "use dout * gamma inside the sums.",
+    'm-for-D': "The sums were divided by the number of rows; in layer norm a mean is taken over the D features of a "
+               "row.",
+    'per-column': "The sums run over the batch; in layer norm they run over the features of a row: axis 1.",
+    'one-sum-without-m': "One of the two sums is not divided by m: where the 1/m in front is left out, both are.",
+    'factor-X-hat': "The last term is X_hat * sum(dout * X_hat): X_hat in the sum, and once more in front of it.",
+    'total': "The sums run over everything; sum over the batch, axis 0, so that each feature has a sum of its own.",
+    'other-count': "Mean and variance are means over m rows: m stands there, not m - 1, and not the number of "
+                   "features.",
+    'negative': "The sign of the whole is wrong: the first term, dout, is positive.",
+    'gamma-in-one-term': "gamma must be in all three terms of the bracket or, in batch norm, in front of it; not in "
+                         "some.",
+    'sums-without-D': "Only the first term has lost its D; where the 1/D in front is left out, both sums are divided "
+                      "by D.",
+    'D-in-front': "The 1/D in front is missing: the whole result is D times too large.",
 }
 
 
 def problem():
     rng = np.random.default_rng(0)
-    return rng.normal(2, 3, (4, 4)), rng.normal(1, 0.5, 4), rng.normal(size=(4, 4))
+    return rng.normal(2, 3, (5, 3)), rng.normal(1, 0.5, 3), rng.normal(size=(5, 3))
 
 
 def right(X, gamma, dout):
@@ -41,15 +61,55 @@ def check_dX(answer):
                 'constants': front * m * dout, 'gamma-forgotten': (m * dout - s - t) / (m * std),
                 'm-in-front': m * front * (m * dout - s - t), 'm-in-bracket': front * (dout - s - t),
                 'plus': tuple(front * wrong for wrong in (m * dout + s - t, m * dout - s + t, m * dout + s + t)),
-                'by-variance': front / std * (m * dout - s - t), 'per-row': front * (m * dout - rows)}
-    got = function(answer, 'backward')(dout, X_hat, gamma, std)
-    expect(got, right(X, gamma, dout), mistakes, 'dX', 1e-7)
+                'by-variance': front / std * (m * dout - s - t), 'per-row': front * (m * dout - rows),
+                'sums-without-m': m * front * (dout - s - t), 'gamma-twice': gamma * front * (m * dout - s - t),
+                'times-std': (front * std**2 * (m * dout - s - t), front * std * (m * dout - s - t)),
+                'one-sum-without-m': (m * front * (dout - s / m - t), m * front * (dout - s - t / m)),
+                'factor-X-hat': tuple(front * (m * dout - s - wrong) for wrong in (
+                    (dout * X_hat).sum(axis=0), X_hat * s, X_hat * t, (dout * X).sum(axis=0) * X_hat)),
+                'total': front * (m * dout - dout.sum() - X_hat * (dout * X_hat).sum()),
+                'other-count': (front * m / (m - 1) * (m * dout - s - t), front * (m * dout - s - m / (m - 1) * t),
+                                gamma / (3 * std) * (3 * dout - s - t)),
+                'negative': -front * (m * dout - s - t), 'gamma-in-one-term': (front * (m * dout - s - gamma * t),
+                                                                              front * (m * dout - gamma * s - t))}
+    given = [array.copy() for array in (dout, X_hat, gamma, std)]
+    expect(function(answer, 'backward')(*given), right(X, gamma, dout), mistakes, 'dX', 1e-7)
+    for name, array, before in zip(('dout', 'X_hat', 'gamma', 'std'), given, (dout, X_hat, gamma, std)):
+        expect_unchanged(array, before, name)
 
 
-def check_one_expression(answer):
-    """It is one expression."""
-    backward = function(answer, 'backward')
+def check_layer_norm(answer):
+    """dX of layer norm agrees with automatic differentiation."""
+    rng = np.random.default_rng(1)
+    X, gamma, dout = rng.normal(2, 3, (4, 3)), rng.normal(1, 0.5, 3), rng.normal(size=(4, 3))
+    mean, std = X.mean(axis=1, keepdims=True), np.sqrt(X.var(axis=1, keepdims=True) + 1e-5)
+    X_hat, x, (m, D) = (X - mean) / std, Node(X, 'X'), X.shape
+    right = (gamma * (x - x.mean(axis=1, keepdims=True)) / (x.var(axis=1, keepdims=True) + 1e-5).sqrt()).grad(dout)['X']
+
+    def closed_form(dy, n=D, axis=1):
+        return n * dy - dy.sum(axis=axis, keepdims=True) - X_hat * (dy * X_hat).sum(axis=axis, keepdims=True)
+    g = gamma * dout
+    total, by_var = g.sum(axis=1, keepdims=True), X_hat * (g * X_hat).sum(axis=1, keepdims=True)
+    given = [array.copy() for array in (dout, X_hat, gamma, std)]
+    expect(function(answer, 'layernorm_backward')(*given), right,
+           {'gamma-outside': gamma * closed_form(dout) / (D * std), 'gamma-forgotten': closed_form(dout) / (D * std),
+            'm-for-D': closed_form(g, m) / (m * std), 'per-column': closed_form(g, m, 0) / (m * std),
+            'no-variance-term': (D * g - g.sum(axis=1, keepdims=True)) / (D * std),
+            'no-mean-term': (D * g - X_hat * (g * X_hat).sum(axis=1, keepdims=True)) / (D * std),
+            'constants': g / std, 'sums-without-D': (g - total - by_var) / std, 'D-in-front': closed_form(g) / std,
+            'plus': tuple(wrong / (D * std) for wrong in (D * g + total - by_var, D * g - total + by_var,
+                                                          D * g + total + by_var)),
+            'gamma-in-one-term': (D * g + closed_form(dout) - D * dout) / (D * std),
+            'by-variance': closed_form(g) / (D * std**2),
+            'gamma-twice': gamma * closed_form(g) / (D * std)}, 'dX of layer norm', 1e-7)
+    for name, array, before in zip(('dout', 'X_hat', 'gamma', 'std'), given, (dout, X_hat, gamma, std)):
+        expect_unchanged(array, before, name)
+
+
+def check_no_loop(answer):
+    """There is no loop in it."""
     X, gamma, dout = problem()
-    backward(dout, X, gamma, gamma)  # an answer that is not written yet says so here
-    if statements(backward) != 1:
-        raise Wrong('statements', f"backward has {statements(backward)} statements.")
+    for name, std in (('backward', gamma), ('layernorm_backward', np.ones((5, 1)))):
+        function(answer, name)(dout, X, gamma, std)  # an answer that is not written yet says so here
+        if has_loop(answer, name):
+            raise Wrong('loop', f"{name} has a loop, or something that works as one.")

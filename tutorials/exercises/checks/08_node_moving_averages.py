@@ -2,18 +2,32 @@
 import numpy as np
 
 from gluon_bn.autodiff import Node
-from gluon_bn.exercises.expect import Wrong, expect, function, same
+from gluon_bn.exercises.expect import Wrong, expect, expect_kind, function
 
 HINTS = {
     'reversed': "momentum is the weight of the old value: momentum * old + (1 - momentum) * new.",
     'overwritten': "Only the last batch is kept; fold it in: momentum * old + (1 - momentum) * new.",
     'std-stored': "What is stored is the standard deviation; store the variance.",
-    'unbiased': "The variance that is stored is divided by m - 1; use the biased one of the batch.",
+    'unbiased': "The variance is divided by m - 1; use the biased one of the batch, divided by m.",
     'nodes-stored': "A Node was stored, and with it the graphs of all batches so far; store its .value.",
-    'never-updated': "The averages are never updated: write the new ones into params.",
+    'never-updated': "This average was not updated: write the new one into params, under the name of the old one.",
     'averages-in-training': "In training the output was normalised by the averages; use the batch's own statistics.",
+    'exchanged': "Mean and variance have changed places.",
+    'eps-stored': "What is stored is the variance with eps; store the variance alone, and add eps where you use it.",
+    'momentum-ignored': "The argument momentum has no effect: momentum * old + (1 - momentum) * new.",
+    'no-gamma': "gamma has no effect: gamma * x_hat + beta.",
+    'no-beta': "beta has no effect: gamma * x_hat + beta.",
+    'no-root': "The differences are divided by the variance; divide by its square root.",
+    'eps-outside': "eps stands outside the root; it is added to the variance under the root.",
+    'parameters-replaced': "Training replaces the two averages and nothing else: leave gamma and beta in params as "
+                           "they are.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
+    'not-trained': "gamma and beta must be in the result, as Nodes with their names: Node(params['gamma_bn1'], "
+                   "'gamma_bn1'). Otherwise no gradient comes out under that name, and the parameter would never be "
+                   "trained.",
+    'eps-ignored': "eps has no effect; add it to the variance under the root.",
+    'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
     'constants': "In training mean and variance must be Nodes made from X: the gradient goes through them.",
 }
 
@@ -28,7 +42,9 @@ def batch(seed):
 
 
 def run(answer, X, params, **options):
-    return function(answer, 'forward')(Node(X, 'X'), params, momentum=0.8, **options)
+    result = function(answer, 'forward')(Node(X, 'X'), params, momentum=0.8, **options)
+    expect_kind(result, Node(X), 'the result')
+    return result
 
 
 def out(X, mean, var):
@@ -36,19 +52,32 @@ def out(X, mean, var):
     return params['gamma_bn1'] * (X - mean) / np.sqrt(var + 1e-5) + params['beta_bn1']
 
 
+def mistakes(X, mean, var, eps=1e-5):
+    """What other mistakes in the last line lead to."""
+    params = parameters()
+    gamma, beta, std, centred = params['gamma_bn1'], params['beta_bn1'], np.sqrt(var + eps), X - mean
+    return {'swapped': beta * centred / std + gamma, 'no-gamma': (centred / std + beta, centred / std),
+            'no-beta': gamma * centred / std, 'no-root': gamma * centred / (var + eps) + beta,
+            'eps-outside': gamma * centred / (np.sqrt(var) + eps) + beta}
+
+
 def check_averages(answer):
     """Training stores momentum * old + (1 - momentum) * new, as arrays."""
     X, params, before = batch(0), parameters(), parameters()
-    run(answer, X, params)
-    for name, new, more in (('avg_mean_bn1', X.mean(axis=0), {}),
+    run(answer, X, params, eps=0.5)
+    for name, new, more in (('avg_mean_bn1', X.mean(axis=0),
+                             {'exchanged': 0.8 * before['avg_mean_bn1'] + 0.2 * X.var(axis=0)}),
                             ('avg_variance_bn1', X.var(axis=0),
-                             {'std-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * X.std(axis=0),
+                             {'eps-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * (X.var(axis=0) + 0.5),
+                              'std-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * X.std(axis=0),
                               'unbiased': 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0, ddof=1)})):
         if isinstance(params[name], Node):
             raise Wrong('nodes-stored', f"{name} is a Node.")
         old = before[name]
         expect(params[name], 0.8 * old + 0.2 * new,
-               {'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new, **more}, name, 1e-7)
+               {'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+                'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2), **more}, name,
+               1e-7)
 
 
 def check_training_output(answer):
@@ -58,24 +87,58 @@ def check_training_output(answer):
     mean = 0.8 * before['avg_mean_bn1'] + 0.2 * X.mean(axis=0)
     var = 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0)
     expect(result, Node(out(X, X.mean(axis=0), X.var(axis=0))),
-           {'averages-in-training': (out(X, mean, var), out(X, before['avg_mean_bn1'], before['avg_variance_bn1']))},
+           {'averages-in-training': (out(X, mean, var), out(X, before['avg_mean_bn1'], before['avg_variance_bn1'])),
+            'unbiased': out(X, X.mean(axis=0), X.var(axis=0, ddof=1)), **mistakes(X, X.mean(axis=0), X.var(axis=0))},
            'the output', 1e-7)
-    dX = result.grad(np.random.default_rng(2).normal(size=(6, 2)))['X']
-    if not same(dX.sum(axis=0), np.zeros(2), 1e-9):
-        raise Wrong('constants', "the gradients of the rows of X should add up to 0.")
+    dout = np.random.default_rng(2).normal(size=(6, 2))
+    gradients = result.grad(dout)
+    if 'X' not in gradients:
+        raise Wrong('constants', "the result does not depend on the Node X.")
+    std, g = np.sqrt(X.var(axis=0) + 1e-5), dout * before['gamma_bn1']
+    X_hat = (X - X.mean(axis=0)) / std
+    by_mean, by_var = -g.mean(axis=0) / std, -X_hat * (g * X_hat).mean(axis=0) / std
+    expect(gradients['X'], g / std + by_mean + by_var,
+           {'constants': (g / std, g / std + by_mean, g / std + by_var, by_mean + by_var)}, 'the gradient of X', 1e-7)
+
+
+def check_parameters(answer):
+    """gamma and beta are variables: their gradients come out under the names gamma_bn1 and beta_bn1."""
+    X, dout = batch(5), np.random.default_rng(6).normal(size=(6, 2))
+    params = parameters()
+    gradients = run(answer, X, params).grad(dout)
+    X_hat = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 1e-5)
+    for name, right in (('gamma_bn1', (dout * X_hat).sum(axis=0)), ('beta_bn1', dout.sum(axis=0))):
+        if name not in gradients:
+            raise Wrong('not-trained', f"the gradients are those of {', '.join(sorted(gradients))}; {name} is missing.")
+        expect(gradients[name], right, {}, f'the gradient of {name}', 1e-7)
+        if not np.array_equal(params[name] if isinstance(params[name], np.ndarray) else np.nan, parameters()[name]):
+            raise Wrong('parameters-replaced', f"params['{name}'] is another one after the call.")
 
 
 def check_test_output(answer):
     """Test mode normalises by the averages."""
     X, before = batch(3), parameters()
     expect(run(answer, X, parameters(), train=False), Node(out(X, before['avg_mean_bn1'], before['avg_variance_bn1'])),
-           {'batch-in-test': out(X, X.mean(axis=0), X.var(axis=0))}, 'the output', 1e-7)
+           {'batch-in-test': out(X, X.mean(axis=0), X.var(axis=0)),
+            **mistakes(X, before['avg_mean_bn1'], before['avg_variance_bn1'])}, 'the output', 1e-7)
 
 
 def check_test_changes_nothing(answer):
     """Test mode leaves the averages as they are."""
     params = parameters()
     run(answer, batch(4), params, train=False)
-    for name, before in parameters().items():
+    for name, before in list(parameters().items())[2:]:
         if not np.array_equal(params[name], before):
             raise Wrong('updated-in-test', f"{name} is another one after a call in test mode.")
+
+
+def check_eps(answer):
+    """eps is added to the variance, in training and in test mode (tried with eps = 0.5)."""
+    X, before = batch(7), parameters()
+    gamma, beta = before['gamma_bn1'], before['beta_bn1']
+    for train, mean, var in ((True, X.mean(axis=0), X.var(axis=0)),
+                             (False, before['avg_mean_bn1'], before['avg_variance_bn1'])):
+        got = run(answer, X, parameters(), train=train, eps=0.5)
+        expect(got, Node(gamma * (X - mean) / np.sqrt(var + 0.5) + beta),
+               {'eps-ignored': (out(X, mean, var), gamma * (X - mean) / np.sqrt(var) + beta),
+                **mistakes(X, mean, var, 0.5)}, 'the output', 1e-7)

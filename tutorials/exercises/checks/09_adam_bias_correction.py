@@ -1,7 +1,7 @@
 """Checks for 09_adam_bias_correction."""
 import numpy as np
 
-from gluon_bn.exercises.expect import Wrong, expect, expect_unchanged, function
+from gluon_bn.exercises.expect import expect, expect_unchanged, function, several
 
 HINTS = {
     'no-correction': "The moments were not corrected: divide by 1 - beta1 ** t and 1 - beta2 ** t.",
@@ -12,7 +12,24 @@ HINTS = {
     'weights-swapped': "beta is the weight of the old moment: beta * m + (1 - beta) * dw.",
     'not-squared': "v is the average of the squared gradients: dw ** 2.",
     'uphill': "The step goes up; subtract it.",
+    'm-only': "Only m was corrected; v is too small in the first steps as well: divide it by 1 - beta2 ** t.",
+    'v-only': "Only v was corrected; m is too small in the first steps as well: divide it by 1 - beta1 ** t.",
+    'eps-forgotten': "eps has no effect; it is added to the root: sqrt(v_hat) + eps.",
+    'times-t': "The correction has beta * t; it is a power: 1 - beta ** t.",
     'no-root': "The step was divided by v_hat; divide by its square root.",
+    'no-weight': "The new gradient lacks its weight: beta * m + (1 - beta) * dw.",
+    'order': "The order of what is returned is w, m, v.",
+    'v-of-what': "v averages the squares of dw, not of m, and not absolute values: dw ** 2.",
+    'not-a-power': "The correction is the same in every step here: it has t in it, 1 - beta ** t.",
+    'power-of-what': "The moments are divided by 1 - beta ** t: first the power of beta, then one minus that.",
+    'multiplied': "The moments were multiplied by 1 - beta ** t; they are too small, so divide by it.",
+    'betas-mixed': "m is corrected with beta1, and v with beta2; they are mixed up here.",
+    'raw-gradient': "The step goes along dw; it goes along m_hat, the corrected average of the gradients.",
+    'old-moments': "The step was made with the old moments; update m and v first.",
+    'no-moments': "That is plain gradient descent; Adam divides m_hat by sqrt(v_hat) + eps.",
+    'lr-ignored': "lr has no effect: w - lr * m_hat / (sqrt(v_hat) + eps).",
+    'eps-twice': "eps is there twice; it is added to the root alone: sqrt(v_hat) + eps.",
+    'eps-added': "eps was added to the weights; it belongs to the root below the line: / (sqrt(v_hat) + eps).",
 }
 LR, B1, B2, EPS = 0.1, 0.8, 0.95, 0.05
 
@@ -29,9 +46,7 @@ def problem():
 
 def run(answer, t):
     result = function(answer, 'adam_step')(*problem(), t, lr=LR, beta1=B1, beta2=B2, eps=EPS)
-    if not isinstance(result, tuple) or len(result) != 3:
-        raise Wrong('type', "adam_step should return three arrays: w, m, v.")
-    return result
+    return several(result, 3, "three arrays: w, m, v")
 
 
 def check_moments(answer):
@@ -40,24 +55,44 @@ def check_moments(answer):
     _, new_m, new_v = right(w, dw, m, v, 3)
     _, got_m, got_v = run(answer, 3)
     expect(got_m, new_m, {'corrected-kept': new_m / (1 - B1**3), 'betas-swapped': B2 * m + (1 - B2) * dw,
-                          'weights-swapped': (1 - B1) * m + B1 * dw}, 'm', 1e-7)
+                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w)},
+           'm', 1e-7)
     expect(got_v, new_v, {'corrected-kept': new_v / (1 - B2**3), 'not-squared': B2 * v + (1 - B2) * dw,
-                          'weights-swapped': (1 - B2) * v + B2 * dw**2}, 'v', 1e-7)
+                          'weights-swapped': (1 - B2) * v + B2 * dw**2, 'no-weight': B2 * v + dw**2,
+                          'betas-swapped': B1 * v + (1 - B1) * dw**2, 'v-of-what': (
+                              B2 * v + (1 - B2) * new_m**2, B2 * v + (1 - B2) * np.abs(dw))}, 'v', 1e-7)
 
 
 def check_weights(answer):
-    """The new weights follow from the corrected moments (steps 1 and 3)."""
+    """The new weights follow from the corrected moments (steps 3 and 1)."""
     w, dw, m, v = problem()
-    for t in (1, 3):
+    for t in (3, 1):
         new_w, new_m, new_v = right(w, dw, m, v, t)
+        got = run(answer, t)[0]
 
         def moved(t, new_m=new_m, new_v=new_v):
             return w - LR * new_m / (1 - B1**t) / (np.sqrt(new_v / (1 - B2**t)) + EPS)
         m_hat, v_hat = new_m / (1 - B1**t), new_v / (1 - B2**t)
-        wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS), 'one-step-off': moved(t + 1),
+        wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS),
+                 'one-step-off': tuple(moved(n) for n in (t - 1, t + 1) if n),
                  'eps-inside': w - LR * m_hat / np.sqrt(v_hat + EPS), 'uphill': 2 * w - new_w,
-                 'no-root': w - LR * m_hat / (v_hat + EPS)}
-        expect(run(answer, t)[0], new_w, wrong, f'w after step {t}', 1e-7)
+                 'no-root': w - LR * m_hat / (v_hat + EPS), 'm-only': w - LR * m_hat / (np.sqrt(new_v) + EPS),
+                 'v-only': w - LR * new_m / (np.sqrt(v_hat) + EPS),
+                 'eps-forgotten': (w - LR * m_hat / np.sqrt(v_hat), w - LR * m_hat / (np.sqrt(v_hat) + 1e-8)),
+                 **{hint: tuple(w - LR * a / (np.sqrt(b) + EPS) for a, b in pairs) for hint, pairs in {
+                     'not-a-power': [(new_m / (1 - B1), new_v / (1 - B2))] * (t > 1),
+                     'power-of-what': [(new_m / B1**t, new_v / B2**t),
+                                       (new_m / (1 - B1)**t, new_v / (1 - B2)**t)][:1 + (t > 1)],
+                     'multiplied': [(new_m * (1 - B1**t), new_v * (1 - B2**t))],
+                     'betas-mixed': [(m_hat, new_v / (1 - B1**t)), (new_m / (1 - B2**t), v_hat),
+                                     (new_m / (1 - B2**t), new_v / (1 - B1**t))],
+                     'raw-gradient': [(dw, v_hat), (dw, new_v)], 'old-moments': [(m / (1 - B1**t), v / (1 - B2**t))],
+                     'no-moments': [(dw, (1 - EPS)**2)]}.items()},
+                 'lr-ignored': tuple(w + (new_w - w) * c for c in (1 / LR, 1e-3 / LR)),
+                 'eps-twice': w - LR * m_hat / (np.sqrt(v_hat + EPS) + EPS),
+                 'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,
+                 'times-t': w - LR * new_m / (1 - B1 * t) / (np.sqrt(new_v / (1 - B2 * t)) + EPS)}
+        expect(got, new_w, wrong, f'w after step {t}', 1e-7)
 
 
 def check_arguments(answer):

@@ -1,11 +1,28 @@
 """Checks for 11_lenet_forward."""
+from itertools import product
+
+import numpy as np
+
 import gluon_bn as gbn
 from gluon_bn._mxnet import mx, nd
-from gluon_bn.exercises.expect import Wrong, expect, function
+from gluon_bn.exercises.expect import Wrong, as_numpy, expect, expect_kind, function
 
 HINTS = {
     'max-pooling': "The pooling takes the maximum; this network takes the mean: pool_type='avg'.",
-    'relu-first': "ReLU comes before batch norm; here batch norm comes before the activation.",
+    'relu-first': "ReLU comes before batch norm, in all three places or in some; here batch norm comes first.",
+    'order-ignored': "relu_first=True made no difference, or not in every place: then ReLU comes before batch norm in "
+                     "all three.",
+    'no-relu': "A ReLU behind a convolution is missing, or all of them; one comes behind each batch norm.",
+    'norm-missing': "A batch norm is missing, or all of them; one comes behind both convolutions and the dense layer "
+                    "of 128.",
+    'pool-first': "The pooling comes before batch norm and ReLU; it comes behind them.",
+    'sigmoid': "The activation is a sigmoid; this network has ReLU.",
+    'log-softmax': "The result is a log-softmax; return the scores before it, the loss does the rest.",
+    'labels': "That is one number for each image; return its 10 scores.",
+    'gamma-beta': "gamma and beta have changed places: gbn.batch_norm(X, gamma, beta, ...).",
+    'momentum': "The momentum of the averages is another one; leave out that argument, or give 0.9.",
+    'exchanged': "bn_ewv_means and bn_ewv_vars have changed places, or a layer has got the averages of another one.",
+    'no-bias': "A bias, b1, b2 or b3, is missing; in training batch norm hides that, in test mode it counts.",
     'last-relu': "The ReLU after the dense layer of 128 is missing.",
     'relu-on-scores': "A ReLU stands after the last layer; scores may be negative: leave them as they are.",
     'softmax': "The result is a softmax; return the scores before it, the loss does the rest.",
@@ -14,6 +31,7 @@ HINTS = {
     'mode-lost': "is_training=False has no effect; pass it on to every batch norm.",
     'names': "Each batch norm needs a name of its own: bn1, bn2 and bn3.",
 }
+NAMES = {'bn1', 'bn2', 'bn3'}
 
 
 def network():
@@ -28,23 +46,27 @@ def images(factor=1.):
     return nd.random.normal(0, factor, (8, 1, 28, 28))
 
 
-def scores(net, X, is_training, pool='avg', order='norm first', dense=True, last_relu=True, last_bias=True, end=None):
-    """The network with one thing changed; its averages stay as they are."""
+def scores(net, X, is_training, pool='avg', relu_first='', no_norm='', no_relu='', last_bias=True, end=None,
+           no_bias='', relu=gbn.relu, order='pool last', gamma='gamma', beta='beta'):
+    """The network with one thing changed; its averages stay as they are. ``relu_first``: the numbers of the layers."""
     p, means, variances = net.params, dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
 
-    def norm_relu(h, k, relu=True):
+    def norm_relu(h, k):
         def norm(h):
-            return gbn.batch_norm(h, p['gamma' + k], p['beta' + k], means, variances, layer_name='bn' + k,
+            return gbn.batch_norm(h, p[gamma + k], p[beta + k], means, variances, layer_name='bn' + k,
                                   is_training=is_training)
-        if order == 'relu first':
-            return norm(gbn.relu(h))
-        h = norm(h) if dense or k != '3' else h
-        return gbn.relu(h) if relu else h
+        if k in relu_first:
+            return norm(relu(h))
+        h = h if k in no_norm else norm(h)
+        return h if k in no_relu else relu(h)
     h = X
     for k, size, filters in (('1', 3, 20), ('2', 5, 50)):
-        h = norm_relu(nd.Convolution(h, p['W' + k], p['b' + k], kernel=(size, size), num_filter=filters), k)
+        bias = 0 if k in no_bias else 1
+        h = nd.Convolution(h, p['W' + k], p['b' + k] * bias, kernel=(size, size), num_filter=filters)
+        h = norm_relu(h, k) if order == 'pool last' else h
         h = nd.Pooling(h, pool_type=pool, kernel=(2, 2), stride=(2, 2))
-    h = norm_relu(nd.dot(nd.flatten(h), p['W3']) + p['b3'], '3', last_relu)
+        h = h if order == 'pool last' else norm_relu(h, k)
+    h = norm_relu(nd.dot(nd.flatten(h), p['W3']) + (0 if '3' in no_bias else p['b3']), '3')
     h = nd.dot(h, p['W4']) + (p['b4'] if last_bias else 0)
     return end(h) if end else h
 
@@ -57,11 +79,21 @@ def check_scores_in_training(answer):
     """In training the scores (8, 10) are those of gbn.LeNet with the same parameters."""
     net, X = network(), images()
     wrong = {hint: scores(net, X, True, **change) for hint, change in {
-        'max-pooling': {'pool': 'max'}, 'relu-first': {'order': 'relu first'}, 'last-relu': {'last_relu': False},
+        'max-pooling': {'pool': 'max'}, 'last-relu': {'no_relu': '3'}, 'sigmoid': {'relu': nd.sigmoid},
+        'log-softmax': {'end': nd.log_softmax}, 'pool-first': {'order': 'pool first'},
+        'gamma-beta': {'gamma': 'beta', 'beta': 'gamma'},
         'relu-on-scores': {'end': gbn.relu}, 'softmax': {'end': gbn.softmax}, 'no-last-bias': {'last_bias': False},
-        'no-dense-norm': {'dense': False}}.items()}
-    right = net(X)
-    expect(run(answer, net, X), right, wrong, 'the result', 1e-3)
+        'no-dense-norm': {'no_norm': '3'}}.items()}
+    some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
+    wrong['relu-first'] = tuple(scores(net, X, True, relu_first=layers) for layers in some if layers)
+    for hint, what in (('no-relu', 'no_relu'), ('norm-missing', 'no_norm')):
+        wrong[hint] = tuple(scores(net, X, True, **{what: layers}) for layers in some if layers not in ('', '3'))
+    right = scores(net, X, True)
+    got = run(answer, net, X)
+    expect_kind(got, right, 'the result')
+    if got.shape == (8,):
+        raise Wrong('labels', "the result has shape (8,), and should have (8, 10).")
+    expect(got, right, wrong, 'the result', 1e-3)
 
 
 def check_averages(answer):
@@ -69,12 +101,45 @@ def check_averages(answer):
     net, X = network(), images()
     means, variances = {}, {}
     function(answer, 'forward')(X, net.params, means, variances)
-    if set(means) != {'bn1', 'bn2', 'bn3'} or set(variances) != set(means):
-        raise Wrong('names', f"after training there are averages for {', '.join(sorted(means)) or 'no layer'}.")
+    if set(means) != NAMES or set(variances) != NAMES:
+        raise Wrong('norm-missing' if set(means) < NAMES else 'names',
+                    f"after training there are averages for {', '.join(map(repr, sorted(means))) or 'no layer'}.")
 
 
 def check_scores_in_test_mode(answer):
     """In test mode the scores are those of gbn.LeNet with the stored averages."""
     net, X = network(), images()
-    expect(run(answer, net, X, is_training=False), net(X, is_training=False), {'mode-lost': scores(net, X, True)},
-           'the result in test mode', 1e-3)
+    wrong = {'no-bias': tuple(scores(net, X, False, no_bias=layers) for layers in ('1', '2', '3', '12', '123')),
+             'mode-lost': scores(net, X, True)}
+    means, variances = net.bn_ewv_means, net.bn_ewv_vars
+    got = function(answer, 'forward')(X, net.params, dict(means), dict(variances), is_training=False)
+    if not np.isfinite(as_numpy(got)).all():
+        raise Wrong('exchanged', "there is NaN among the scores in test mode.")
+    expect(got, scores(net, X, False), wrong, 'the result in test mode', 1e-3)
+
+
+def check_average_values(answer):
+    """Training folds the statistics of the batch into the averages as gbn.batch_norm does it by default."""
+    net, X = network(), images()
+    means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
+    old = dict(means), dict(variances)
+    function(answer, 'forward')(X, net.params, means, variances)
+    net(X)  # its averages are the right ones now
+    for name in sorted(NAMES):
+        for what, got, right, other, before in (('mean', means, net.bn_ewv_means, net.bn_ewv_vars, old[0]),
+                                                ('variance', variances, net.bn_ewv_vars, net.bn_ewv_means, old[1])):
+            expect(got[name], right[name], {'exchanged': other[name], 'momentum': tuple(
+                before[name] + c * (right[name] - before[name]) for c in (0, 0.1, 5, 9, 10))},
+                   f'the average {what} of {name}', 1e-3)
+
+
+def check_relu_first(answer):
+    """With relu_first=True the activation comes before batch norm, in training and in test mode."""
+    net, X = network(), images()
+    some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
+    for is_training in (True, False):
+        wrong = tuple(scores(net, X, is_training, relu_first=layers) for layers in some if layers != '123')
+        right = scores(net, X, is_training, relu_first='123')
+        means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
+        got = function(answer, 'forward')(X, net.params, means, variances, is_training=is_training, relu_first=True)
+        expect(got, right, {'order-ignored': wrong}, 'the result with relu_first=True', 1e-3)

@@ -1,5 +1,7 @@
 """Wrong answers to 02_broadcast_gamma_beta: (hint, pieces of the solution and what stands in their place)."""
 AXES = "else (0, 2, 3)"
+VAR = "var = nd.mean((X - mean) ** 2, axis=axes, keepdims=True)"
+X_HAT = "X_hat = (X - mean) / nd.sqrt(var + eps)"
 RESULT = "return gamma.reshape(shape) * X_hat + beta.reshape(shape)"
 
 MISTAKES = [
@@ -11,4 +13,46 @@ MISTAKES = [
     ('swapped', [(RESULT, "return beta.reshape(shape) * X_hat + gamma.reshape(shape)")]),
     ('beta-inside', [(RESULT, "return gamma.reshape(shape) * (X_hat + beta.reshape(shape))")]),
     ('no-gamma-beta', [(RESULT, "return X_hat")]),
+    ('no-gamma', [(RESULT, "return X_hat + beta.reshape(shape)")]),
+    ('no-beta', [(RESULT, "return gamma.reshape(shape) * X_hat")]),
+    ('unbiased', [(VAR, "var = nd.sum((X - mean) ** 2, axis=axes, keepdims=True) / (X.size / gamma.size - 1)")]),
+    ('no-root', [(X_HAT, "X_hat = (X - mean) / (var + eps)")]),
+    ('eps-ignored', [(X_HAT, "X_hat = (X - mean) / nd.sqrt(var)")]),
+    ('eps-ignored', [(X_HAT, "X_hat = (X - mean) / nd.sqrt(var + 1e-5)")]),
+    ('some-axes', [(AXES, "else (0, 1)")]),
+    ('some-axes', [(AXES, "else (0, 2)")]),
+    ('images-counted', [(VAR, "var = nd.sum((X - mean) ** 2, axis=axes, keepdims=True) / X.shape[0]")]),
+    ('as-rows', [(AXES, "else 0"), ("else (1, -1, 1, 1)", "else (1, 1, 1, -1)")]),
+    ('no-transpose', [(RESULT, RESULT + """ if X.ndim == 2 else batch_norm(
+        X.reshape((-1, X.shape[1])), gamma, beta, eps).reshape(X.shape)""")]),
+    ('no-transpose', [(RESULT, RESULT + """ if X.ndim == 2 else batch_norm(
+        X.transpose((0, 2, 3, 1)).reshape((-1, X.shape[1])), gamma, beta, eps).reshape(X.shape)""")]),
+    ('rows', [("axes = 0 if", "axes = 1 if")]),
+    ('gamma-twice', [(RESULT, "return gamma.reshape(shape) ** 2 * X_hat + beta.reshape(shape)")]),
+    ('beta-subtracted', [(RESULT, "return gamma.reshape(shape) * X_hat - beta.reshape(shape)")]),
+    ('summed', [(VAR, "var = nd.sum((X - mean) ** 2, axis=axes, keepdims=True)")]),
+    ('not-centred', [(X_HAT, "X_hat = X / nd.sqrt(var + eps)")]),
+    ('not-scaled', [(X_HAT, "X_hat = X - mean")]),
+    ('times-std', [(X_HAT, "X_hat = (X - mean) * nd.sqrt(var + eps)")]),
+    ('not-normalised', [(RESULT, "return gamma.reshape(shape) * X + beta.reshape(shape)")]),
+    ('not-normalised',
+     [(RESULT, "return nd.BatchNorm(X, gamma, beta, nd.zeros_like(gamma), nd.ones_like(gamma), eps=eps)")]),
+    ('cancelled', [(VAR, "var = nd.mean(X ** 2, axis=axes, keepdims=True) - mean ** 2")]),
+    ('changed', [(RESULT, "X[:] = gamma.reshape(shape) * X_hat + beta.reshape(shape)\n    return X")]),
+    ('eps-outside', [(X_HAT, "X_hat = (X - mean) / (nd.sqrt(var) + eps)")]),
+]
+RIGHT = [
+    [("axes = 0 if X.ndim == 2 else (0, 2, 3)", "axes = tuple(i for i in range(X.ndim) if i != 1)")],
+    [(RESULT, "return nd.broadcast_add(nd.broadcast_mul(X_hat, gamma.reshape(shape)), beta.reshape(shape))"),
+     (X_HAT, "X_hat = (X - mean) * (var + eps) ** -0.5")],
+    [("axes = 0 if X.ndim == 2 else (0, 2, 3)",
+      "if X.ndim == 4:\n        channels_last = X.transpose((0, 2, 3, 1))\n"
+      "        rows = batch_norm(channels_last.reshape((-1, X.shape[1])), gamma, beta, eps)\n"
+      "        return rows.reshape(channels_last.shape).transpose((0, 3, 1, 2))\n    axes = 0")],
+    [(VAR, "var = nd.moments(X, axes=(0,) if X.ndim == 2 else axes, keepdims=True)[1]")],
+    [(RESULT, "channels = []\n    for c in range(X.shape[1]):\n        "
+              "x = nd.slice_axis(X, axis=1, begin=c, end=c + 1)\n"
+              "        x = x - x.mean()\n        channels.append(x / nd.sqrt((x * x).mean() + eps) * "
+              "gamma[c] + beta[c])\n"
+              "    return nd.concat(*channels, dim=1)")],
 ]

@@ -3,6 +3,8 @@ UPDATE = "new if old is None else momentum * old + (1 - momentum) * new"
 TEST = "mean, var = means[layer_name], variances[layer_name]                    # (D,)"
 X_HAT = "    X_hat = "
 STORED = "means[layer_name], variances[layer_name]"
+RESULT = "return gamma.reshape((1, -1)) * X_hat + beta.reshape((1, -1))"
+ROOT = "nd.sqrt(var.reshape((1, -1)) + eps)"
 
 MISTAKES = [
     ('averages-in-training', [(X_HAT, f"    mean, var = {STORED}\n    X_hat = ")]),
@@ -17,5 +19,49 @@ MISTAKES = [
     ('one-for-all', [("averages.get(layer_name)", "averages.get('bn1')"),
                      ("averages[layer_name] = new", "averages['bn1'] = new"),
                      (TEST, "mean, var = means['bn1'], variances['bn1']")]),
+    ('one-for-all', [("averages.get(layer_name)", "averages.get('layer')"),
+                     ("averages[layer_name] = new", "averages['layer'] = new"),
+                     (TEST, "mean, var = means['layer'], variances['layer']")]),
+    ('not-stored', [("    if is_training:",
+                     "    means, variances = dict(means), dict(variances)\n    if is_training:")]),
+    ('unbiased', [("(variances, var))", "(variances, var * X.shape[0] / (X.shape[0] - 1)))")]),
+    ('momentum-ignored', [(UPDATE, "new if old is None else 0.9 * old + 0.1 * new")]),
     ('on-tape', [("            new = new.detach()\n", "")]),
+    ('read-first', [("    if is_training:", "    if autograd.is_training():"),
+                    ("from mxnet import nd", "from mxnet import autograd, nd")]),
+    ('read-first', [("old = averages.get(layer_name)", "old = averages[layer_name]")]),
+    ('squares-stored', [("(variances, var))", "(variances, nd.mean(X ** 2, axis=0)))")]),
+    ('exchanged', [("((means, mean), (variances, var))", "((means, var), (variances, mean))")]),
+    ('exchanged', [(TEST, "var, mean = means[layer_name], variances[layer_name]")]),
+    ('batch-in-test', [(TEST, "mean = means[layer_name]\n        var = nd.mean((X - mean) ** 2, axis=0)")]),
+    ('unbiased-in-test', [(TEST, f"mean, var = {STORED}\n        var = var * X.shape[0] / (X.shape[0] - 1)")]),
+    ('no-gamma', [(RESULT, "return X_hat + beta")]),
+    ('no-beta', [(RESULT, "return gamma * X_hat")]),
+    ('swapped', [(RESULT, "return beta * X_hat + gamma")]),
+    ('no-root', [(ROOT, "(var.reshape((1, -1)) + eps)")]),
+    ('eps-ignored', [(ROOT, "nd.sqrt(var.reshape((1, -1)))")]),
+    ('eps-outside', [(ROOT, "(nd.sqrt(var.reshape((1, -1))) + eps)")]),
+    ('eps-stored', [("(variances, var))", "(variances, var + eps))")]),
+    ('constants',
+     [("    else:\n        mean, var",
+       "        mean, var = mean.detach(), var.detach()\n    else:\n        mean, var")]),
+    ('constants', [("    if is_training:", "    X = X.detach()\n    if is_training:")]),
+    ('cancelled', [("nd.mean((X - mean.reshape((1, -1))) ** 2, axis=0)", "nd.mean(X ** 2, axis=0) - mean ** 2")]),
+    ('not-stored', [("in ((means, mean), (variances, var))", "in [(means, mean)]"),
+                    (TEST, "mean = means[layer_name]\n        var = nd.mean((X - mean) ** 2, axis=0)")]),
+]
+RIGHT = [
+    [("            new = new.detach()\n", ""),
+     (UPDATE, "(new if old is None else momentum * old + (1 - momentum) * new).detach()")],
+    [("            new = new.detach()\n", "            new = nd.array(new.asnumpy())\n"),
+     (UPDATE, "new if old is None else old + (1 - momentum) * (new - old)")],
+    [("    if is_training:", "    if is_training:\n        # as the package does it\n        import gluon_bn as gbn\n"
+      "        return gbn.batch_norm(X, gamma, beta, means, variances, momentum, eps, layer_name)\n"
+      "    if is_training:")],
+    [("        for averages, new in ((means, mean), (variances, var)):\n            new = new.detach()\n",
+      "        from mxnet import autograd\n        pairs = ((means, mean.detach()), (variances, var.detach()))\n"
+      "        for averages, new in pairs:\n"),
+     ("averages[layer_name] = new if old",
+      "with autograd.pause():\n                averages[layer_name] = new if old")],
+    [("mean = nd.mean(X, axis=0)  ", "mean, var = nd.moments(X, axes=0)  #"), (RESULT, "return X_hat * gamma + beta")],
 ]

@@ -1,6 +1,7 @@
 """Wrong answers to 06_closed_form_backward: (hint, pieces of the solution and what stands in their place)."""
 FRONT = "gamma / (len(dout) * std)"
 BRACKET = "(len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))"
+LAYER = "return (D * dX_hat - first - X_hat * second) / (D * std)"
 
 MISTAKES = [
     ('no-variance-term', [(BRACKET, "(len(dout) * dout - dout.sum(axis=0))")]),
@@ -14,5 +15,51 @@ MISTAKES = [
     ('per-row', [(BRACKET, "(len(dout) * dout - dout.sum(axis=1, keepdims=True)\n"
                            "                                        "
                            "- X_hat * (dout * X_hat).sum(axis=1, keepdims=True))")]),
-    ('statements', [("    return gamma", "    m = len(dout)\n    return 0 * m + gamma")]),
+    ('sums-without-m', [(FRONT, "gamma / std"),
+                        (BRACKET, "(dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('gamma-twice', [(FRONT, "gamma ** 2 / (len(dout) * std)")]),
+    ('times-std', [(FRONT, "gamma * std / len(dout)")]),
+    ('gamma-outside', [("dX_hat = len(gamma), dout * gamma ", "dX_hat = len(gamma), dout "),
+                       ("return (D * dX_hat - first - X_hat * second)",
+                        "return gamma * (D * dX_hat - first - X_hat * second)")]),
+    ('gamma-forgotten', [("dX_hat = len(gamma), dout * gamma ", "dX_hat = len(gamma), dout ")]),
+    ('m-for-D', [("D, dX_hat = len(gamma)", "D, dX_hat = len(dout)")]),
+    ('per-column', [("first, second = dX_hat.sum(axis=1, keepdims=True), (dX_hat * X_hat).sum(axis=1, keepdims=True)",
+                     "first, second = dX_hat.sum(axis=0), (dX_hat * X_hat).sum(axis=0)"),
+                    ("D, dX_hat = len(gamma)", "D, dX_hat = len(dout)")]),
+    ('loop', [("    return gamma", "    for _ in range(2):\n        pass\n    return gamma")]),
+    ('times-std', [(FRONT, "gamma / len(dout)")]),
+    ('one-sum-without-m', [(FRONT, "gamma / std"),
+                           (BRACKET, "(dout - dout.mean(axis=0) - X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('factor-X-hat', [(BRACKET, "(len(dout) * dout - dout.sum(axis=0) - (dout * X_hat).sum(axis=0))")]),
+    ('factor-X-hat', [(BRACKET, "(len(dout) * dout - dout.sum(axis=0) - X_hat * dout.sum(axis=0))")]),
+    ('total', [(BRACKET, "(len(dout) * dout - dout.sum() - X_hat * (dout * X_hat).sum())")]),
+    ('other-count', [(FRONT, "gamma / ((len(dout) - 1) * std)")]),
+    ('other-count', [(FRONT, "gamma / (dout.shape[1] * std)"),
+                     (BRACKET, "(dout.shape[1] * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('negative', [(FRONT, "-gamma / (len(dout) * std)")]),
+    ('gamma-in-one-term',
+     [(BRACKET, "(len(dout) * dout - dout.sum(axis=0) - gamma * X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('gamma-in-one-term', [("first, second = dX_hat.sum(axis=1, keepdims=True), (dX_hat * X_hat)",
+                            "first, second = dout.sum(axis=1, keepdims=True), (dout * X_hat)")]),
+    ('sums-without-D', [(LAYER, "return (dX_hat - first - X_hat * second) / std")]),
+    ('D-in-front', [(LAYER, "return (D * dX_hat - first - X_hat * second) / std")]),
+    ('plus', [(LAYER, "return (D * dX_hat - first + X_hat * second) / (D * std)")]),
+    ('changed', [("    return gamma", "    dout *= 1.5\n    dout /= 1.5 + 1e-9\n    return gamma")]),
+    ('loop', [("    return gamma", "    return np.array([row for row in _rows(dout, X_hat, gamma, std)])\n\n\n"
+                                   "def _rows(dout, X_hat, gamma, std):\n    return gamma")]),
+]
+RIGHT = [
+    [("    return gamma / (len(dout) * std)", "    m = dout.shape[0]\n    return gamma / (m * std)")],
+    [(FRONT, "gamma / std"), (BRACKET, "(dout - dout.mean(axis=0) - X_hat * (dout * X_hat).mean(axis=0))"),
+     (LAYER, "return (dX_hat - (first + X_hat * second) / D) / std")],
+    [("    return gamma / (len(dout) * std)", "    dbeta, dgamma = dout.sum(axis=0), (dout * X_hat).sum(axis=0)\n"
+      "    return gamma / std * (dout - (dbeta + X_hat * dgamma) / len(dout))\n    return gamma / (len(dout) * std)"),
+     (LAYER, "return backward(dX_hat.T, X_hat.T, 1, std.T).T")],
+    [("    return gamma / (len(dout) * std)", "    m = len(dout)\n    means = np.einsum('ij->j', dout) / m, "
+      "np.einsum('ij,ij->j', dout, X_hat) / m\n    return gamma / std * (dout - means[0] - X_hat * means[1])\n"
+      "    return gamma / (len(dout) * std)")],
+    [(LAYER, "return _core(dX_hat, X_hat, std, 1)\n\n\ndef _core(dX_hat, X_hat, std, axis):\n"
+             "    over = {'axis': axis, 'keepdims': True}\n"
+             "    return (dX_hat - dX_hat.mean(**over) - X_hat * (dX_hat * X_hat).mean(**over)) / std")],
 ]

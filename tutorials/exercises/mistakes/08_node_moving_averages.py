@@ -3,6 +3,8 @@ UPDATE = "momentum * params[name] + (1 - momentum) * new.value"
 TEST = "mean, var = Node(params['avg_mean_bn1']), Node(params['avg_variance_bn1'])"
 BATCH = "mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)"
 RESULT = "    return gamma"
+LAST = "return gamma * (X - mean) / (var + eps).sqrt() + beta"
+NODES = "gamma, beta = Node(params['gamma_bn1'], 'gamma_bn1'), Node(params['beta_bn1'], 'beta_bn1')"
 
 MISTAKES = [
     ('reversed', [(UPDATE, "(1 - momentum) * params[name] + momentum * new.value")]),
@@ -16,4 +18,35 @@ MISTAKES = [
     ('updated-in-test', [(TEST, TEST + "\n        old, new = params['avg_mean_bn1'], X.value.mean(axis=0)\n"
                                        "        params['avg_mean_bn1'] = momentum * old + (1 - momentum) * new")]),
     ('constants', [(BATCH, "mean, var = Node(X.value.mean(axis=0)), Node(X.value.var(axis=0))")]),
+    ('not-trained', [(NODES, "gamma, beta = params['gamma_bn1'], params['beta_bn1']")]),
+    ('not-trained', [(NODES, "gamma, beta = Node(params['gamma_bn1']), Node(params['beta_bn1'])")]),
+    ('not-trained', [(NODES, "gamma, beta = Node(params['gamma_bn1'], 'gamma'), Node(params['beta_bn1'], 'beta')")]),
+    ('eps-ignored', [("(var + eps)", "(var + 1e-5)")]),
+    ('swapped', [(LAST, "return beta * (X - mean) / (var + eps).sqrt() + gamma")]),
+    ('exchanged', [("(('avg_mean_bn1', mean), ('avg_variance_bn1', var))",
+                    "(('avg_mean_bn1', var), ('avg_variance_bn1', mean))")]),
+    ('eps-stored', [("('avg_variance_bn1', var)", "('avg_variance_bn1', var + eps)")]),
+    ('momentum-ignored', [(UPDATE, "0.9 * params[name] + 0.1 * new.value")]),
+    ('no-gamma', [(LAST, "return (X - mean) / (var + eps).sqrt() + beta")]),
+    ('no-beta', [(LAST, "return gamma * (X - mean) / (var + eps).sqrt()")]),
+    ('no-root', [("(var + eps).sqrt()", "(var + eps)")]),
+    ('eps-outside', [("(var + eps).sqrt()", "(var.sqrt() + eps)")]),
+    ('parameters-replaced', [("    if train:", "    params['gamma_bn1'] = gamma\n    if train:")]),
+    ('constants', [(BATCH, "mean, var = X.mean(axis=0), Node(X.value.var(axis=0))")]),
+    ('unbiased', [(BATCH, "mean = X.mean(axis=0)\n        var = ((X - mean) ** 2).sum(axis=0) / (X.shape[0] - 1)")]),
+    ('never-updated', [("params[name] = momentum * params[name]", "params[name + '_new'] = momentum * params[name]")]),
+    ('never-updated', [("(('avg_mean_bn1', mean), ('avg_variance_bn1', var))", "[('avg_mean_bn1', mean)]")]),
+    ('type', [(LAST, "return (gamma * (X - mean) / (var + eps).sqrt() + beta).value")]),
+]
+RIGHT = [
+    [(UPDATE, "params[name] + (1 - momentum) * (new.value - params[name])"),
+     (TEST, "mean, var = params['avg_mean_bn1'], Node(params['avg_variance_bn1'])")],
+    [(BATCH, "mean = X.sum(axis=0) / X.shape[0]\n        var = ((X - mean) ** 2).mean(axis=0)"),
+     (LAST, "return (X - mean) * (var + eps) ** -0.5 * gamma + beta")],
+    [(UPDATE, "momentum * params[name] + (1 - momentum) * new"), ("(('avg_mean_bn1', mean), ('avg_variance_bn1', var))",
+      "(('avg_mean_bn1', X.value.mean(axis=0)), ('avg_variance_bn1', X.value.var(axis=0)))")],
+    [("    if train:", "    if not train:\n        scale = gamma / (params['avg_variance_bn1'] + eps) ** 0.5\n"
+      "        return X * scale + (beta - params['avg_mean_bn1'] * scale)\n    if train:")],
+    [(LAST, "x_hat = (X - mean) / (var + eps) ** 0.5\n    return x_hat * gamma + beta"),
+     (TEST, "mean, var = (Node(params[f'avg_{name}_bn1'], f'avg_{name}_bn1') for name in ('mean', 'variance'))")],
 ]

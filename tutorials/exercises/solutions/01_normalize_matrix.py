@@ -3,8 +3,8 @@ import gluon_bn  # before mxnet: it loads MXNet so that it works with today's Nu
 from mxnet import nd
 
 
-def normalize(X, eps=1e-5):
-    """``X`` an NDArray (m, D) -> a new NDArray (m, D), every column normalised. ``X`` stays as it is."""
-    mean = nd.mean(X, axis=0, keepdims=True)                    # (1, D)
-    var = nd.mean((X - mean) ** 2, axis=0, keepdims=True)       # (1, D)
-    return (X - mean) / nd.sqrt(var + eps)                      # (m, D)
+def normalize(X, eps=1e-5, axis=0):
+    """``X`` an NDArray (m, D), or (D, m) with ``axis`` 1 -> a new NDArray of that shape. ``X`` stays as it is."""
+    mean = nd.mean(X, axis=axis, keepdims=True)                 # (1, D) or (D, 1)
+    var = nd.mean((X - mean) ** 2, axis=axis, keepdims=True)    # (1, D) or (D, 1)
+    return (X - mean) / nd.sqrt(var + eps)                      # as X
