@@ -1,4 +1,4 @@
-"""The main job: train LeNet on a data set in a folder that can be gone on with after any interruption.
+"""The main job: train LeNet on a data set in a folder, from which any interrupted run can be continued.
 
 The folder holds ``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz``. Only the checkpoint
 is state; the others are written anew from it, and so is each of TensorBoard's files, at the end of its epoch. Nothing

@@ -53,8 +53,8 @@ def training_world(run):
     return result(run, 0.9 if run.batch_norm else 0.7 if (run.weight_scale, run.lr) == (0.1, 0.064) else 0.1)
 
 
-AS_EXPECTED = {'training': training_world, 'learning_rates': rates_world, 'positions': rates_world, 'weight_scales': scales_world,
-               'batch_sizes': sizes_world, 'momenta': momenta_world, 'eps': eps_world,
+AS_EXPECTED = {'training': training_world, 'learning_rates': rates_world, 'positions': rates_world,
+               'weight_scales': scales_world, 'batch_sizes': sizes_world, 'momenta': momenta_world, 'eps': eps_world,
                'recalibration': recalibration_world}
 
 

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Batch normalization by hand
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # A layer in the middle of a deep network learns from inputs that its predecessors make, and these change with every
@@ -14,8 +18,8 @@
 # - In a convolutional network "every feature" means every channel: its mean is taken over the batch *and* the pixels.
 # - Normalised again by *stored* statistics, an example's result no longer depends on its batch.
 #
-# Everything here is small enough to check by head. It runs in a few seconds, and every number in the text is checked by
-# an `assert`.
+# Everything here is small enough to check on paper. It runs in a few seconds, and every number in the text is checked
+# by an `assert`.
 
 # %%
 import contextlib
@@ -280,8 +284,10 @@ assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. A feature is constant in the batch. What does the layer return, and what would `eps=0` do? Try it.
-# 2. Take `A` with eps = 1 and compute the first column by head. Why is its standard deviation below 1?
+# 2. Take `A` with eps = 1 and compute the first column on paper. Why is its standard deviation below 1?
 # 3. Average `B` over axis 0 only. How many means are there, and what would that mean for a picture shifted by one
 #    pixel?
 # 4. Compute the variance of `A + 10000` in float32 as E[x²] − μ². What comes out instead of 14/3 and 6, and why? Which

@@ -43,7 +43,7 @@ def try_gpu(i: int = 0) -> Context:
     if reason is None:
         return mx.gpu(i)
     if _built_with_cuda() or has_nvidia_device():
-        _say_once(f"gluon_bn: not using gpu({i}): {reason} Going on with cpu(0).")
+        _say_once(f"gluon_bn: not using gpu({i}): {reason} Using cpu(0) instead.")
     return mx.cpu()
 
 

@@ -62,6 +62,7 @@ def companions(source):
     """What the tutorials show and point to: name below the folder -> bytes."""
     from ..exercises.catalog import all_exercises, default_folder
     files = {f'images/{path.name}': path.read_bytes() for path in sorted((source / 'images').glob('*.png'))}
+    files['answers.md'] = (source / 'answers.md').read_bytes()
     exercises = [exercise.skeleton for exercise in all_exercises()]
     for path in [*exercises, default_folder() / 'README.md']:
         files[f'exercises/{path.name}'] = path.read_bytes()

@@ -1,8 +1,8 @@
 """Figures of the measured trainings: ``FIGURES`` names those of each experiment, functions of its results."""
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
+from ..axes import label_log_axis
 from .measures import MULTIPLES
 from .numbers import of, over_steps, series, steps
 
@@ -97,12 +97,9 @@ def _panels(results, rows, title):
 
 
 def _log(axes, **labels):
-    """A logarithmic axis for what is drawn; 1, 2 and 5 of every decade are written out as long as there is room."""
+    """A logarithmic axis for what is drawn."""
     axes.set(yscale='log', **labels)
-    lowest, highest = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if highest < 1e5 * lowest else (1,)))
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_locator(NullLocator())
+    label_log_axis(axes.yaxis)
 
 
 def _line(axes, x, values, kind):
