@@ -28,13 +28,14 @@ def test_an_endless_loop_is_stopped(check):
     assert verdict.passed == 0
     assert 'still running after 1 seconds' in verdict.lines[0].message
     assert verdict.lines[0].hint_key == 'time'
-    assert [line.hint_key for line in verdict.lines[1:]] == ['not-checked'] * 3
+    assert {line.hint_key for line in verdict.lines[1:]} == {'not-checked'}
 
 
 def test_what_was_checked_before_a_loop_stays(check):
     verdict = check(SOLUTION.replace('    mean =', '    while eps == 0.5: pass\n    mean ='), time_limit=2)
-    assert [line.passed for line in verdict.lines] == [True, True, False, False]
-    assert [line.hint_key for line in verdict.lines[2:]] == ['time', 'not-checked']
+    assert [line.passed for line in verdict.lines[:3]] == [True, True, False]
+    assert not any(line.passed for line in verdict.lines[3:])
+    assert [line.hint_key for line in verdict.lines[2:4]] == ['time', 'not-checked']
 
 
 def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys):

@@ -166,8 +166,7 @@ def test_a_decimal_comma_in_the_process_s_locale_changes_no_number(tmp_path):
     assert result.stdout.split() == ['comma', ',', 'right'], result.stderr
 
 
-@given(st.builds(lambda mantissa, power, sign: sign * mantissa * 10. ** power, st.floats(1, 9), st.integers(-29, 28),
-                 st.sampled_from([1, -1])))
+@given(st.builds(lambda mantissa, power: mantissa * 10. ** power, st.floats(1, 9), st.integers(-29, 28)))
 def test_a_learning_rate_arrives_bit_for_bit(lr):
     w = nd.zeros(2)
     w.attach_grad()
