@@ -9,14 +9,14 @@ are the exception. Nothing is computed for them that could be waited for, and a 
 otherwise be a loss of 0.
 """
 import operator
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from contextlib import contextmanager
 
 import numpy as np
 
 from ._mxnet import mx, nd
 from .native.launch import describe
-from .support.arguments import boolean, labels, number, one_of
+from .support.arguments import boolean, labels, number, one_of, shown
 
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
 LARGEST_SCALE = 1e30  # a normal number times more could be infinite in float32
@@ -55,6 +55,9 @@ def check_context(ctx):
     """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
     if not isinstance(ctx, mx.Context):
         raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
+    if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
+        raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
+                         "gbn.try_gpu(), which is a GPU where one works.")
     return ctx
 
 
@@ -102,6 +105,16 @@ def check_examples(X, param):
     if 0 in shape or not shape:
         raise ValueError(f"X has shape {shape}: there is no example in it; leave empty batches out.")
     _check_beside('X', X, "the network's parameters", param)
+
+
+def check_net_and_batches(net, batches, name='data_iterator', needed=()):
+    """Raise unless ``net`` is called as :class:`gluon_bn.LeNet` is and has the attributes ``needed``, and ``batches``
+    can be iterated over."""
+    if not callable(net) or isinstance(net, mx.gluon.Block) or not all(hasattr(net, each) for each in needed):
+        raise TypeError(f"net is a {type(net).__module__}.{type(net).__name__}; expected a network as gbn.LeNet is, "
+                        "with net(X, is_training=True) and net.params.")
+    if not isinstance(batches, Iterable):
+        raise TypeError(f"{name} is {shown(batches)}; expected batches (data, label), as gbn.data.batches gives them.")
 
 
 def pair(batch):
@@ -163,6 +176,9 @@ def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
     ``X`` is described.
     """
     boolean('is_training', is_training)
+    if type(layer_name).__hash__ is None:
+        raise TypeError(f"layer_name is {shown(layer_name)}; expected the layer's key in bn_ewv_means and bn_ewv_vars, "
+                        "such as 'bn1'.")
     for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
         if type(statistics) is not dict and not isinstance(statistics, MutableMapping):  # the first is much quicker
             raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "

@@ -50,6 +50,8 @@ def train_again(X, gamma, beta, means, vars_, layer_name, momentum, eps):
     """
     if not type(means) is type(vars_) is dict or means is vars_ or not type(momentum) is type(eps) is float:
         return None
+    if type(layer_name).__hash__ is None:  # no key of a dictionary
+        return None
     old = means.get(layer_name), vars_.get(layer_name)
     if not type(X) is type(gamma) is type(beta) is type(old[0]) is type(old[1]) is nd.NDArray:
         return None

@@ -113,7 +113,7 @@ def draw_history(figure, history, title=''):
         axes.set_xlabel('epochs (passes over the training examples)')
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(title='now')
+        axes.legend(loc='best', title='now')
     loss_axes.set(ylabel='cross entropy (nats per example)', yscale='log')
     accuracy_axes.set_ylabel('accuracy (%)')
 

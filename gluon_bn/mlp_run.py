@@ -59,6 +59,8 @@ def splits(dataset='mnist', data_dir=None, limit=None):
     if len(images) < NUM_DEV + 2:
         raise data.DataError(f"there are {len(images):,} training images; expected at least {NUM_DEV + 2:,}, of which "
                              f"{NUM_DEV:,} choose the epoch.")
+    if limit is not None and limit > len(images) - NUM_DEV:
+        raise ValueError(f"limit is {limit}; expected at most the {len(images) - NUM_DEV} training images.")
     parts = {'train': (images[:-NUM_DEV][:limit], labels[:-NUM_DEV][:limit]),
              'dev': (images[-NUM_DEV:], labels[-NUM_DEV:]), 'test': (test_images, test_labels)}
     return {part: ((X.reshape(len(X), -1) / np.float32(255)).astype(np.float32), y) for part, (X, y) in parts.items()}

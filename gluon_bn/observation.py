@@ -1,4 +1,6 @@
-"""What a network computes at one moment of its training, as arrays: :func:`observe`. It is the same afterwards."""
+"""What a network computes at one moment of its training, as arrays: :func:`observe`, and what they tell."""
+import numpy as np
+
 from ._mxnet import autograd, nd
 from .checks import check_batch, check_classes
 from .losses import softmax_cross_entropy
@@ -35,6 +37,32 @@ def observe(net, data, label):
         gradients = autograd.grad(loss, list(net.params.values()))  # given back, not put into param.grad
     return {'pre-activations': _as_arrays(inputs), 'weights': _as_arrays(net.params),
             'gradients': _as_arrays(dict(zip(net.params, gradients)))}
+
+
+def dead_units(observed):
+    """The share of units, or of channels, that a ReLU would give 0 for every example: layer number -> from 0 to 1.
+
+    ``observed`` is what :func:`observe` returns. Nothing comes back through such a unit: it does not learn from this
+    batch.
+
+    >>> dead_units({'pre-activations': {'1': np.array([[-1., 2.], [-3., -4.]])}})
+    {'1': 0.5}
+    """
+    return {number: float((inputs.max(axis=(0, *range(2, inputs.ndim))) <= 0).mean())
+            for number, inputs in observed['pre-activations'].items()}
+
+
+def update_ratios(observed, lr):
+    """How long a step of SGD is beside the weights that it changes: parameter name -> root mean square over that.
+
+    ``lr`` is the learning rate on the *mean* loss of a batch. Of arrays with two axes and more: the weights.
+
+    >>> update_ratios({'weights': {'W1': np.full((2, 2), 2.), 'b1': np.zeros(2)},
+    ...                'gradients': {'W1': np.full((2, 2), 4.), 'b1': np.zeros(2)}}, lr=0.1)
+    {'W1': 0.2}
+    """
+    return {name: float(lr * np.sqrt((gradient ** 2).mean() / (observed['weights'][name] ** 2).mean()))
+            for name, gradient in observed['gradients'].items() if gradient.ndim > 1}
 
 
 def _as_arrays(named):

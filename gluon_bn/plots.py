@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .files import written_whole
+from .observation import update_ratios
 from .results import mean_and_spread
 from .training import MovingLoss
 
@@ -39,7 +40,40 @@ def draw_band(axes, x, values, color, marker, label, line='-'):
     axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)
     axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
+
+
+def draw_inside(looks, steps, lr):
+    """A figure of what goes on inside networks while they train: a row for each.
+
+    Left, the inputs of the activations of each layer at the first look; then the gradients of the weights there, by
+    their length alone; right, how long an update is beside its weights, over the steps.
+
+    Parameters
+    ----------
+    looks : dict name of the network -> list of what :func:`gluon_bn.observation.observe` returned
+    steps : the steps at which the looks were taken
+    lr : the learning rate on the mean loss of a batch
+    """
+    figure = Figure(figsize=(12, 3.3 * len(looks)), layout='constrained')
+    for row, (name, of_net) in zip(figure.subplots(len(looks), 3, squeeze=False), looks.items()):
+        for number, inputs in of_net[0]['pre-activations'].items():
+            row[0].hist(inputs.ravel(), bins=80, density=True, histtype='step', label=f'layer {number}')
+        row[0].set(title=name, xlabel='input of the activation, first look', ylabel='density', yscale='log')
+        for parameter, gradient in of_net[0]['gradients'].items():
+            if gradient.ndim > 1:
+                lengths = np.abs(gradient[gradient != 0])
+                row[1].hist(np.log10(lengths), bins=80, density=True, histtype='step', label=parameter)
+        row[1].set(xlabel='log10 |gradient|, first look', ylabel='density')
+        ratios = [update_ratios(look, lr) for look in of_net]
+        for parameter in ratios[0]:
+            row[2].plot(steps, [ratio[parameter] for ratio in ratios], marker='.', label=parameter)
+        row[2].axhline(1e-3, color='grey', linestyle=':')
+        row[2].set(xlabel='steps', ylabel='|update| / |weights|', yscale='log')
+        for axes in row:
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize='small', loc='upper right')
+    return figure
 
 
 def _draw_losses(axes, losses, batches_per_epoch):

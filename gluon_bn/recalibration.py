@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
-from .checks import check_floats
+from .checks import check_floats, check_net_and_batches, pair
 from .training import stored_statistics_kept
 
 if TYPE_CHECKING:
@@ -72,10 +72,11 @@ def recalibrate(net: Any, batches: Iterable[tuple[NDArray, NDArray]]) -> None:
     """
     if not hasattr(net, 'bn_ewv_means'):
         raise ValueError(f"a {type(net).__name__} has no bn_ewv_means: there is no batch norm to recalibrate.")
+    check_net_and_batches(net, batches, 'batches')
     sums = {}
     with stored_statistics_kept(net), autograd.pause(train_mode=True):
         for number, batch in enumerate(batches):
-            _add_batch(sums, net, batch[0] if isinstance(batch, (tuple, list)) else batch, number)
+            _add_batch(sums, net, pair(batch)[0] if isinstance(batch, (tuple, list)) else batch, number)
     if not sums:
         raise ValueError("batches gave no batch: there are no statistics of nothing.")
     new = {layer: layer_sums.statistics(layer) for layer, layer_sums in sums.items()}

@@ -113,7 +113,7 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
 def batchnorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of :func:`batchnorm_forward`, staged: one line for each node of the graph, from the end to x.
 
-    ``x`` reaches ``out`` on three ways: directly, through the mean and through the variance. So ``dcentered`` and
+    ``out`` depends on ``x`` in three ways: directly, through the mean and through the variance. So ``dcentered`` and
     ``dx`` each collect two branches.
 
     Parameters

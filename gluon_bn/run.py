@@ -1,4 +1,4 @@
-"""The main job: train LeNet on a data set in a folder that can be gone on with after any interruption.
+"""The main job: train LeNet on a data set in a folder, from which any interrupted run can be continued.
 
 The folder holds ``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz``. Only the checkpoint
 is state; the others are written anew from it, and so is each of TensorBoard's files, at the end of its epoch. Nothing
@@ -295,7 +295,7 @@ class _Job:
             raise checkpoint.CheckpointError(
                 f"{path} is from another configuration than config.json ({', '.join(differing)} differ); put back the "
                 "files that belong together.")
-        state = _state_from(arrays, description, path, config, len(self.training_batches))
+        state = _state_from(arrays, description, path, made_with, len(self.training_batches))
         velocities = {name[len('velocity/'):]: array for name, array in arrays.items() if name.startswith('velocity/')}
         shapes = {name: (param.shape, param.dtype) for name, param in self.net.params.items()}
         has_begun = state.epoch + state.batch > 0
@@ -366,6 +366,9 @@ class _Job:
             raise RunError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
 
 
+_ARRAYS = ('params', 'bn_ewv_means', 'bn_ewv_vars', 'velocity', 'losses')  # how the names of a checkpoint's begin
+
+
 def _state_from(arrays, description, path, config, batches):
     """The state in a checkpoint of a run with ``batches`` batches an epoch; ``CheckpointError`` if it cannot be one."""
     try:
@@ -382,8 +385,13 @@ def _state_from(arrays, description, path, config, batches):
                                ('eval_seconds', None)):
                 number(name, record[name], at_least=0, at_most=most)
         losses = arrays['losses']
+        unknown = [name for name in arrays if name.split('/')[0] not in _ARRAYS]
+        if unknown:
+            raise ValueError(f"there are arrays {unknown}, which a run does not have")
         if losses.shape != (epoch * batches + batch,) or losses.dtype != np.float64 or not np.isfinite(losses).all():
             raise ValueError(f"there are {losses.dtype} {losses.shape} losses, not {epoch * batches + batch}")
+        if (losses < 0).any():
+            raise ValueError("there are losses below 0")
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{path} is no checkpoint of this run ({error}).") from error
     moving_loss = MovingLoss()

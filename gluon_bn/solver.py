@@ -74,11 +74,7 @@ class Solver:
     """
 
     def __init__(self, model: Any, data: Mapping[str, np.ndarray], **options: Any) -> None:
-        unknown = sorted(set(options) - set(_DEFAULTS))
-        if unknown:
-            raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected one of: "
-                             f"{', '.join(_DEFAULTS)}.")
-        self.options = o = _checked_options({**_DEFAULTS, **options})
+        self.options = o = _checked_options(options)
         self.rule, settings = update_rule(o['update_rule'], o['optim_config'])
         o['optim_config'] = {name: settings[name] for name in o['optim_config']}
         self.model, self.data = model, _checked_data(data, model)
@@ -101,6 +97,10 @@ class Solver:
         options = description.get('options') if isinstance(description, dict) else None
         if not isinstance(options, dict) or description.get('kind') != 'Solver':
             raise checkpoint.CheckpointError(f"{checkpoint_name} is not a checkpoint of a Solver.")
+        try:  # the file's own: what is wrong with the changes is the caller's
+            _checked_options(options)
+        except (TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{checkpoint_name} has options that a Solver has not: {error}") from error
         solver = cls(model, data, **{**options, 'checkpoint_name': str(checkpoint_name), **changes})
         restore(solver, arrays, description)
         return solver
@@ -191,8 +191,13 @@ def _copies(named):
     return {name: np.array(array) for name, array in named.items()}
 
 
-def _checked_options(o):
-    """The options ``o`` as JSON can hold them; raise for one that is out of range or of another kind."""
+def _checked_options(options):
+    """The options and the defaults of the others, as JSON can hold them; raise for one out of range or unknown."""
+    unknown = sorted(set(options) - set(_DEFAULTS))
+    if unknown:
+        raise ValueError(f"Solver has no option {', '.join(map(repr, unknown))}; expected one of: "
+                         f"{', '.join(_DEFAULTS)}.")
+    o = {**_DEFAULTS, **options}
     checked = dict(o)
     for name in ('batch_size', 'num_epochs', 'print_every', 'num_train_samples', 'num_val_samples'):
         optional = name.endswith('_samples')
@@ -210,6 +215,7 @@ def _checked_options(o):
     if not isinstance(o['optim_config'], Mapping):
         raise ValueError(f"optim_config is {o['optim_config']!r}; expected a dictionary, for example "
                          "{'learning_rate': 1e-3}.")
+    update_rule(o['update_rule'], o['optim_config'])
     return checked
 
 

@@ -10,6 +10,7 @@ from .running_statistics import RunningStatistics
 from .support.arguments import floats, integer, number
 from .update_rules import remembered, update_rule
 
+_GROUPS = ('params', 'best_params', 'statistics', 'best_statistics', 'optimizer', 'random')
 _HISTORIES = ('loss_history', 'train_acc_history', 'val_acc_history')
 
 
@@ -33,6 +34,7 @@ def state_of(solver):
 def restore(solver, arrays, description):
     """Put the state that :func:`state_of` gave into a new solver; ``CheckpointError`` unless it fits together."""
     try:
+        _check_arrays(solver, arrays)
         iteration = integer('iteration', description['iteration'], at_least=0)
         histories = _checked_histories(description, iteration)
         best_val_acc = number('best_val_acc', description['best_val_acc'])
@@ -61,6 +63,19 @@ def restore(solver, arrays, description):
         random.set_state(random_states[name])
     for name, history in histories.items():
         setattr(solver, name, history)
+
+
+def _check_arrays(solver, arrays):
+    """``ValueError`` for arrays of no group, of numbers that are not finite, or statistics of another type."""
+    for name, array in arrays.items():
+        group, _, own = name.partition('/')
+        if group not in _GROUPS:
+            raise ValueError(f"there is {name!r}, which a Solver does not have")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} is not finite")
+        if (group.endswith('statistics') and own.startswith('running_') and isinstance(solver.model, RunningStatistics)
+                and array.dtype != solver.model.dtype):
+            raise ValueError(f"{name} is {array.dtype}, and the model {solver.model.dtype}")
 
 
 def _restore_statistics(model, statistics, best):
@@ -100,6 +115,9 @@ def _checked_configs(solver, arrays, settings, iteration):
         configs[name] = {**update_rule(rule.__name__, own)[1], **steps}
         for key in remembered(rule) if iteration else ():
             value = floats(key, arrays[f'optimizer/{name}/{key}'], param.shape)
+            if arrays[f'optimizer/{name}/{key}'].dtype != param.dtype:
+                raise ValueError(f"{key} of {name} is {arrays[f'optimizer/{name}/{key}'].dtype}; expected "
+                                 f"{param.dtype}, as its parameter.")
             if key in ('cache', 'v') and (value < 0).any():
                 raise ValueError(f"{key} of {name} has {value.min()}; expected means of squares, at least 0.")
             configs[name][key] = value
@@ -107,7 +125,9 @@ def _checked_configs(solver, arrays, settings, iteration):
 
 
 def _checked_histories(description, iteration):
-    histories = {name: [number(name, value) for value in description[name]] for name in _HISTORIES}
+    limits = {'at_least': 0, 'at_most': 1}  # of accuracies
+    histories = {name: [number(name, value, **limits if name != 'loss_history' else {}) for value in description[name]]
+                 for name in _HISTORIES}
     lengths = [len(history) for history in histories.values()]
     if lengths[0] != iteration or lengths[1] != lengths[2]:
         raise ValueError(f"its histories have {lengths} entries after {iteration} iterations.")

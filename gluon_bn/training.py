@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
-from .checks import check_batch, check_classes, pair, unchanged_if_refused
+from .checks import check_batch, check_classes, check_net_and_batches, pair, unchanged_if_refused
 from .losses import softmax_cross_entropy
 from .optimizers import sgd
 from .support.arguments import boolean, number
@@ -126,7 +126,7 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
     net : a network as :class:`gluon_bn.LeNet` is: ``net(X, is_training=True)`` and ``net.params``, **changed in place**
     data_iterator : batches ``(data, label)``, for example ``gbn.data.batches(...)``: an NDArray of examples in the
         context of ``net``, and their class numbers ``(m,)``, an NDArray, another array or a list
-    lr : float, learning rate on the summed loss of a batch
+    lr : float, at least 0, learning rate on the summed loss of a batch
 
     Raises
     ------
@@ -140,7 +140,8 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
     >>> train_epoch(net, data.batches(images[:6400], labels[:6400], 64), lr=0.001) < 2
     True
     """
-    number('lr', lr)
+    number('lr', lr, at_least=0)
+    check_net_and_batches(net, data_iterator, needed=['params'])
     moving_loss = MovingLoss()
     for batch in data_iterator:
         moving_loss.add(train_step(net, *pair(batch), lr))
@@ -165,6 +166,7 @@ def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any
     ValueError, TypeError : there is no batch; a batch of another form; a label that is no class of the network
     """
     boolean('is_training', is_training)
+    check_net_and_batches(net, data_iterator)
     correct, examples, in_flight = None, 0, deque()
     with stored_statistics_kept(net):
         for batch in data_iterator:

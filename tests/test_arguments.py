@@ -147,6 +147,19 @@ def test_labels_of_another_type(y):
         labels('y', y)
 
 
+@pytest.mark.parametrize('mask', [[True, False, False], True])
+def test_masked_values_are_refused_and_a_mask_without_any_is_none(mask):
+    with pytest.raises(ValueError, match='y has masked values; expected .*filled'):
+        labels('y', np.ma.array([0, 1, 2], mask=mask))
+    assert labels('y', np.ma.array([0, 1, 2])).tolist() == [0, 1, 2]
+
+
+def test_a_list_of_arrays_is_refused_in_one_line():
+    with pytest.raises(TypeError) as error:
+        labels('y', [nd.array([1]), nd.array([2])])
+    assert '\n' not in str(error.value)
+
+
 def test_as_many_labels_as_images():
     with pytest.raises(ValueError, match='^3 images and 2 labels; expected one label an image.$'):
         labels('y', [0, 1], n=3)

@@ -427,6 +427,15 @@ def test_testing_an_unknown_layer_names_it_and_the_known_ones(rng):
     assert list(means) == ['bn1']
 
 
+@pytest.mark.parametrize('name', [[], {}, set()], ids=repr)
+def test_refuses_a_name_that_is_no_key(name):
+    means, vars_ = {}, {}
+    for is_training in (True, False):
+        with pytest.raises(TypeError, match=r"^layer_name is .*; expected the layer's key"):
+            layer(ones(4, 3), means, vars_, name=name, is_training=is_training)
+    assert means == vars_ == {}
+
+
 def test_refuses_dictionaries_that_do_not_belong_together(rng):
     X, same = ones(4, 3), {}
     with pytest.raises(ValueError, match='same dictionary'):
@@ -472,7 +481,7 @@ def computed_by(request, monkeypatch):
 FORMS = [(5, 3), (6, 700), (40, 530), (3, 4, 2, 7), (4, 3, 9, 2), (9, 20, 30, 31)]
 
 
-@pytest.mark.parametrize('mean', [0, 1e4, 1e5])
+@pytest.mark.parametrize('mean', [0, 1e4, 1e6])
 @pytest.mark.parametrize('is_training', [True, False])
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 @pytest.mark.parametrize('shape', FORMS, ids=str)

@@ -188,10 +188,40 @@ def test_labels_of_other_kinds_train_as_well(kind):
     assert len(accuracies) == 1
 
 
-@pytest.mark.parametrize('lr', [np.array([.1]), nd.array([.1]), True, None, '0.1', float('nan'), float('inf')], ids=str)
+@pytest.mark.parametrize('lr', [np.array([.1]), nd.array([.1]), True, None, '0.1', float('nan'), float('inf'),
+                                -0.1], ids=str)
 def test_learning_rates_that_are_no_numbers(net, lr):
     batches = [(nd.array(IMAGES), nd.array(LABELS))]
     assert_refused(net, lambda: gbn.train_epoch(net, batches, lr), 'lr is .*; expected a finite number')
+
+
+@pytest.mark.parametrize('other', [None, 3, 'net', gbn.MLP([4, 3]), gbn.FullyConnectedNet([3]), mx.gluon.nn.Dense(3)],
+                         ids=lambda other: type(other).__name__)
+def test_networks_that_cannot_be_called_with_a_mode(other):
+    batches = [(nd.array(IMAGES), nd.array(LABELS))]
+    for work in (lambda: gbn.train_epoch(other, batches, 0.1), lambda: gbn.evaluate_accuracy(batches, other)):
+        with pytest.raises(TypeError, match=r'^net is a .*; expected a network as gbn.LeNet is'):
+            work()
+
+
+@pytest.mark.parametrize('batches', [None, 3], ids=str)
+def test_batches_that_cannot_be_iterated_over(net, batches):
+    for work in (lambda: gbn.train_epoch(net, batches, 0.1), lambda: gbn.evaluate_accuracy(batches, net),
+                 lambda: gbn.recalibrate(net, batches)):
+        assert_refused(net, work, r'expected batches \(data, label\)')
+
+
+@pytest.mark.parametrize('batch', [(), (nd.array(IMAGES),), (nd.array(IMAGES), LABELS, LABELS)], ids=len)
+def test_recalibrating_with_what_are_no_pairs(net, batch):
+    assert_refused(net, lambda: gbn.recalibrate(net, [batch]), r'a batch is a tuple; expected a pair')
+
+
+@pytest.mark.skipif(mx.runtime.Features().is_enabled('CUDA'), reason="this build has GPU support")
+def test_a_gpu_that_this_build_cannot_use():
+    for work in (lambda: gbn.LeNet(mx.gpu(0)), lambda: gbn.SigmoidMLP(mx.gpu(0)),
+                 lambda: gbn.data.batches(np.zeros((2, 1, 28, 28), np.uint8), [0, 1], 2, ctx=mx.gpu(0))):
+        with pytest.raises(ValueError, match=r'^ctx is gpu\(0\); expected a CPU, because .* gbn.try_gpu\(\)'):
+            work()
 
 
 @pytest.mark.parametrize('batch', [nd.array(IMAGES), IMAGES, (nd.array(IMAGES),), None, {'data': 1}], ids=type)

@@ -76,6 +76,17 @@ def test_the_version(capsys):
     (['breast-cancer', '--splits', '0'], "gluon-bn breast-cancer: argument --splits: '0' is not a whole number"),
     (['benchmark', '--peers', 'Gluon'], "gluon-bn benchmark: --peers must name 'gluon_bn fast'"),
     (['doctor', '--jsn'], 'gluon-bn doctor: unrecognized arguments: --jsn; did you mean --json?'),
+    (['train', '--resume', ''], "gluon-bn train: argument --resume: expected a folder, got ''; --help"),
+    (['train', '--output', ''], "gluon-bn train: argument --output: expected a folder, got ''; --help"),
+    (['train', '--tensorboard', ''], "gluon-bn train: argument --tensorboard: expected a folder, got ''; --help"),
+    (['train', '--data-dir', ''], "gluon-bn train: argument --data-dir: expected a folder, got ''; --help"),
+    (['evaluate', ''], "gluon-bn evaluate: argument RUN: expected a folder, got ''; --help"),
+    (['evaluate', 'x', '--data-dir', ''], "gluon-bn evaluate: argument --data-dir: expected a folder, got ''; --help"),
+    *(([name, '--output', ''], f"gluon-bn {name}: argument --output: expected a folder, got ''; --help")
+      for name in ('deep-nets', 'landscape', 'figure', 'mlp')),
+    (['sweep', 'eps', '--output', ''], "gluon-bn sweep: argument --output: expected a folder, got ''; --help"),
+    (['exercises', '--tasks', ''], "gluon-bn exercises: argument --tasks: expected a folder, got ''; --help"),
+    (['tutorials', ''], "gluon-bn tutorials: argument DIR: expected a folder, got ''; --help"),
     (['tutorials'], 'gluon-bn tutorials: the following arguments are required: DIR'),
 ])
 def test_bad_arguments_are_one_line_and_status_2(arguments, said, capsys):

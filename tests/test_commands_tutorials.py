@@ -25,9 +25,11 @@ def files_below(folder):
 def test_everything_is_there_as_it_is_in_the_project(tmp_path, capsys):
     assert main(tmp_path / 'a folder') == 0
     files = files_below(tmp_path / 'a folder')
-    assert sorted(name for name in files if '/' not in name) == sorted(path.name for path in SOURCE.glob('[0-9]*.py'))
+    assert sorted(name for name in files if '/' not in name) == sorted(
+        [*(path.name for path in SOURCE.glob('[0-9]*.py')), 'answers.md'])
     assert all(files[name] == (SOURCE / name).read_bytes() for name in files)
-    assert {'images/tensorboard.png', 'exercises/01_normalize_matrix.py', 'exercises/README.md'} < set(files)
+    assert {'images/tensorboard.png', 'exercises/01_normalize_matrix.py', 'exercises/README.md',
+            'answers.md'} < set(files)
     assert not any('solutions' in name or 'checks' in name for name in files)
     assert f"'{tmp_path / 'a folder' / '01_batch_norm_by_hand.py'}'" in capsys.readouterr().out
 

@@ -70,6 +70,17 @@ def test_the_ends_of_a_range_are_inside(name, value):
     assert getattr(Config(**{name: value}), name) == value
 
 
+def test_the_defaults_are_the_main_job_and_the_presets_what_is_said_of_them():
+    assert vars(Config()) == {
+        'dataset': 'mnist', 'data_dir': None, 'ctx': 'auto', 'epochs': 1, 'batch_size': 64, 'lr': 0.001,
+        'weight_scale': 0.01, 'momentum': 0.9, 'batch_norm': True, 'impl': 'auto', 'seed': 0, 'limit': None,
+        'validation': 0, 'sgd_momentum': 0, 'schedule': 'constant', 'max_shift': 0, 'target': None,
+        'tensorboard': False, 'checkpoint_seconds': 10}
+    fast, best = PRESETS['fast'], PRESETS['best']
+    assert (fast['epochs'], fast['batch_size'], fast['target']) == (1, 96, 0.99)
+    assert (best['epochs'], best['max_shift'], best['target']) == (20, 2, 0.995)
+
+
 def test_a_configuration_comes_back_as_it_was(tmp_path):
     for config in (Config(), *(Config(**preset) for preset in PRESETS.values()),
                    Config(epochs=np.int64(3), lr=np.float32(0.5), batch_norm=np.False_, seed=np.uint8(7))):

@@ -119,8 +119,14 @@ def test_a_scale_trains_when_all_seeds_do_and_fails_when_none_does(seed):
     assert otherwise('weight_scales', jobs, at(scales[0], None), best_train_acc=0.22) == [smallest]
     assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=100.) == [steady]
     assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'), final_loss=0.) == []
+    for factor, failing in ((3.9, []), (4.1, [steady])):  # the other seed has 1.2
+        assert otherwise('weight_scales', jobs, at(scales[3], 'batchnorm'),
+                         final_loss=1.2 * (2 * factor - 1)) == failing
     kinds = made_up(jobs, AS_EXPECTED['weight_scales'])
-    assert claims('weight_scales', [{**kind, 'final_loss': [1., 1.]} for kind in kinds])[varies] is False
+    for factor in (1., 99., 101.):
+        changed = [{**kind, 'final_loss': [factor if kind['job']['weight_scale'] == scales[-1] else 1.] * 2}
+                   for kind in kinds]
+        assert claims('weight_scales', changed)[varies] is (factor > 100)
     assert not claims('weight_scales', [{**kind, 'best_train_acc': [0.3, 0.3]} for kind in kinds])[beyond]
 
 

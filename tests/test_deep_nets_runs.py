@@ -24,6 +24,24 @@ def test_the_jobs_are_those_that_are_announced():
     assert {job.batch_size for job in runs.batch_size_jobs([0])} == {5, 10, 50}
     assert {job.hidden for job in runs.deep_net_jobs([0])} == {(100,) * 5}
     assert {job.normalization for job in runs.small_batch_jobs([0])} == {'batchnorm', 'layernorm'}
+    assert {job.hidden for job in runs.weight_scale_jobs([0])} == {(50,) * 7}
+    assert {job.batch_size for job in runs.small_batch_jobs([0])} == {2, 5, 10}
+    for jobs in (runs.batch_size_jobs([0]), runs.small_batch_jobs([0])):
+        assert {(job.hidden, job.learning_rate, job.weight_scale) for job in jobs} == {((100,) * 5, 10 ** -3.5, 0.02)}
+    for jobs in (runs.deep_net_jobs([0]), runs.weight_scale_jobs([0])):
+        assert {(job.batch_size, job.learning_rate, job.epochs) for job in jobs} == {(50, 0.001, 10)}
+
+
+def test_of_the_whole_data_set_1000_images_train(monkeypatch, tmp_path):
+    asked = []
+
+    def splits_of(data_dir, num_training=None):
+        asked.append((data_dir, num_training))
+        return dict.fromkeys(('X_train', 'y_train', 'X_val', 'y_val', 'X_test'))
+
+    monkeypatch.setattr(runs, 'cifar10_splits', splits_of)
+    assert set(runs._splits(tmp_path)) == {'X_train', 'y_train', 'X_val', 'y_val'}
+    assert asked == [(tmp_path, 1000)]
 
 
 def test_a_job_is_reproducible_and_json_can_hold_it(splits):

@@ -9,7 +9,7 @@ from gluon_bn.files import FolderInUse, folder_locked, remove_leftovers, written
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path):
-    path = tmp_path / 'new' / 'file'
+    path = tmp_path / 'several' / 'new' / 'file'
     with written_whole(path, 'w') as file:
         file.write('héllo')
         file.flush()

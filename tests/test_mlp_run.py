@@ -47,3 +47,8 @@ def test_the_script(tmp_path, script_here):
     status, _, err = script_here(SCRIPT, '--batch-size', 1, '--output', tmp_path / 'wrong')
     assert status == 2
     assert len(err.splitlines()) == 1
+
+
+def test_a_limit_beyond_the_training_images_is_refused():
+    with pytest.raises(ValueError, match='limit is 55001; expected at most the 55000 training images'):
+        mlp_run.splits(limit=55001)

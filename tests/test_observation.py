@@ -5,7 +5,7 @@ import pytest
 from gluon_bn import LeNet
 from gluon_bn._mxnet import autograd, nd
 from gluon_bn.losses import softmax_cross_entropy
-from gluon_bn.observation import observe
+from gluon_bn.observation import dead_units, observe, update_ratios
 from gluon_bn.optimizers import joined
 from gluon_bn.sigmoid_mlp import SigmoidMLP
 from gluon_bn.training import train_step
@@ -101,3 +101,23 @@ def test_a_network_that_activates_otherwise_is_refused(batch):
 
     with pytest.raises(ValueError, match='Tanh activates its layers in its own way.*activation_inputs of its own'):
         observe(Tanh(), *batch)
+
+
+def test_a_unit_is_dead_if_no_example_and_no_place_gets_through():
+    images = np.full((2, 4, 3, 3), -1.)
+    images[1, 0, 2, 2], images[0, 1, 0, 0], images[0, 2] = 5, 0, 1     # channel 0 once, 1 up to 0, 2 often, 3 never
+    found = dead_units({'pre-activations': {'1': images, '2': np.array([[1., -1.], [-1., -1.]])}})
+    assert found == {'1': 0.5, '2': 0.5}
+
+
+def test_the_update_ratio_is_that_of_a_step_of_training(rng):
+    """Taken from what a step really changes, in LeNet."""
+    net = LeNet(weight_scale=0.1)
+    X, y = nd.array(rng.uniform(size=(16, 1, 28, 28))), nd.array(rng.integers(0, 10, 16))
+    ratios = update_ratios(observe(net, X, y), lr=0.16)
+    before = {name: param.asnumpy() for name, param in net.params.items()}
+    train_step(net, X, y, 0.01)  # on the summed loss
+    assert list(ratios) == ['W1', 'W2', 'W3', 'W4']
+    for name, ratio in ratios.items():
+        change = net.params[name].asnumpy() - before[name]
+        assert ratio == pytest.approx(np.linalg.norm(change) / np.linalg.norm(before[name]), rel=1e-3)

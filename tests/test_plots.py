@@ -61,6 +61,20 @@ def test_the_moving_average_goes_on_from_epoch_to_epoch(tmp_path, monkeypatch):
     assert 'moving average' in average.get_label()
 
 
+def test_the_inside_of_each_network_is_a_row(rng):
+    look = {'pre-activations': {'1': rng.normal(size=(8, 3)), '2': rng.normal(size=(8, 3))},
+            'weights': {'W1': np.ones((2, 3)), 'b1': np.ones(3)},
+            'gradients': {'W1': np.full((2, 3), 0.5), 'b1': np.ones(3)}}
+    figure = plots.draw_inside({'with': [look, look], 'without': [look, look]}, [0, 10], lr=0.1)
+    assert len(figure.axes) == 6
+    assert [axes.get_title() for axes in figure.axes[::3]] == ['with', 'without']
+    for inputs, gradients, ratios in (figure.axes[:3], figure.axes[3:]):
+        assert [text.get_text() for text in inputs.get_legend().get_texts()] == ['layer 1', 'layer 2']
+        assert [text.get_text() for text in gradients.get_legend().get_texts()] == ['W1']
+        np.testing.assert_allclose(ratios.lines[0].get_ydata(), [0.05, 0.05])
+        assert all(axes.get_xlabel() and axes.get_ylabel() for axes in (inputs, gradients, ratios))
+
+
 def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(tmp_path, monkeypatch):
     def fail(figure, file, **options):
         file.write(b'half')

@@ -132,6 +132,9 @@ def test_held_out_images_are_scored_in_place_of_the_test_images(small_data, tmp_
     images, labels = gbn.data.load('mnist', True, small_data)
     held_out = gbn.data.batches(images[480:], labels[480:], 50)
     assert record['valid_acc'] == gbn.evaluate_accuracy(held_out, gbn.load_network(folder))
+    config = json.loads((folder / 'config.json').read_text())
+    losses = checkpoint.load(folder / 'checkpoint' / 'latest.npz')[0]['losses']
+    assert len(losses) == config['epochs'] * -(-480 // config['batch_size'])  # none of them was trained on
 
 
 # ---- interruptions ---------------------------------------------------------------------------------------------------
@@ -528,6 +531,8 @@ WRONG_STATES = {
     'history no list': ({'history': {}}, {}, 'history has'), 'no history': ({'history': None}, {}, 'history has'),
     'history of numbers': ({'history': [1]}, {}, 'no checkpoint'),
     'losses gone': ({}, {'losses': np.zeros(5)}, 'losses, not 6'),
+    'losses below 0': ({}, {'losses': np.full(6, -1.)}, 'losses below 0'),
+    'arrays that a run does not have': ({}, {'x/y': np.zeros(2)}, "arrays .'x/y'., which a run does not have"),
     'losses not finite': ({}, {'losses': np.full(6, np.nan)}, 'losses'),
     'losses of another type': ({}, {'losses': np.zeros(6, np.float32)}, 'float32 .6,. losses'),
     'means of a layer gone': ({}, {'bn_ewv_means/bn2': None}, 'bn_ewv_means .*bn2'),

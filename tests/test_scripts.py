@@ -31,7 +31,7 @@ def test_accuracy_table_prints_a_row_for_each_run_and_reads_finished_ones(tmp_pa
     arguments = ('--seeds', 1, '--epochs', 1, '--limit', 640, '--folder', tmp_path / 'runs')
     table = script('accuracy_table.py', *arguments).splitlines()
     assert [row.split('|')[1].strip() for row in table[2:]] == [
-        '1 epoch, seed 0', f"1 epoch, mean of 1 seeds (lowest {float(table[2].split('|')[4]):.4f})", '1 epochs, seed 0']
+        '1 epoch, seed 0', f"1 epoch, mean of 1 seeds (lowest {float(table[2].split('|')[3]):.4f})", '1 epochs, seed 0']
     assert script('accuracy_table.py', *arguments).splitlines() == table
 
 

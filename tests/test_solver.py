@@ -216,6 +216,19 @@ def without(name):
     (lambda arrays, description: [arrays.pop(name) for name in list(arrays) if 'statistics/' in name],
      'there are no statistics'),
     (array('optimizer/W1/m', lambda m: m[:, :1]), r'm has shape \(3072, 1\); expected \(3072, 20\)'),
+    (array('optimizer/W1/m', lambda m: m.astype(np.float64)), 'm of W1 is float64; expected float32'),
+    (array('optimizer/W1/v', lambda v: (v + 1).astype(int)), 'v of W1 is int64; expected float32'),
+    (array('optimizer/W1/m', lambda m: m * np.nan), 'optimizer/W1/m is not finite'),
+    (array('params/W1', lambda w: w * np.inf), 'params/W1 is not finite'),
+    (array('statistics/running_mean1', lambda v: v * np.nan), 'statistics/running_mean1 is not finite'),
+    (array('statistics/running_mean1', lambda v: v.astype(np.float64)), 'running_mean1 is float64, and the model fl'),
+    (array('best_statistics/running_var1', lambda v: v.astype(int)), 'running_var1 is int64, and the model float32'),
+    (lambda arrays, description: arrays.update({'x/y': np.ones(2)}), "there is 'x/y'"),
+    (lambda arrays, description: description['train_acc_history'].__setitem__(0, 2), 'train_acc_history is 2'),
+    (lambda arrays, description: description['options'].update(batch_size=0), 'options .*batch_size is 0'),
+    (lambda arrays, description: description['options'].update(update_rule='x'), "options .*update_rule is 'x'"),
+    (lambda arrays, description: description['options'].update(optim_config={'learning_rate': -1}), 'options .*-1'),
+    (lambda arrays, description: description['options'].update(x=1), "options .*no option 'x'"),
     (array('optimizer/W1/v', lambda v: v - 1), 'v of W1 has -'), (without('optimizer/b1/v'), 'optimizer/b1/v')])
 def test_a_checkpoint_that_does_not_fit_together_is_refused_and_nothing_has_changed(change, message, images, tmp_path):
     path = tmp_path / 'solver.npz'
@@ -231,7 +244,8 @@ def test_a_checkpoint_that_does_not_fit_together_is_refused_and_nothing_has_chan
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
-@pytest.mark.parametrize('description', [None, [], {}, {'kind': 'Solver'}, {'kind': 'Solver', 'options': []}])
+@pytest.mark.parametrize('description', [None, [], {}, {'kind': 'Solver'}, {'kind': 'Solver', 'options': []},
+                                         {'kind': 'MLP', 'options': {}}])
 def test_a_checkpoint_of_something_else_is_no_solvers(description, images, tmp_path):
     checkpoint.save(tmp_path / 'other.npz', {}, description)
     with pytest.raises(CheckpointError, match='is not a checkpoint of a Solver'):

@@ -53,8 +53,8 @@ def training_world(run):
     return result(run, 0.9 if run.batch_norm else 0.7 if (run.weight_scale, run.lr) == (0.1, 0.064) else 0.1)
 
 
-AS_EXPECTED = {'training': training_world, 'learning_rates': rates_world, 'positions': rates_world, 'weight_scales': scales_world,
-               'batch_sizes': sizes_world, 'momenta': momenta_world, 'eps': eps_world,
+AS_EXPECTED = {'training': training_world, 'learning_rates': rates_world, 'positions': rates_world,
+               'weight_scales': scales_world, 'batch_sizes': sizes_world, 'momenta': momenta_world, 'eps': eps_world,
                'recalibration': recalibration_world}
 
 
@@ -186,3 +186,31 @@ def test_both_positions_must_be_ahead_of_no_batch_norm(position):
     *_, ahead = claims('positions', summary(map(rates_world, runs)))
     world = with_other(rates_world, lambda run: (run.batch_norm, run.lr) == (position, 0.1), 0.85)
     assert not claims('positions', summary(map(world, runs)))[ahead]
+
+
+def test_a_claim_about_a_step_is_about_that_step_alone():
+    runs = EXPERIMENTS['momenta'](range(2))
+    _, ten, last, last_of_4 = claims('momenta', summary(map(momenta_world, runs)))
+
+    def failing(batch_size, momentum, accuracy, steps):
+        def world(run):
+            made = momenta_world(run)
+            for score in made['scores']:
+                if (run.batch_size, run.momentum) == (batch_size, momentum) and score['step'] in steps:
+                    score['test_acc'] = accuracy
+            return made
+        return [sentence for sentence, holds in claims('momenta', summary(map(world, runs))).items() if not holds]
+
+    steps = runs[0].score_after
+    for step in steps:
+        assert failing(64, 0.999, 0.9, [step]) == ([ten] if step == 10 else [])
+        assert failing(64, 0.0, 0.8, [step]) == ([last] if step == steps[-1] else [])
+        assert failing(4, 0.0, 0.9, [step]) == ([last_of_4] if step == steps[-1] else [])
+
+
+@pytest.mark.parametrize(('highest', 'holds'), [(0.3, False), (1.0, True), (3.0, True)])
+def test_ten_times_the_learning_rate_is_ten_times(highest, holds):
+    runs = EXPERIMENTS['learning_rates'](range(2))
+    _, ten_times, _ = claims('learning_rates', summary(map(rates_world, runs)))  # without batch norm up to 0.1
+    world = with_other(rates_world, lambda run: run.batch_norm == 'before' and run.lr > highest, 0.1)
+    assert claims('learning_rates', summary(map(world, runs)))[ten_times] is holds

@@ -114,8 +114,8 @@ def test_an_experiment_leaves_its_results_its_table_and_its_figure(tmp_path, mon
 def test_the_script_refuses_an_unknown_name_in_one_line(tmp_path, script_here):
     status, _, err = script_here(SCRIPT, 'learning_rate', '--output', tmp_path)
     assert status == 2
-    assert err.strip() == ('sweep: there is no experiment learning_rate; expected one of: learning_rates, '
-                           'positions, weight_scales, batch_sizes, momenta, eps, recalibration.')
+    assert err.strip() == ('sweep: there is no experiment learning_rate; expected one of: training, '
+                           'learning_rates, positions, weight_scales, batch_sizes, momenta, eps, recalibration.')
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [

@@ -127,10 +127,25 @@ def test_a_step_is_gluons_trainer_on_the_summed_loss(ctx, rng):
         expected.backward()                                     # the gradient of the sum
         trainer.step(1)
         assert loss.shape == (1,)
+        assert loss.ctx == ctx
         np.testing.assert_allclose(loss.asscalar(), expected.mean().asscalar(), rtol=1e-4)
     np.testing.assert_allclose(net.params['W'].asnumpy().T, layer[0].weight.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(net.params['gamma'].asnumpy(), layer[1].gamma.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(net.params['beta'].asnumpy(), layer[1].beta.data(ctx).asnumpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_is_told_that_it_is_trained(rng):
+    class Tests(DenseNet):
+        """A network that is in test mode unless told otherwise."""
+
+        def __call__(self, X, is_training=False):
+            modes.append(is_training)
+            return super().__call__(X, is_training=is_training)
+
+    modes, net = [], Tests()
+    [(X, label)] = random_batches(rng, [8])
+    train_step(net, X, label, 0.1)
+    assert modes == [True]
 
 
 def test_an_epoch_is_its_steps_bit_for_bit(rng):

@@ -78,10 +78,22 @@ def test_runs_in_quick_mode(path):
 
 @every_tutorial
 def test_begins_with_a_title_and_has_the_sections(path):
-    assert re.match(r'# %% \[markdown\]\n# # \w', path.read_text(encoding='utf-8'))
+    first_cell = path.read_text(encoding='utf-8').split('\n# %%')[0]
+    assert re.match(r'# %% \[markdown\]\n# # \w', first_cell)
+    assert 'Batch norm, in one sentence: ' in first_cell
     headings = ' '.join(re.findall('^#+ (.*)$', markdown(path), flags=re.M)).lower()
     assert [section for section in SECTIONS if section not in headings] == []
     assert 'Algorithm' in markdown(path)
+
+
+@every_tutorial
+def test_its_questions_are_answered(path):
+    answers = (ROOT / 'tutorials' / 'answers.md').read_text(encoding='utf-8')
+    sections = dict(re.findall(r'^## (\d\d) [^\n]+\n(.+?)(?=^## |\Z)', answers, re.M | re.S))
+    questions = markdown(path).split('## Exercises')[1].split('## Next')[0]
+    assert 'answers.md' in questions
+    numbers = re.findall(r'^(\d)\. ', questions, re.M)
+    assert re.findall(r'^(\d)\. ', sections[path.stem[:2]], re.M) == numbers
 
 
 @every_tutorial

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Batch normalization by hand
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # A layer in the middle of a deep network learns from inputs that its predecessors make, and these change with every
@@ -14,8 +18,8 @@
 # - In a convolutional network "every feature" means every channel: its mean is taken over the batch *and* the pixels.
 # - Normalised again by *stored* statistics, an example's result no longer depends on its batch.
 #
-# Everything here is small enough to check by head. It runs in a few seconds, and every number in the text is checked by
-# an `assert`.
+# Everything here is small enough to check on paper. It runs in a few seconds, and every number in the text is checked
+# by an `assert`.
 
 # %%
 import contextlib
@@ -64,7 +68,7 @@ for scale, colour in ((0.1, 'tab:blue'), (0.2, 'tab:orange')):
                   label=f"weights N(0, {scale}²), {'with' if batch_norm else 'without'} batch norm")
 axes.set(yscale='log', xlabel='layer', ylabel='standard deviation of the activations', xticks=range(2, 21, 2))
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 
 small, large = activations(0.1, False)[-1], activations(0.2, False)[-1]
@@ -205,7 +209,7 @@ for axes, values, title in zip(panels, (features.asnumpy(), hat, moved),
         axes.hist(values[:, j], bins=60, alpha=0.7, label=name, color=('tab:blue', 'tab:orange')[j])
     axes.set(title=title, xlabel='value')
 panels[0].set_ylabel('examples in a bin')
-panels[0].legend()
+panels[0].legend(loc='best')
 plt.show()
 
 assert np.allclose(hat.mean(axis=0), 0, atol=1e-4) and np.allclose(hat.std(axis=0), 1, atol=1e-4)
@@ -280,8 +284,10 @@ assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 #
 # ## Exercises
 #
+# Answers are in `answers.md`, beside this file.
+#
 # 1. A feature is constant in the batch. What does the layer return, and what would `eps=0` do? Try it.
-# 2. Take `A` with eps = 1 and compute the first column by head. Why is its standard deviation below 1?
+# 2. Take `A` with eps = 1 and compute the first column on paper. Why is its standard deviation below 1?
 # 3. Average `B` over axis 0 only. How many means are there, and what would that mean for a picture shifted by one
 #    pixel?
 # 4. Compute the variance of `A + 10000` in float32 as E[x²] − μ². What comes out instead of 14/3 and 6, and why? Which

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Backward by hand
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # What is the gradient of batch normalization, and how does one get it without a framework?
@@ -34,7 +38,7 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 # $$\mu = \frac1N \sum_i x_i, \quad c_i = x_i - \mu, \quad v = \frac1N \sum_i c_i^2, \quad s = \sqrt{v + \epsilon},
 # \quad \hat x_i = c_i / s, \quad y_i = \gamma \hat x_i + \beta$$
 #
-# Drawn as a graph, $x$ reaches $y$ on three ways: straight on, through the mean, and through the variance.
+# Drawn as a graph, $y$ depends on $x$ in three ways: directly, through the mean, and through the variance.
 
 # %%
 NODES = {'x': (0, 1), 'mean': (1, 0), 'centered\n= x - mean': (2, 1), 'squared': (3, 0), 'var': (4, 0),
@@ -237,6 +241,8 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 #   only move or stretch a feature over the batch, nothing about how far a step may go.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Drop a term from `dcentered` and see which of the stages' checks fails first.
 # 2. Derive `dx` when the variance is divided by $N - 1$.

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Check your gradients
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # When does a numerical check prove a backward pass right, and when does it only seem to?
@@ -52,7 +56,7 @@ for dtype in (np.float64, np.float32):
     axes.loglog(steps, errors, marker='.', label=label)
 axes.set(xlabel='step h', ylabel='largest relative error of 20 points', title='Central differences of exp')
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 print(best)
 assert best[np.float64][1] < 1e-9
@@ -215,6 +219,8 @@ check_gradients(lambda: float(z[0] ** 3), {'z': z}, {'z': dz})
 #   this package therefore also drop each term in turn, and see that the check fails.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Which mistakes in batch norm does a batch of two examples hide? (Look at `xhat` for N = 2.)
 # 2. Replace central by one-sided differences and draw the first figure again.

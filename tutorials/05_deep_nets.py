@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Deep nets
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # What does batch norm do to the training of a deep fully connected net, and when does it harm?
@@ -193,6 +197,8 @@ for kind in kinds:
 #   number of steps: with small batches an epoch has more of them, so the nets are not equally far.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Measure the training accuracy with the statistics of the batch (`net.loss(X, y)` computes with them). Does the loss
 #    of accuracy at small batches remain, or does it come from the stored statistics?

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # An MLP that ended in NaN
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # A multilayer perceptron in NumPy, with batch norm on every layer, trained with Adam on MNIST: its last
@@ -145,7 +149,7 @@ for label, values in lengths.items():
 axes.set(xlabel='step', ylabel='length of the step (below 1e-20: drawn there)',
          title='Adam under a constant gradient of 1, learning rate 0.1')
 axes.grid(alpha=0.3)
-axes.legend()
+axes.legend(loc='best')
 plt.show()
 np.testing.assert_allclose(lengths['copies'], 0.1, rtol=1e-6)
 assert lengths['stored again and again'][-1] < 1e-20
@@ -325,6 +329,8 @@ assert cumulative['dev_loss'][-1] > history['dev_loss'][-1]
 #   train.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Mend the mistakes in `original` one at a time, in every order. Which one is the first after which it trains?
 # 2. Replace Adam by SGD in `original`. Which mistake shows now?

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Differentiable programming
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # Batch normalization's backward pass takes a page to derive by hand. Can a program find it from the
@@ -23,6 +27,7 @@ import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.autodiff import Node
+from gluon_bn.axes import label_log_axis
 from gluon_bn.breast_cancer import BreastCancerNet, accuracies, batch_norm, load_split, train
 
 try:
@@ -282,10 +287,11 @@ for name, values, colour in (('with batch norm', losses, 'tab:blue'), ('without'
     epochs = (1 + np.arange(len(values))) / 13          # 13 batches of 32 rows an epoch
     means = np.reshape(values, (-1, 13)).mean(axis=1)
     axes.plot(epochs, values, color=colour, alpha=0.3)
-    axes.plot(1 + np.arange(len(means)), means, color=colour, marker='o', label=f"{name}, mean of each epoch")
+    axes.plot(0.5 + np.arange(len(means)), means, color=colour, marker='o', label=f"{name}, mean of each epoch")
 axes.set(xlabel='epochs (passes over the 426 training rows)', ylabel='cross entropy (nats per row)', yscale='log',
-         title="Training loss of each batch (pale) and of each epoch")
-axes.legend()
+         title="Training loss of each batch (pale) and of each epoch, at its middle")
+label_log_axis(axes.yaxis)
+axes.legend(loc='best')
 axes.grid(alpha=0.3)
 plt.show()
 
@@ -321,6 +327,8 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 # measurements, not their labels), as the notebook did.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # `python -m gluon_bn.exercises` lists exercises that mark themselves. From here:
 #

@@ -1,10 +1,19 @@
 # %% [markdown]
 # # Making it fast
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # The layer of the first tutorial is a few lines, and each says what the paper says. How far is it from what this
 # machine could do, where does the time go, and which changes bring it back without changing a result?
+#
+# The answers are not about MXNet alone. On every processor, and on every GPU, a layer like batch norm does little
+# arithmetic on much data. So its time is that of moving the data between memory and processor, and, for small
+# tensors, that of starting each operation. That is why frameworks *fuse* operations (XLA, `torch.compile`, cuDNN), and
+# this tutorial does it by hand.
 #
 # ## What to expect
 #
@@ -657,6 +666,8 @@ plt.show()
 # convolution, for one) needs less arithmetic.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Run it with `OMP_NUM_THREADS=1` and with all cores. Which steps gain from threads, and which limit moves?
 # 2. Run it with `GLUON_BN_NATIVE=0`. How near to the limit do MXNet's operators alone come?

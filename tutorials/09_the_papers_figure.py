@@ -1,6 +1,10 @@
 # %% [markdown]
 # # The paper's figure
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # Figure 1 of Ioffe and Szegedy (2015) is the paper's first evidence: a small network trains faster and ends better
@@ -147,7 +151,7 @@ for setting, pair in nets.items():
 
 # %% [markdown]
 # The lead is largest early: batch norm first of all spares the net its slow beginning. How that looks in panels (b) and
-# (c): without batch norm the three percentiles begin as good as on one another (a width below 0.3, the sigmoid gives
+# (c): without batch norm the three percentiles are almost equal at the start (a width below 0.3, the sigmoid gives
 # the same for every image) and have to grow apart. With it they are apart from the first look (a width around 2: for a
 # Gaussian of deviation 1 it would be 2.07).
 
@@ -222,6 +226,8 @@ if full:
 #   with Glorot's weights, but it changes the optimiser at the same time.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Train with SGD from Glorot's weights (`Job(..., weight_scale='glorot')`). How much of the gain is left?
 # 2. `python scripts/paper_figure.py sgd-0.5`: which of the claims hold at the highest rate, and by how much?

@@ -1,6 +1,10 @@
 # %% [markdown]
 # # Does it reduce covariate shift?
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # Batch norm was introduced "by reducing internal covariate shift". Is that what makes it work?
@@ -156,8 +160,8 @@ jobs = {(name, network): make(network, seeds, **changes)
 every_job = [job for some in jobs.values() for job in some]
 done = dict(zip(every_job, run(folder, every_job)))
 if QUICK:
-    print("This is the quick mode: a few steps, to see that everything runs. They show nothing, so that the figures are\n"
-          "not those that the text speaks of, and its claims about the trainings are not judged.")
+    print("This is the quick mode: a few steps, to see that everything runs. They show nothing: the figures are not\n"
+          "those that the text speaks of, and its claims about the trainings are not judged.")
 
 
 def experiment(name, network, figure):
@@ -347,6 +351,8 @@ for network, number in crossing:
 #   the caution above, is one explanation (Bjorck et al., 2018, and others have more); nothing here decides it.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. Make the noise stronger (`Noise(seed, mean=2)`). When does it undo batch norm, and is that because of the shift, or
 #    because the signal is lost in the noise?

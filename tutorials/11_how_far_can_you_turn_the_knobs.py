@@ -1,6 +1,10 @@
 # %% [markdown]
 # # How far can you turn the knobs?
 #
+# *Batch norm, in one sentence: it gives every feature of a layer mean 0 and standard deviation 1 over the batch, then a
+# scale and a shift that are learned, so that a deep network trains faster, and with many more learning rates and
+# initial weights.*
+#
 # ## The question
 #
 # A network has knobs: the learning rate, the scale of its initial weights, the batch size; and batch norm brings its
@@ -51,6 +55,7 @@ runs = {name: EXPERIMENTS[name](range(1), **QUICK_GRIDS[name]) if QUICK else EXP
         for name, grid in grids.items()}
 if QUICK:  # a few steps and few test images: the figures show nothing, and the claims about the runs are not judged
     runs = {name: [replace(run, test_images=100) for run in runs[name]] for name in runs}
+    print("This is the quick mode: the figures are not those that the text speaks of; its claims are not judged.")
 sweep(folder, 'tutorial', [run for name in runs for run in runs[name]], processes=1 if QUICK else None)
 
 
@@ -133,9 +138,9 @@ if not QUICK:
 # ## 2. The scale of the initial weights
 #
 # 100 steps. "The weights" are all of the network's, and gamma with them: LeNet draws it from N(1, scale²), so the rows
-# of the left picture differ in both. In the row of scale 1 some gammas are near 0 or below it, and their channels hardly
-# pass on what they see. (Exercise 2 varies the weights alone.) Two knobs at once, since by the mathematics above they belong together: batch norm makes of the scale
-# a matter of the learning rate.
+# of the left picture differ in both. In the row of scale 1 some gammas are near 0 or below it, and their channels
+# hardly pass on what they see. (Exercise 2 varies the weights alone.) Two knobs at once, since by the mathematics above
+# they belong together: batch norm makes of the scale a matter of the learning rate.
 
 # %%
 kinds = experiment('weight_scales')
@@ -282,6 +287,8 @@ if not QUICK:
 # - Conjecture: that before or after the activation makes little difference in general. One small network says little.
 #
 # ## Exercises
+#
+# Answers are in `answers.md`, beside this file.
 #
 # 1. `python scripts/sweep.py batch_sizes` has three learning rates. Which is best for each size, with batch norm and
 #    without? Is there a rule?

@@ -43,7 +43,7 @@ def try_gpu(i: int = 0) -> Context:
     if reason is None:
         return mx.gpu(i)
     if _built_with_cuda() or has_nvidia_device():
-        _say_once(f"gluon_bn: not using gpu({i}): {reason} Going on with cpu(0).")
+        _say_once(f"gluon_bn: not using gpu({i}): {reason} Using cpu(0) instead.")
     return mx.cpu()
 
 
@@ -81,7 +81,7 @@ def context_from_name(name: str) -> Context:
     if name == 'auto':
         return try_gpu()
     device, _, number = name.partition(':')
-    if device not in ('cpu', 'gpu') or not (number or '0').isdigit() or name.endswith(':'):
+    if device not in ('cpu', 'gpu') or not (number or '0').isdecimal() or name.endswith(':') or len(number) > 9:
         raise ValueError(f"context {name!r} is unknown; expected auto, cpu, cpu:N, gpu or gpu:N.")
     if device == 'gpu':
         reason = why_no_gpu(int(number or 0))

@@ -76,7 +76,7 @@ def growth_picture(growth, threads, names, path):
         for place, name in enumerate(names, 1):
             axis.plot([row[0] for row in rows], [row[place] for row in rows], marker='o', label=name)
         axis.set(xscale='log', yscale='log', xlabel=what, ylabel='ns an element, forward+backward')
-        axis.legend()
+        axis.legend(loc='best')
     axes[2].plot(list(threads), list(threads.values()), marker='o')
     axes[2].set(xlabel='threads', ylabel='ms an iteration of LeNet, batch 64', ylim=(0, None), xticks=list(threads))
     figure.tight_layout()

@@ -3,7 +3,7 @@
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments or bad data (one line on standard
 error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, loading, run, whole_number
+from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -35,10 +35,10 @@ def parser(prog=None):
                    help="of deep_net, weight_scales, batch_sizes, small_batches (default: all)")
     p.add_argument('--seeds', type=whole_number, default=3, metavar='N', help="trainings of each kind (default: 3)")
     p.add_argument('--epochs', type=whole_number, default=10, metavar='N', help="(default: 10)")
-    p.add_argument('--data-dir', metavar='PATH',
+    p.add_argument('--data-dir', type=folder, metavar='PATH',
                    help="folder or archive with the whole of CIFAR-10 (default: the images that come with the package)")
     p.add_argument('--download', action='store_true', help="download the whole of CIFAR-10 (170 MB) and use it")
     p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', default='runs/deep_nets', metavar='DIR', help="(default: %(default)s)")
+    p.add_argument('--output', type=folder, default='runs/deep_nets', metavar='DIR', help="(default: %(default)s)")
     return p
 

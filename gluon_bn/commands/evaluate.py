@@ -7,7 +7,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 1
 import json
 from pathlib import Path
 
-from ..support.command_line import Parser, loading, run, whole_number
+from ..support.command_line import Parser, folder, loading, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -18,10 +18,11 @@ def main(argv=None, prog=None):
 def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog, description=__doc__)
-    p.add_argument('run', metavar='RUN', help="folder of a run, or a checkpoint file")
+    p.add_argument('run', type=folder, metavar='RUN', help="folder of a run, or a checkpoint file")
     p.add_argument('--ctx', default='auto', metavar='auto|cpu|cpu:N|gpu|gpu:N', help="device (default: auto)")
     p.add_argument('--dataset', metavar='NAME', help="mnist or fashion-mnist (default: the run's own)")
-    p.add_argument('--data-dir', metavar='DIR', help="folder with files of the MNIST format (default: the run's own)")
+    p.add_argument('--data-dir', type=folder, metavar='DIR',
+                   help="folder with files of the MNIST format (default: the run's own)")
     p.add_argument('--batch-size', type=whole_number, default=256, metavar='N',
                    help="images in a batch: what the batch statistics are of (default: %(default)s)")
     p.add_argument('--json', action='store_true', help="print one object of JSON")

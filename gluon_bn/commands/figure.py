@@ -6,7 +6,7 @@ on the mean loss of a batch), and keras (RMSprop with Keras's defaults). An inte
 Exit status: 0 done, and at sgd-0.1 and sgd-0.02 every claim of the paper holds; 1 a claim does not hold (never with
 --quick); 2 bad arguments or bad data (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, loading, run, whole_number
+from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
 
 QUICK_STEPS, QUICK_SEEDS = 200, 1
 
@@ -47,10 +47,10 @@ def parser(prog=None):
                    help=f"{QUICK_STEPS} steps and {QUICK_SEEDS} seed, to see that everything runs")
     p.add_argument('--steps', type=whole_number, metavar='N', help="(default: 50,000)")
     p.add_argument('--seeds', type=whole_number, metavar='N', help="trainings of each kind (default: 3)")
-    p.add_argument('--data-dir', metavar='PATH',
+    p.add_argument('--data-dir', type=folder, metavar='PATH',
                    help="folder with the four files of MNIST (default: those that come with the package)")
     p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--tensorboard', metavar='DIR', help="write TensorBoard's files to DIR as well")
-    p.add_argument('--output', default='runs/paper_figure', metavar='DIR', help="(default: %(default)s)")
+    p.add_argument('--tensorboard', type=folder, metavar='DIR', help="write TensorBoard's files to DIR as well")
+    p.add_argument('--output', type=folder, default='runs/paper_figure', metavar='DIR', help="(default: %(default)s)")
     return p
 

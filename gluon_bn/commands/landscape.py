@@ -5,7 +5,7 @@ After Santurkar et al. (2018), on the sigmoid MLP and on LeNet. Figures, tables 
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments or bad data (one line on standard
 error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, loading, run, whole_number
+from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
 
 NETWORKS = ('sigmoid_mlp', 'lenet')
 
@@ -39,8 +39,9 @@ def parser(prog=None):
     p.add_argument('--seeds', type=whole_number, default=3, metavar='N', help="trainings of each kind (default: 3)")
     p.add_argument('--quick', action='store_true',
                    help="60 steps a training, to see that it works; the claims are not judged then")
-    p.add_argument('--data-dir', metavar='PATH', help="folder with MNIST (default: the files of the package)")
+    p.add_argument('--data-dir', type=folder, metavar='PATH',
+                   help="folder with MNIST (default: the files of the package)")
     p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', default='runs/landscape', metavar='DIR', help="(default: %(default)s)")
+    p.add_argument('--output', type=folder, default='runs/landscape', metavar='DIR', help="(default: %(default)s)")
     return p
 

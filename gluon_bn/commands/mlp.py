@@ -6,7 +6,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3
 import argparse
 import time
 
-from ..support.command_line import Parser, loading, number, run, whole_number
+from ..support.command_line import Parser, folder, loading, number, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -35,7 +35,8 @@ def parser(prog=None):
     p = Parser(prog=prog, description=__doc__,
                                 argument_default=argparse.SUPPRESS)
     p.add_argument('--dataset', choices=MNIST_LIKE, help=f"(default: {default.dataset})")
-    p.add_argument('--data-dir', metavar='DIR', help="folder with files of the MNIST format, gzipped or not")
+    p.add_argument('--data-dir', type=folder, metavar='DIR',
+                   help="folder with files of the MNIST format, gzipped or not")
     p.add_argument('--hidden', type=whole_number, nargs='*', metavar='N',
                    help=f"units of the hidden layers (default: {' '.join(map(str, default.hidden))})")
     p.add_argument('--epochs', type=whole_number, metavar='N', help=f"(default: {default.epochs})")
@@ -47,6 +48,6 @@ def parser(prog=None):
     p.add_argument('--init', choices=tuple(INITIALIZATIONS), help=f"of the weights (default: {default.init})")
     p.add_argument('--seed', type=whole_number, help=f"(default: {default.seed})")
     p.add_argument('--limit', type=whole_number, metavar='N', help="use the first N training images (default: all)")
-    p.add_argument('--output', default=None, metavar='DIR', help="(default: runs/mlp-TIME)")
+    p.add_argument('--output', type=folder, default=None, metavar='DIR', help="(default: runs/mlp-TIME)")
     return p
 

@@ -3,7 +3,7 @@
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments, or another process sweeps in the
 same folder (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, loading, run, whole_number
+from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -40,6 +40,7 @@ def parser(prog=None):
                    help="trainings of each kind (default: %(default)s)")
     p.add_argument('--quick', action='store_true', help="a few steps of a few runs, to see that everything works")
     p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', metavar='DIR', help="(default: runs/sweeps, with --quick runs/sweeps_quick)")
+    p.add_argument('--output', type=folder, metavar='DIR',
+                   help="(default: runs/sweeps, with --quick runs/sweeps_quick)")
     return p
 

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..support.command_line import Parser, complain, loading, number, whole_number
+from ..support.command_line import Parser, complain, folder, loading, number, whole_number
 from ..support.command_line import run as run_command
 from ..support.invocation import command_line
 
@@ -84,15 +84,17 @@ def parser(prog=None):
     p.add_argument('--impl', choices=('auto', 'plain', 'fast'),
                    help=f"formulation of batch norm (default: {default.impl})")
     p.add_argument('--dataset', choices=MNIST_LIKE, help=f"(default: {default.dataset})")
-    p.add_argument('--data-dir', type=lambda text: str(Path(text).resolve()), metavar='DIR',
+    p.add_argument('--data-dir', type=lambda text: str(Path(folder(text)).resolve()), metavar='DIR',
                    help="folder with files of the MNIST format, gzipped or not")
     p.add_argument('--seed', type=whole_number,
                    help=f"of the initial weights and the order of the images (default: {default.seed})")
     p.add_argument('--limit', type=whole_number, metavar='N', help="use the first N training images (default: all)")
-    p.add_argument('--output', default=None, metavar='DIR', help="folder of the run (default: runs/DATASET-TIME)")
-    p.add_argument('--resume', default=None, metavar='DIR',
+    p.add_argument('--output', type=folder, default=None, metavar='DIR',
+                   help="folder of the run (default: runs/DATASET-TIME)")
+    p.add_argument('--resume', type=folder, default=None, metavar='DIR',
                    help="go on with the run in DIR, with its configuration; --epochs N makes it longer")
-    p.add_argument('--tensorboard', nargs='?', const=True, type=lambda text: str(Path(text).resolve()), metavar='DIR',
+    p.add_argument('--tensorboard', nargs='?', const=True, type=lambda text: str(Path(folder(text)).resolve()),
+                   metavar='DIR',
                    help="write TensorBoard's files to DIR as well (without DIR: to tensorboard in the run's folder)")
     p.add_argument('--checkpoint-seconds', type=number, metavar='S',
                    help=f"time between checkpoints within an epoch (default: {default.checkpoint_seconds})")

@@ -7,7 +7,7 @@ Exit status: 0 done; 2 bad arguments, or files that would be overwritten (one li
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser, loading, run
+from ..support.command_line import Parser, folder, loading, run
 from ..support.invocation import command_line, script_command
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ def main(argv=None, prog=None):
 def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog, description=__doc__)
-    p.add_argument('folder', metavar='DIR', help="folder for them, made if need be")
+    p.add_argument('folder', type=folder, metavar='DIR', help="folder for them, made if need be")
     p.add_argument('names', nargs='*', metavar='NAME',
                    help="tutorials, such as 01 or 01_batch_norm_by_hand (default: all)")
     p.add_argument('--notebooks', action='store_true', help="Jupyter notebooks instead of scripts")
@@ -62,6 +62,7 @@ def companions(source):
     """What the tutorials show and point to: name below the folder -> bytes."""
     from ..exercises.catalog import all_exercises, default_folder
     files = {f'images/{path.name}': path.read_bytes() for path in sorted((source / 'images').glob('*.png'))}
+    files['answers.md'] = (source / 'answers.md').read_bytes()
     exercises = [exercise.skeleton for exercise in all_exercises()]
     for path in [*exercises, default_folder() / 'README.md']:
         files[f'exercises/{path.name}'] = path.read_bytes()

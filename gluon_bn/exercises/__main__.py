@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser
+from ..support.command_line import Parser, folder
 from ..support.invocation import command_line
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
@@ -45,7 +45,8 @@ def main(argv=None, prog=None):
 def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog or 'python -m gluon_bn.exercises', description="Exercises that mark themselves.")
-    p.add_argument('--tasks', metavar='DIR', help="take the exercises from DIR instead of the package's own")
+    p.add_argument('--tasks', type=folder, metavar='DIR',
+                   help="take the exercises from DIR instead of the package's own")
     p.set_defaults(run=run_list, folder='.')
     commands = p.add_subparsers(metavar='COMMAND')
 

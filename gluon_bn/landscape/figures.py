@@ -1,8 +1,8 @@
 """Figures of the measured trainings: ``FIGURES`` names those of each experiment, functions of its results."""
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
+from ..axes import label_log_axis
 from .measures import MULTIPLES
 from .numbers import of, over_steps, series, steps
 
@@ -67,7 +67,7 @@ def draw_noise(results):
     above[1].set(ylabel="test accuracy without noise (%)", title="accuracy of each seed", xlabel='',
                  xticks=np.arange(len(kinds)) + 0.1,
                  xticklabels=[STYLES[kind][2].replace(' batch', '\nbatch') for kind in kinds])
-    above[1].legend(fontsize='small')
+    above[1].legend(loc='best', fontsize='small')
     for axes, kind in zip(below, kinds):
         first = of(results, kind=kind)[:1]
         mean, std = np.array([list(record['inputs'].values())[-1]['unit'] for record in first[0]['measured']]).T
@@ -97,12 +97,9 @@ def _panels(results, rows, title):
 
 
 def _log(axes, **labels):
-    """A logarithmic axis for what is drawn; 1, 2 and 5 of every decade are written out as long as there is room."""
+    """A logarithmic axis for what is drawn."""
     axes.set(yscale='log', **labels)
-    lowest, highest = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if highest < 1e5 * lowest else (1,)))
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_locator(NullLocator())
+    label_log_axis(axes.yaxis)
 
 
 def _line(axes, x, values, kind):
@@ -110,11 +107,11 @@ def _line(axes, x, values, kind):
     color, style, label = STYLES[kind]
     axes.plot(x, values.mean(axis=0), color=color, linestyle=style, linewidth=1.2, label=label)
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')
 
 
 def _range(axes, x, lowest, highest, kind):
     """Shaded from the lowest value on the way along the gradient to the highest, both means over the seeds."""
     color, _, label = STYLES[kind]
     axes.fill_between(x, lowest.mean(axis=0), highest.mean(axis=0), color=color, alpha=0.4, linewidth=0.8, label=label)
-    axes.legend(fontsize='small')
+    axes.legend(loc='best', fontsize='small')

@@ -149,9 +149,15 @@ def floats(name, value, shape=None):
 
 
 def as_array(name, value, expected):
-    """``value``, an array of NumPy or MXNet, a list or a Series, as a NumPy array; ``TypeError`` if it is none."""
+    """``value``, an array of NumPy or MXNet, a list or a Series, as a NumPy array; ``TypeError`` if it is none.
+
+    ``ValueError`` for an array with masked values: what stands under a mask is not meant.
+    """
     if hasattr(value, 'asnumpy'):
         return value.asnumpy()
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked values; expected an array of {expected}: leave them out, or put others in "
+                         "their place with .filled(...).")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError):  # lists of different lengths
@@ -169,7 +175,7 @@ def shown(value):
         return f"an array ({type(value).__module__.split('.')[0]}) of shape {tuple(value.shape)}"
     if isinstance(value, int) and value.bit_length() > 100:
         return f"a whole number of {value.bit_length()} bits"
-    return _SHORT.repr(value)
+    return ' '.join(_SHORT.repr(value).split('\n'))  # arrays in a list have several lines
 
 
 def _whole(array):

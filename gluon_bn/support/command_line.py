@@ -53,6 +53,17 @@ def whole_number(text):
     return _converted(text, int, "a whole number")
 
 
+def folder(text):
+    """``text``, the name of a folder, not empty: Python would take that (an unset variable's) as the current one.
+
+    >>> folder('runs/1')
+    'runs/1'
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, got ''")
+    return text
+
+
 def _converted(text, kind, expected):
     try:
         return kind(text)

@@ -6,6 +6,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from .. import experiments
+from ..axes import label_log_axis
 from ..files import written_whole
 from ..plots import draw_band
 from ..results import mean_and_spread
@@ -144,9 +145,9 @@ def draw_recalibration(kinds):
     return figure
 
 
-FIGURES = {'training': draw_training, 'learning_rates': draw_rates, 'positions': draw_rates, 'weight_scales': draw_weight_scales,
-           'batch_sizes': draw_batch_sizes, 'momenta': draw_momenta, 'eps': draw_eps,
-           'recalibration': draw_recalibration}
+FIGURES = {'training': draw_training, 'learning_rates': draw_rates, 'positions': draw_rates,
+           'weight_scales': draw_weight_scales, 'batch_sizes': draw_batch_sizes, 'momenta': draw_momenta,
+           'eps': draw_eps, 'recalibration': draw_recalibration}
 
 
 def _panels(title, kinds, number, shown="mean and standard deviation"):
@@ -182,8 +183,10 @@ def _lines(axes, kinds, x, knob, base=10):
 
 def _label(axes, x, base=10, scale='log'):
     axes.set(xlabel=_NAMES[x], ylabel='test accuracy (%)', ylim=(-3, 103))
-    axes.set_xscale(scale, **({'base': base} if scale == 'log' else {}))
-    axes.legend(fontsize='small')
+    if scale == 'log':
+        axes.set_xscale('log', base=base)
+        label_log_axis(axes.xaxis, decades=3)
+    axes.legend(loc='best', fontsize='small')
     axes.label_outer()
 
 
