@@ -69,7 +69,7 @@ def test_the_version(capsys):
     (['mlp', '--momentum', 'some'], "gluon-bn mlp: argument --momentum: expected a number, got 'some'"),
     (['evaluate'], 'gluon-bn evaluate: the following arguments are required: RUN; --help'),
     (['exercises', 'chek'], 'gluon-bn exercises: argument COMMAND: invalid choice'),
-    (['sweep', 'epsilon'], 'gluon-bn sweep: there is no experiment epsilon; expected one of: learning_rates, '),
+    (['sweep', 'epsilon'], 'gluon-bn sweep: there is no experiment epsilon; expected one of: training, learning_rates, '),
     (['figure', '--steps', '5'], 'gluon-bn figure: --steps is at least 20.'),
     (['landscape', '--network', 'resnet'], "gluon-bn landscape: argument --network: invalid choice: 'resnet'"),
     (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds, --epochs and --processes are at least 1.'),
