@@ -43,7 +43,6 @@ FROM_TUTORIALS = {"gluon_bn.exercises.tasks": "tutorials/exercises", "gluon_bn.c
 setup(
     license="Apache-2.0",  # here, because setuptools for Python 3.8 and today's do not read the same in pyproject.toml
     packages=[*find_namespace_packages(include=["gluon_bn*"], exclude=["*__pycache__*"]), *FROM_TUTORIALS,
-              "gluon_bn.commands.tutorial_files.images",
               *(f"gluon_bn.exercises.tasks.{folder}"
                 for folder in find_namespace_packages("tutorials/exercises", exclude=["*__pycache__*"])),
               "gluon_bn.commands.tutorial_files.images"],

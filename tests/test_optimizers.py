@@ -356,4 +356,4 @@ def test_a_rate_beyond_float32_with_a_gradient_that_makes_up_for_it(lr, gradient
     """float32 would make the rate 0 or infinite; the step is 0.01 or 100, or too small for float32."""
     w = param([0., 0.], gradient=gradient)
     sgd([w], lr)
-    np.testing.assert_allclose(w.asnumpy(), -lr * gradient, rtol=1e-4)
+    np.testing.assert_allclose(w.asnumpy(), np.float32(-lr * gradient), rtol=1e-4)
