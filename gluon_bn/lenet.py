@@ -21,6 +21,8 @@ from .copied import mend_copy
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mxnet import Context
     from mxnet.ndarray import NDArray
 
@@ -65,7 +67,7 @@ class LeNet:
     (64, 10)
     """
 
-    _checked = ()  # the parameters whose shapes have been looked at
+    _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
 
     bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
 

@@ -60,7 +60,7 @@ class MLP(RunningStatistics):
     1.0
     """
 
-    def __init__(self, layer_sizes: Sequence[int], init: str | float = 'he', momentum: float = 0.9, eps: float = 1e-5,
+    def __init__(self, layer_sizes: Sequence[int], init: str = 'he', momentum: float = 0.9, eps: float = 1e-5,
                  dtype: npt.DTypeLike = np.float32, seed: int | None = None) -> None:
         one_of('init', init, INITIALIZATIONS)
         layer_sizes = [integer(f'layer_sizes[{i}]', size, at_least=1) for i, size in enumerate(layer_sizes)]

@@ -72,7 +72,7 @@ class SigmoidMLP:
     stored statistics (not trainable)           6
     """
 
-    _checked = ()  # the parameters whose shapes have been looked at
+    _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
 
     def __init__(self, ctx: Context | None = None, weight_scale: float | str = 0.01,
                  hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,

@@ -144,7 +144,8 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
     check_net_and_batches(net, data_iterator, needed=['params'])
     moving_loss = MovingLoss()
     for batch in data_iterator:
-        moving_loss.add(train_step(net, *pair(batch), lr))
+        data, label = pair(batch)
+        moving_loss.add(train_step(net, data, label, lr))
     moving_loss.finish()
     if not moving_loss.losses:
         raise ValueError("data_iterator gave no batch: nothing to train on.")
