@@ -90,7 +90,7 @@ def _changes(tree, text):
             yield node, 'removed call', 'pass'
         elif isinstance(node, ast.AugAssign) or isinstance(node, ast.Assign) and _changes_a_name(node):
             yield node, 'removed step', 'pass'
-        elif isinstance(node, ast.keyword) and node.arg:
+        elif isinstance(node, ast.keyword) and node.arg and hasattr(node, 'lineno'):  # not before Python 3.9
             yield node, 'dropped argument', ''
         elif isinstance(node, ast.Return) and isinstance(node.value, (ast.Call, ast.Name, ast.BinOp)):
             yield node, 'nothing returned', 'return None'

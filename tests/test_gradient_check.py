@@ -20,7 +20,8 @@ def test_rel_error_is_the_exercises():
 def test_numerical_gradient_of_a_number(rng, capsys):
     x = rng.standard_normal((2, 3))
     before = x.copy()
-    np.testing.assert_allclose(eval_numerical_gradient(lambda v: np.sin(v).sum(), x), np.cos(x), rtol=1e-8)
+    np.testing.assert_allclose(eval_numerical_gradient(lambda v: np.sin(v).sum(), x), np.cos(x), rtol=1e-8,
+                               atol=2e-10)  # 2**-53 times the sum, at most 6, over h
     np.testing.assert_array_equal(x, before)
     assert capsys.readouterr().out.count('\n') == 6
     eval_numerical_gradient(lambda v: np.sin(v).sum(), x, verbose=False)
@@ -29,7 +30,8 @@ def test_numerical_gradient_of_a_number(rng, capsys):
 
 def test_numerical_gradient_of_an_array(rng):
     x, A, dout = rng.standard_normal(3), rng.standard_normal((4, 3)), rng.standard_normal(4)
-    np.testing.assert_allclose(eval_numerical_gradient_array(lambda v: A @ v, x, dout), A.T @ dout, rtol=1e-8)
+    np.testing.assert_allclose(eval_numerical_gradient_array(lambda v: A @ v, x, dout), A.T @ dout, rtol=1e-8,
+                               atol=2e-9)  # rounding over h, in 4 terms of up to 40 in size
 
 
 def test_f_may_return_its_argument(rng):

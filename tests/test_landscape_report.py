@@ -62,7 +62,7 @@ def test_figures_have_their_axes_units_and_legends(name, network):
     jobs = EXPERIMENTS[name][0](network, range(2))
     for draw in FIGURES[name].values():
         figure = draw(as_expected(name, jobs))
-        assert '2 seeds' in figure.get_suptitle()
+        assert '2 seeds' in figure._suptitle.get_text()
         for axes in figure.axes:
             assert axes.get_ylabel()
             assert axes.get_title()
@@ -80,7 +80,7 @@ def test_figures_of_a_divergence_and_of_one_seed():
         draw(results)
     noise = as_expected('noise', EXPERIMENTS['noise'][0]('lenet', [0]))
     noise[0].update(diverged=2, measured=noise[0]['measured'][:2], losses=[1., 2., None])
-    assert 'one seed' in FIGURES['noise']['noise'](noise).get_suptitle()
+    assert 'one seed' in FIGURES['noise']['noise'](noise)._suptitle.get_text()
 
 
 @pytest.mark.parametrize('judged', [True, False])

@@ -52,6 +52,7 @@ def test_places_are_right_behind_letters_of_several_bytes():
     assert mutant.text == 's = "é·×"; y = x <= 1\n'
 
 
+@pytest.mark.skipif(sys.version_info < (3, 9), reason='Python 3.8 does not know where an argument stands')
 def test_an_argument_is_dropped_with_its_comma():
     texts = [mutant.text for mutant in mutants.python_mutants('f(a, b=c, d=e)') if mutant.kind == 'dropped argument']
     assert [ast.dump(ast.parse(text)) for text in texts] == [ast.dump(ast.parse(t)) for t in ('f(a, d=e)', 'f(a, b=c)')]

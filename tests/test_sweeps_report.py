@@ -23,7 +23,7 @@ def kinds_of(name, world=None, seeds=2):
     'training', 'weight_scales', 'recalibration')])
 def test_figures_have_their_lines_units_and_legends(name):
     figure = FIGURES[name](kinds_of(name))
-    assert '2 seeds' in figure.get_suptitle()
+    assert '2 seeds' in figure._suptitle.get_text()
     assert [axes.get_ylabel() for axes in figure.axes] == ['test accuracy (%)'] + [''] * (len(figure.axes) - 1)
     for axes in figure.axes:
         assert axes.get_xlabel()
