@@ -8,6 +8,7 @@ import numpy as np
 from .._mxnet import autograd, mx, nd
 from ..data import load
 from ..support.command_line import Parser, run, whole_number
+from ..training import MovingLoss
 
 MEANS, VARIANCES = {}, {}
 
@@ -87,15 +88,14 @@ def train(limit=None):
     mx.random.seed(0)
     p = parameters()
     train_data = batches(True, limit, shuffle=True)
-    moving_loss = None
+    moving_loss = MovingLoss()
     for X, label in train_data:
         with autograd.record():
             loss = -nd.nansum(nd.one_hot(label, 10) * nd.log_softmax(net(p, X, True)), axis=0, exclude=True)
         loss.backward()
         for param in p.values():
             param[:] = param - 0.001 * param.grad
-        new = nd.mean(loss).asscalar()
-        moving_loss = new if moving_loss is None else .99 * moving_loss + .01 * new
-    print(f"Epoch 0. Loss: {moving_loss:.4f}, Train_acc {evaluate_accuracy(p, train_data):.4f}, "
+        moving_loss.read(nd.mean(loss).asscalar())
+    print(f"Epoch 0. Loss: {moving_loss.average:.4f}, Train_acc {evaluate_accuracy(p, train_data):.4f}, "
           f"Test_acc {evaluate_accuracy(p, batches(False, limit, shuffle=False)):.4f}")
     return 0
