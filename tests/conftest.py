@@ -30,6 +30,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SEED_VARIABLE = 'GLUON_BN_TEST_SEED'
 
+# What chose the environment that runs the tests is not meant for the projects that tests make.
+for variable in ('GLUON_BN_VENV', 'GLUON_BN_PYTHON', 'GLUON_BN_MXNET'):
+    os.environ.pop(variable, None)
+
 
 @pytest.fixture(autouse=True)
 def seed(request):
