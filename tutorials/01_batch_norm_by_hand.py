@@ -115,7 +115,7 @@ print("mean", mean.asnumpy(), "  var", var.asnumpy())
 print(Y.asnumpy().round(4))
 
 # %% [markdown]
-# By head, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
+# On paper, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
 # is 14/3; and −3 / √(14/3) = −1.3887. The package's function does the same four lines.
 
 # %%

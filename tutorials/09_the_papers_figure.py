@@ -106,8 +106,8 @@ print(f'deviation of the inputs of layer 3 at 0.1: {deviation[False][2]:.4f}, at
 assert smaller < deviation[False][2] / 10
 
 # %% [markdown]
-# The whole figure, 18 trainings of 50,000 steps, is made by `python scripts/paper_figure.py`; interrupted, it goes on
-# where it was. This tutorial shows it if it is there. If not, it makes a short one, which takes some minutes: the first
+# The whole figure, 18 trainings of 50,000 steps, is made by `python scripts/paper_figure.py`; after an interruption
+# it continues. This tutorial shows it if it is there. If not, it makes a short one, which takes some minutes: the first
 # tenth, 5,000 steps, with two seeds.
 
 # %%

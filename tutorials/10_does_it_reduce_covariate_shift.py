@@ -138,7 +138,7 @@ np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).
 # %% [markdown]
 # ## The trainings
 #
-# `gluon_bn.landscape.runs` trains and measures on the way: at every 25th step of 1,500 of the sigmoid MLP (batch 60,
+# `gluon_bn.landscape.runs` trains, and measures at every 25th step of 1,500 of the sigmoid MLP (batch 60,
 # initial weights of 0.1), at every 12th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
 # tests compare parameters and stored statistics bit for bit. Ioffe and Szegedy give no learning rate. So there are
 # three, a factor of 4 apart, the same for both nets; each net's own best can be read off. Three seeds each. All of it

@@ -154,7 +154,7 @@ print("standard deviation of a score over 64 images, weights of scale 0.01, with
 assert spread[False] < 1e-3 * spread[True]
 
 # %% [markdown]
-# Without batch norm the small weights lose the signal on its way through four layers: the scores hardly know which
+# Without batch norm the small weights lose the signal layer by layer: the scores hardly know which
 # image they are of, less than a thousandth of what they know with batch norm, and no learning rate of the sweep
 # helps. With batch norm every scale has a rate at which the network trains, and large weights want larger rates, as
 # $\eta / a^2$ says. It is not indifferent to the scale, though: gamma, and the last layer, which no batch norm
