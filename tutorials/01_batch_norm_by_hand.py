@@ -284,7 +284,8 @@ assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `normalize_matrix` and `broadcast_gamma_beta`.
 #
 # 1. A feature is constant in the batch. What does the layer return, and what would `eps=0` do? Try it.
 # 2. Take `A` with eps = 1 and compute the first column on paper. Why is its standard deviation below 1?

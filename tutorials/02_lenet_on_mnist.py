@@ -513,7 +513,9 @@ assert np.abs(difference).max() < 1e-3
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `softmax_cross_entropy`, `train_test_mode`, `evaluate_accuracy`,
+# `lenet_forward` and `fold_batch_norm`.
 #
 # 1. With `momentum` 0.99 the stored means are less noisy. How far are they from the exact ones after 100 batches, and
 #    after 900?

@@ -242,7 +242,8 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `staged_backward` and `closed_form_backward`.
 #
 # 1. Drop a term from `dcentered` and see which of the stages' checks fails first.
 # 2. Derive `dx` when the variance is divided by $N - 1$.

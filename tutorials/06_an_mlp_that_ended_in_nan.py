@@ -330,7 +330,8 @@ assert cumulative['dev_loss'][-1] > history['dev_loss'][-1]
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `adam_bias_correction`.
 #
 # 1. Mend the mistakes in `original` one at a time, in every order. Which one is the first after which it trains?
 # 2. Replace Adam by SGD in `original`. Which mistake shows now?

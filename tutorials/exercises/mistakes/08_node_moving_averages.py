@@ -60,6 +60,7 @@ MISTAKES = [
                       "params['avg_variance_bn1'] ** 0.5 + beta\n")]),
     ('not-scaled', [(" / (var + eps).sqrt()", "")]),
     ('turned', [("(X - mean)", "(mean - X)")]),
+    ('eps-twice', [("(var + eps).sqrt()", "((var + eps).sqrt() + eps)")]),
 ]
 RIGHT = [
     [(UPDATE, "params[name] + (1 - momentum) * (new.value - params[name])"),
