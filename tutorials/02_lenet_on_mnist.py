@@ -521,7 +521,7 @@ assert np.abs(difference).max() < 1e-3
 #    after 900?
 # 2. Find a `weight_scale` with which the network without batch norm learns as well. How many did you try?
 # 3. Replace the network's own dictionaries by statistics of 200 training images. What does that cost in accuracy?
-# 4. Evaluate as the notebook does, with batches of 1, 16 and 256 images in random order. When does the bug show?
+# 4. Evaluate as the notebook does, with batches of 2, 16 and 256 images in random order. When does the bug show?
 #
 # ## Next
 #
