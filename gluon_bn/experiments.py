@@ -1,6 +1,6 @@
 """How far the knobs of LeNet can be turned, with batch norm and without: named sweeps on MNIST, with several seeds.
 
-An experiment is a list of runs. Their results are lines of one file, so that a sweep that was killed goes on and no run
+An experiment is a list of runs. Their results are lines of one file, so that a killed sweep can continue and no run
 is done twice, and several processes share the work. ``scripts/sweep.py`` is the command.
 
 What is held fixed is part of each comparison: a number of *steps*, but for the batch sizes a number of *images*, since
@@ -43,8 +43,11 @@ def positions(seeds, rates=RATES, steps=150):
 
 
 def weight_scales(seeds, scales=(0.001, 0.01, 0.03, 0.1, 0.3, 1.0), rates=RATES[:7], steps=100):
-    """With batch norm and without, over the scale of the initial weights and the learning rate: 100 steps of 64."""
-    return [Run(seed, position, lr, scale, score_after=(steps,))
+    """With batch norm and without, over the scale of the initial weights and the learning rate: 100 steps of 64.
+
+    The scale is that of the weights alone: gamma begins at 1.
+    """
+    return [Run(seed, position, lr, scale, score_after=(steps,), gamma_one=position is not None)
             for position in ('before', None) for scale in scales for lr in rates for seed in seeds]
 
 
@@ -125,7 +128,8 @@ def _results_in(path):
     results = {}
     for result in read_results(path):
         try:
-            results[run_from(result['run'])] = result
+            run = run_from(result['run'])
+            results[run] = {**result, 'run': {**asdict(run), 'score_after': list(run.score_after)}}
         except (KeyError, TypeError, ValueError):  # of another version
             continue
     return results

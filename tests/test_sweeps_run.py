@@ -160,3 +160,16 @@ def test_an_error_in_a_later_step_is_no_refusal(batch_norm, images, monkeypatch)
     with pytest.raises(ValueError, match='a mistake'):
         result_of(Run(0, batch_norm, **SHORT), images)
     assert len(steps) == 3
+
+
+def test_the_scale_of_the_weights_alone():
+    """gamma_one leaves the weights as they are and begins with gamma 1 and beta 0."""
+    drawn, alone = (network_of(Run(2, weight_scale=0.5, gamma_one=gamma_one)) for gamma_one in (False, True))
+    for name, param in alone.params.items():
+        if name.startswith(('gamma', 'beta')):
+            assert set(param.asnumpy().tolist()) == {float(name.startswith('gamma'))}
+            assert drawn.params[name].asnumpy().std() > 0.2
+        else:
+            np.testing.assert_array_equal(param.asnumpy(), drawn.params[name].asnumpy())
+    with pytest.raises(ValueError, match='gamma_one is True; expected False, or True for a network with batch norm'):
+        Run(0, None, gamma_one=True)

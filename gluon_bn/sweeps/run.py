@@ -30,6 +30,9 @@ class Run:
     ``batch_norm`` is its position beside the activation, None for none. The network is scored on ``test_images`` after
     each of the steps ``score_after``, and the last of them ends the training. With ``recalibrate``, a number of
     training images, it is also scored with statistics made from these, and with those of each test batch.
+
+    :class:`~gluon_bn.LeNet` draws gamma and beta with the scale of the weights. With ``gamma_one`` gamma begins at 1
+    and beta at 0 instead, so that ``weight_scale`` is that of the weights and biases alone.
     """
 
     seed: int
@@ -42,6 +45,7 @@ class Run:
     score_after: Tuple[int, ...] = (100,)
     test_images: int = 2000
     recalibrate: int = 0
+    gamma_one: bool = False
 
     def __post_init__(self):
         steps = self.score_after
@@ -57,7 +61,9 @@ class Run:
                  steps and steps[0] >= 1 and all(a < b for a, b in zip(steps, steps[1:]))),
                 ('test_images', 'from 1 to 10,000', 1 <= self.test_images <= 10000),
                 ('recalibrate', '0, or from 2 to 60,000 images for a network with batch norm',
-                 self.recalibrate == 0 or self.batch_norm and 2 <= self.recalibrate <= 60000)):
+                 self.recalibrate == 0 or self.batch_norm and 2 <= self.recalibrate <= 60000),
+                ('gamma_one', 'False, or True for a network with batch norm',
+                 self.gamma_one in (True, False) and (self.batch_norm is not None or not self.gamma_one))):
             if not right:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
 
@@ -88,9 +94,13 @@ def load_images():
 def network_of(run):
     """The network of a run before its first step: initial values drawn by MXNet's generator, seeded with the seed."""
     mx.random.seed(run.seed)
-    return (NormAfterActivation if run.batch_norm == 'after' else LeNet)(
+    net = (NormAfterActivation if run.batch_norm == 'after' else LeNet)(
         mx.cpu(), weight_scale=run.weight_scale, batch_norm=run.batch_norm is not None, momentum=run.momentum,
         eps=run.eps)
+    for name, param in net.params.items():
+        if run.gamma_one and name.startswith(('gamma', 'beta')):
+            param[:] = name.startswith('gamma')
+    return net
 
 
 def result_of(run, images):
