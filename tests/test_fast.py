@@ -10,6 +10,7 @@ import pytest
 
 from gluon_bn import LeNet, batch_norm, fast_lenet, native, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn.native import compiler
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPES = ((2, 1), (5, 3), (130, 131), (64, 128), (2, 3, 1, 1), (1, 3, 3, 5), (7, 5, 9, 9), (3, 20, 26, 26),
@@ -356,6 +357,6 @@ int main() {
 def test_a_shared_loop_returns_when_every_item_is_done(tmp_path):
     (tmp_path / 'loop.cc').write_text(LOOP)
     headers = f'-I{Path(native.__file__).parent}'
-    subprocess.run(['g++', '-std=c++11', '-O1', '-pthread', headers, 'loop.cc', '-o', 'loop'], cwd=tmp_path, check=True,
-                   timeout=200)
+    subprocess.run([*compiler.find(), '-std=c++11', '-O1', '-pthread', headers, 'loop.cc', '-o', 'loop'], cwd=tmp_path,
+                   check=True, timeout=200)
     assert subprocess.run([str(tmp_path / 'loop')], timeout=60).returncode == 0

@@ -62,6 +62,21 @@ def test_properties(m, K, shift, number):
     np.testing.assert_array_equal(softmax_cross_entropy(scores[order], y[order]).asnumpy(), loss[order])
 
 
+@pytest.mark.parametrize('scale', [1, 30, 1000, 1e5, 1e8])
+def test_large_scores_lose_no_digit(ctx, rng, scale):
+    """Of float32 scores, every loss is that of float64 to its last digits, and none is below 0."""
+    scores = nd.array(rng.normal(rng.choice([0, -scale, scale]), scale, (50, 4)), ctx=ctx)
+    exact, y = scores.asnumpy().astype(np.float64), np.eye(4)[rng.integers(0, 4, 50)]
+    exact -= exact.max(axis=1, keepdims=True)
+    probabilities = np.exp(exact) / np.exp(exact).sum(axis=1, keepdims=True)
+    expected = np.log(np.exp(exact).sum(axis=1)) - (y * exact).sum(axis=1)
+    loss, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, nd.array(y, ctx=ctx)), scores,
+                                      nd.ones(50, ctx=ctx))
+    assert (loss >= 0).all()
+    np.testing.assert_allclose(loss, expected, rtol=5e-7, atol=5e-7)
+    np.testing.assert_allclose(dscores, probabilities - y, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
 @pytest.mark.parametrize('row', [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, 1), (0, 0, 1)])
 def test_is_finite_for_the_largest_scores(ctx, dtype, row):
