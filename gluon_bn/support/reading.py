@@ -23,8 +23,8 @@ MOST_BYTES = 2**31  # of a data set or a checkpoint: they are held in memory who
 _LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy's own have fewer than 200
 _DECOMPRESSORS = {b'\x1f\x8b': lambda file: gzip.GzipFile(fileobj=file), b'BZ': bz2.BZ2File, b'\xfd7': lzma.LZMAFile}
 _DAMAGED = EOFError, OSError, zlib.error, lzma.LZMAError
-_DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, OverflowError, NotImplementedError,
-                    RuntimeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
+DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, OverflowError, NotImplementedError,
+                   RuntimeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def read_npz(path, error, most=MOST_BYTES, what='archive of arrays'):
                 if sum(member.file_size for member in members) > size:
                     raise ValueError("its members claim more bytes than it has")
                 return {member.filename[:-len('.npy')]: _read_member(archive, member) for member in members}
-        except _DAMAGED_ARCHIVE as problem:
+        except DAMAGED_ARCHIVE as problem:
             raise error(f"{path} is no {what}, or a truncated or altered one ({problem}).") from problem
 
 
