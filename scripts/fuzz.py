@@ -32,7 +32,7 @@ Target.__doc__ = "``read(path)`` reads a file and may raise ``error``; each cont
 
 def targets():
     """The readers by name, each a :class:`Target`."""
-    from gluon_bn import checkpoint, config, resumable, results
+    from gluon_bn import checkpoint, config, results, resumable
     from gluon_bn.data import DataError, cifar10, idx
     from gluon_bn.exercises import catalog, notebooks, submissions
     from gluon_bn.support.reading import content
@@ -52,8 +52,10 @@ def targets():
                                   compressed(archive('test_batch.bin', records))),
         'compressed': Target(partial(content, error=ValueError, most=10**6), ValueError, compressed(bytes(100))),
         'checkpoint': Target(checkpoint.load, checkpoint.CheckpointError, [saved]),
-        'solver': Target(partial(resume_solver, arrays), checkpoint.CheckpointError, [json.dumps(description).encode()]),
-        'config': Target(lambda path: config.read_config(path.parent), config.RunError, [json.dumps(configuration).encode()]),
+        'solver': Target(partial(resume_solver, arrays), checkpoint.CheckpointError,
+                         [json.dumps(description).encode()]),
+        'config': Target(lambda path: config.read_config(path.parent), config.RunError,
+                         [json.dumps(configuration).encode()]),
         'results': Target(results.read_results, (), [b'{"seed": 0}\n{"seed": 1, "loss": [1.5, null]}\n{"se']),
         'job': Target(partial(resumable._read, job=job['job'], fingerprint='right'), DataError,
                       [json.dumps(job).encode()]),
