@@ -361,7 +361,7 @@ def test_what_stands_in_bn_param_is_checked_before_anything_changes(bn_param, me
 
 
 def test_parameters_that_are_no_dictionary_are_refused():
-    with pytest.raises(TypeError, match='are None; expected a dictionary'):
+    with pytest.raises(TypeError, match='is a NoneType; expected a dictionary'):
         reference.layernorm_forward(np.eye(3), ONE, ONE, None)
 
 

@@ -7,6 +7,7 @@ the message is one sentence that names the file.
 import bz2
 import gzip
 import io
+import json
 import lzma
 import math
 import os
@@ -81,6 +82,18 @@ def content(path, error, most=MOST_BYTES):
         raise error(f"{path} has more than {most:,} bytes, decompressed if it is compressed: it is no such file, or a "
                     "damaged one.")
     return data
+
+
+def json_of(data):
+    """What the bytes ``data`` say as JSON; ``ValueError`` for what is none, and for lists in lists beyond all measure.
+
+    >>> json_of(b'[1, null]')
+    [1, None]
+    """
+    try:
+        return json.loads(data.decode())
+    except RecursionError:
+        raise ValueError("lists or objects stand too deep in one another") from None
 
 
 def up_to(file, size):
