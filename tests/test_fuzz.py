@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
@@ -24,7 +24,7 @@ def test_files_that_are_right_are_read(name, tmp_path):
 def test_files_that_are_damaged_are_read_or_refused(name):
     target = TARGETS[name]
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(target.seeds), st.data())
     def damaged(seed, data):
         start = data.draw(st.integers(0, len(seed)))
