@@ -167,7 +167,7 @@ def train(net, x, y, epochs=20, batch_size=32, lr=0.1, seed=0):
     epochs, batch_size = (integer(name, value, at_least=1) for name, value in (('epochs', epochs),
                                                                                ('batch_size', batch_size)))
     lr = number('lr', lr, above=0)
-    x = floats('x', x, (None, 30))
+    x = _rows(x).value
     y = labels('y', y, len(x), 2)
     if len(x) < batch_size:
         raise ValueError(f"x has {len(x)} rows and a batch {batch_size}; take a smaller batch_size.")

@@ -196,7 +196,7 @@ def shown(value):
     """``value`` in a message: a number or a short string as it is, the beginning of more, an array's kind and shape."""
     if isinstance(value, np.generic):
         value = value.item()
-    elif hasattr(value, 'shape'):
+    elif hasattr(value, 'shape') and not isinstance(value, type):
         return f"an array ({type(value).__module__.split('.')[0]}) of shape {tuple(value.shape)}"
     if isinstance(value, int) and value.bit_length() > 100:
         return f"a whole number of {value.bit_length()} bits"
