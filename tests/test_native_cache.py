@@ -148,6 +148,14 @@ def test_a_compiler_may_be_several_words_or_have_a_space_in_its_name(tmp_path, m
     assert compiler.version(compiler.find()) == 'fake\n'
 
 
+@pytest.mark.parametrize('value', ['1e300', '1e18'])
+def test_seconds_beyond_any_limit_are_none(value, cache, tmp_path, monkeypatch):
+    fake(tmp_path / 'cxx', 'exit 3', monkeypatch)  # the shell that sets the limits must not be what fails
+    monkeypatch.setenv('GLUON_BN_BUILD_SECONDS', value)
+    with pytest.raises(BuildError, match='the compiler failed with status 3'):
+        build.library('native')
+
+
 @pytest.mark.parametrize('value', ['abc', '-1', '0', 'nan', 'inf', '1e999'])
 def test_seconds_that_are_no_seconds(value, cache, tmp_path, monkeypatch):
     fake(tmp_path / 'cxx', 'exit 0', monkeypatch)

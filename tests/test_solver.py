@@ -395,3 +395,54 @@ def test_verbose_prints_the_exercises_lines(images, capsys):
     assert 'train acc: ' in lines[-1]
     Solver(network(), images, **OPTIONS).train()
     assert capsys.readouterr().out == ''
+
+
+@pytest.mark.parametrize('changes', [{'batch_size': 20}, {'update_rule': 'rmsprop'}, {'lr_decay': 0.5}, {'seed': 8},
+                                     {'optim_config': {'learning_rate': 1.}}, {'num_train_samples': 3}])
+def test_what_a_resumed_training_depends_on_cannot_change(images, tmp_path, changes):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    net, state = network(), np.random.get_state()[1]
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises(ValueError, match=f"^{next(iter(changes))} cannot change in the middle of a training; expected"):
+        Solver.resume(path, net, images, **changes)
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, before[name])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_the_same_options_are_no_changes(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    solver = Solver.resume(path, network(), images, **OPTIONS)
+    assert solver.iteration == OPTIONS['num_epochs'] * solver.iterations_per_epoch
+
+
+@pytest.mark.parametrize('options', [{'batch_size': 10}, {'batch_size': 100}, {'num_epochs': 1}])
+def test_a_checkpoint_with_other_options_than_it_was_trained_with_is_refused(images, tmp_path, options):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    altered(path, lambda arrays, description: description['options'].update(options))
+    with pytest.raises(CheckpointError, match='the checkpoint does not fit: it'):
+        Solver.resume(path, network(), images)
+
+
+def test_data_of_another_length_are_refused(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    half = {name: array[:len(array) // 2] for name, array in images.items()}
+    with pytest.raises(CheckpointError, match='batches, and those of these data and this batch_size'):
+        Solver.resume(path, network(), half)
+
+
+def test_fewer_epochs_than_are_done_are_refused(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    with pytest.raises(CheckpointError, match='of num_epochs'):
+        Solver.resume(path, network(), images, num_epochs=1)
+
+
+@pytest.mark.parametrize('model', [None, 3, np.ones(2), {}, lambda X, y: 0])
+def test_a_model_that_is_none_is_refused(images, model):
+    with pytest.raises(TypeError, match='^model is .*; expected one with params'):
+        Solver(model, images)
