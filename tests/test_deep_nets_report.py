@@ -144,3 +144,13 @@ def test_a_gain_from_larger_batches_is_over_the_mean_of_the_seeds():
     _, gains = claims('small_batches', made_up(jobs, AS_EXPECTED['small_batches']))
     assert gains in otherwise('small_batches', jobs, lambda job, s: job['batch_size'] == 10 and
                               job['normalization'] == 'batchnorm', best_train_acc=0.)
+
+
+def test_what_is_equal_is_no_gain_and_no_lead():
+    """Half of what is said to be more is only as much: that bears out no claim."""
+    jobs = runs.EXPERIMENTS['batch_sizes'](range(2), epochs=2)
+    assert not any(claims('batch_sizes', made_up(jobs, lambda job: 0.5)).values())
+    jobs = runs.EXPERIMENTS['small_batches'](range(2), epochs=2)
+    assert not any(claims('small_batches', made_up(jobs, lambda job: 0.5)).values())
+    jobs = runs.EXPERIMENTS['deep_net'](range(2), epochs=2)
+    assert not any(claims('deep_net', made_up(jobs, lambda job: 0.5)).values())

@@ -1,3 +1,6 @@
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -395,3 +398,29 @@ def test_verbose_prints_the_exercises_lines(images, capsys):
     assert 'train acc: ' in lines[-1]
     Solver(network(), images, **OPTIONS).train()
     assert capsys.readouterr().out == ''
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_the_batches_on_a_terminal_unless_it_is_not_wanted(images, tmp_path, monkeypatch):
+    def shown(train, stream):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, 'stderr', stream)
+            train()
+        return stream.getvalue()
+
+    options = {**OPTIONS, 'num_epochs': 2, 'checkpoint_name': tmp_path / 'solver.npz'}
+    assert shown(Solver(network(), images, **options).train, io.StringIO()) == ''
+    assert shown(Solver(network(), images, **options, progress=False).train, Terminal()) == ''
+    bar = shown(Solver(network(), images, **options).train, Terminal())
+    assert ' 0/8 ' in bar
+    assert bar.strip().endswith(']')
+    assert ' 8/8 ' in bar.split('\r')[-1]
+    longer = Solver.resume(tmp_path / 'solver.npz', network(), images, num_epochs=3)
+    bar = shown(longer.train, Terminal())
+    assert ' 8/12 ' in bar  # it goes on where it was
+    assert ' 0/12 ' not in bar
+    assert ' 12/12 ' in bar.split('\r')[-1]
