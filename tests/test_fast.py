@@ -322,6 +322,21 @@ def test_for_which_layers_fast_is(library, monkeypatch, what, value, native_, wi
 
 
 @needs_native
+@pytest.mark.parametrize('m', [8, 33, 70])
+def test_images_that_get_brighter_have_the_statistics_of_the_whole_batch(rng, m):
+    """Blocks of 32 images have means of their own then, and most of the variance is between them."""
+    images = (rng.uniform(size=(m, 28, 28)) + 5 * np.arange(m)[:, None, None]).astype('float32')
+    net = LeNet(mx.cpu(), weight_scale=1, momentum=0)
+    net(nd.array(images[:, None]))
+    W, b = (net.params[name].asnumpy().astype('float64') for name in ('W1', 'b1'))
+    patches = np.stack([images[:, i:i + 26, j:j + 26] for i in range(3) for j in range(3)], axis=-1)  # (m, 26, 26, 9)
+    convolved = patches.astype('float64') @ W.reshape((20, 9)).T + b                                 # (m, 26, 26, 20)
+    mean, var = convolved.mean(axis=(0, 1, 2)), convolved.var(axis=(0, 1, 2))
+    np.testing.assert_allclose(net.bn_ewv_means['bn1'].asnumpy(), mean, rtol=1e-5, atol=1e-5 * np.abs(mean).max())
+    np.testing.assert_allclose(net.bn_ewv_vars['bn1'].asnumpy(), var, rtol=1e-5, atol=1e-5 * var.max())
+
+
+@needs_native
 def test_a_large_mean_leaves_the_gradients_of_a_block_right():
     """Each filter picks one pixel, so that the convolution is exact; beta is above the kink of ReLU everywhere."""
     rng = np.random.default_rng(0)
