@@ -251,6 +251,16 @@ def test_a_folder_with_the_sticky_bit_may_be_on_the_way(tmp_path):
     assert (tmp_path / 'sticky' / 'mine').stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.skipif(os.getuid() != os.getgid(), reason='the group may have other members')
+def test_a_folder_on_the_way_may_be_open_to_a_group_that_is_the_user_alone(tmp_path, monkeypatch):
+    (tmp_path / 'a' / 'b').mkdir(parents=True)
+    (tmp_path / 'a').chmod(0o775)
+    assert trust.own_folder(tmp_path / 'a' / 'b' / 'c' / 'd') == (tmp_path / 'a' / 'b' / 'c' / 'd').resolve()
+    monkeypatch.setattr(os, 'getgid', lambda: os.getuid() + 1)
+    with pytest.raises(Untrusted, match='others may write to'):
+        trust.own_folder(tmp_path / 'a' / 'b')
+
+
 def test_the_cache_may_be_a_link_and_what_it_leads_to_is_checked(tmp_path):
     (tmp_path / 'open' / 'real').mkdir(parents=True)
     (tmp_path / 'link').symlink_to(tmp_path / 'open' / 'real')
