@@ -187,7 +187,9 @@ def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, w
 
 @pytest.mark.parametrize(('body', 'hint'), [
     ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
-    ('return 1 / 0', 'exception'),
+    ('return 1 / 0', 'exception'), ('import numpy as np; return np.ones((2, 3)) + np.ones(4)', 'broadcast'),
+    ('import numpy as np; y = np.ones(3); y[:] = np.ones(4)', 'broadcast'),
+    ('from gluon_bn.autodiff import Node; return Node([1., 2.]) + Node([1., 2., 3.])', 'broadcast'),
     ('return normalize(X, eps)', 'exception'), ('return X[:1]', 'shape'), ('return X.asnumpy()', 'type'),
     ('return X * float("nan")', 'not-finite'), ('return X + 1', 'other'),
 ])

@@ -645,7 +645,7 @@ launching = statistics.median(time_to_launch() for _ in range(ROUNDS))
 reading = {name: seconds / STEPS for name, seconds in
            measure({'loss read at once': read_at_once, 'loss read late': read_late}, max(3, ROUNDS // 3)).items()}
 table(reading)
-print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: so much there is to hide, at most")
+print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: no more than that can be hidden")
 
 # %% [markdown]
 # ## 10. The small operators (threads that have to be woken)
