@@ -198,10 +198,10 @@ assert intensity['forward, one by one'] < 0.15 < intensity['forward, fused'] < 0
 assert intensity['matrix product of 1024'] > 100
 
 # %% [markdown]
-# So batch norm is limited by memory and a matrix product by arithmetic, by a wide margin, on any machine of today. To
-# make batch norm fast is to move less. *Fusing* does that: a piece that fits into the cache goes through all operators
-# before the next piece is read. Here is the same three-operator computation in NumPy, whole arrays and pieces. The
-# arithmetic and the result are equal:
+# Where the machine's number lies between that of the fused layer and that of the matrix product, batch norm is limited
+# by memory, and the matrix product by arithmetic. To make batch norm fast is then to move less. *Fusing* does that: a
+# piece that fits into the cache goes through all operators before the next piece is read. Here is the same computation
+# of three operators in NumPy, with whole arrays and in pieces. The arithmetic and the result are equal:
 
 # %%
 long = np.random.default_rng(0).standard_normal(2 ** 20 if QUICK else 2 ** 24).astype(np.float32)
