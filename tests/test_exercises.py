@@ -219,7 +219,7 @@ def test_expect_takes_every_kind_of_array(kind):
 
 
 @pytest.mark.parametrize(('change', 'hint', 'words'), [
-    (lambda x: -x, 'sign', 'should be'),
+    (lambda x: -x, 'wrong-sign', 'should be'),
     (lambda x: x / 4, 'factor', 'Every value is 0.25 times what it should be.'),
     (lambda x: x - 2, 'offset', 'Every value is 2 too small.'),
     (lambda x: x * [1, 2, -3] + [0, 5, 1], 'affine', 'should be'),
