@@ -1,4 +1,4 @@
-"""Sets of jobs of which each is done once: what is finished is a file, so that an interrupted run goes on.
+"""Sets of jobs of which each is done once: what is finished is a file, so that an interrupted run can continue.
 
 :mod:`gluon_bn.parallel` does the jobs; this keeps their results and knows which are there.
 """

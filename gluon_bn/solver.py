@@ -27,7 +27,7 @@ _ACCURACY_BATCH = 1000  # bounds the memory, and changes no result
 
 
 class Solver:
-    """Train a model by stochastic gradients, keep what was best on the validation set, and go on after interruptions.
+    """Train a model by stochastic gradients, keep the best on the validation set, and continue after interruptions.
 
     What a model must offer
         ``params``, a dict name -> array, whose entries the solver replaces; ``loss(X, y)``, which returns the loss of a
@@ -87,7 +87,7 @@ class Solver:
 
     @classmethod
     def resume(cls, checkpoint_name, model, data, **changes):
-        """The solver that wrote ``checkpoint_name``, as it was then; call :meth:`train` to go on.
+        """The solver that wrote ``checkpoint_name``, as it was then; call :meth:`train` to continue.
 
         ``model`` is a new one of the same shapes, ``data`` the same data. ``changes`` replace ``num_epochs`` (by no
         fewer than are done), ``checkpoint_name``, ``print_every``, ``verbose`` and ``progress``. What follows is what
@@ -188,7 +188,7 @@ class Solver:
             self.save(o['checkpoint_name'])
 
     def save(self, path):
-        """Write everything that is needed to go on to the file ``path``."""
+        """Write everything that is needed to continue to the file ``path``."""
         arrays, description = state_of(self)
         checkpoint.save(path, arrays, {**description, 'options': {**self.options, 'checkpoint_name': str(path)}})
 

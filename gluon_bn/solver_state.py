@@ -15,7 +15,7 @@ _HISTORIES = ('loss_history', 'train_acc_history', 'val_acc_history')
 
 
 def state_of(solver):
-    """``(arrays, description)`` of a solver: everything that is needed to go on."""
+    """``(arrays, description)`` of a solver: everything that is needed to continue."""
     groups = {'params': solver.model.params, 'best_params': solver.best_params,
               'statistics': getattr(solver.model, 'statistics', {}), 'best_statistics': solver.best_statistics}
     arrays = {f'{group}/{name}': array for group, named in groups.items() for name, array in named.items()}

@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 
-INTERRUPTED = "interrupted; the same command goes on"
+INTERRUPTED = "interrupted; the same command continues"
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 

@@ -158,7 +158,7 @@ def _read_member(archive, member):
             raise ValueError(f"{member.filename!r} has {member.file_size} bytes, and {shape} of {dtype} do not")
         values = np.frombuffer(bytearray(file.read(size)), dtype)
         if file.read(1):  # also: at the end the sum of all bytes is checked
-            raise ValueError(f"{member.filename!r} goes on after its end")
+            raise ValueError(f"{member.filename!r} continues after its end")
         return values.reshape(shape, order='F' if in_columns else 'C')
 
 
