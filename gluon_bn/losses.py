@@ -51,5 +51,7 @@ def softmax_cross_entropy(yhat_linear: NDArray, y: NDArray) -> NDArray:
     limit = float(np.finfo(yhat_linear.dtype).max) / 4
     # (nd.clip would do for float32 alone: it takes no bounds beyond float32's range.)
     scores = nd.maximum(nd.minimum(yhat_linear, limit), -limit)                        # (m, K)
-    log_probabilities = nd.log_softmax(scores, axis=1)                                 # (m, K)
+    # Not nd.log_softmax: on a CPU it loses digits of scores around 1,000, and the loss can be negative.
+    shifted = scores - nd.BlockGrad(nd.max(scores, axis=1, keepdims=True))             # (m, K), at most 0
+    log_probabilities = shifted - nd.log(nd.sum(nd.exp(shifted), axis=1, keepdims=True))  # (m, K)
     return -nd.sum(y * log_probabilities, axis=1)                                      # (m,)

@@ -94,6 +94,7 @@ print(net(x).shape, mx.np.array([1., 2.]).sum())
     assert out.splitlines()[0] == f'{gradient} [] []'
 
 
+@pytest.mark.slow
 def test_child_processes_can_import_mxnet_too(script):
     """Those of multiprocessing, whose work is unpickled before anything else, and plain ones."""
     status, out, err = ours(script("""

@@ -187,7 +187,9 @@ def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, w
 
 @pytest.mark.parametrize(('body', 'hint'), [
     ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
-    ('return 1 / 0', 'exception'),
+    ('return 1 / 0', 'exception'), ('import numpy as np; return np.ones((2, 3)) + np.ones(4)', 'broadcast'),
+    ('import numpy as np; y = np.ones(3); y[:] = np.ones(4)', 'broadcast'),
+    ('from gluon_bn.autodiff import Node; return Node([1., 2.]) + Node([1., 2., 3.])', 'broadcast'),
     ('return normalize(X, eps)', 'exception'), ('return X[:1]', 'shape'), ('return X.asnumpy()', 'type'),
     ('return X * float("nan")', 'not-finite'), ('return X + 1', 'other'),
 ])
@@ -217,7 +219,7 @@ def test_expect_takes_every_kind_of_array(kind):
 
 
 @pytest.mark.parametrize(('change', 'hint', 'words'), [
-    (lambda x: -x, 'sign', 'should be'),
+    (lambda x: -x, 'wrong-sign', 'should be'),
     (lambda x: x / 4, 'factor', 'Every value is 0.25 times what it should be.'),
     (lambda x: x - 2, 'offset', 'Every value is 2 too small.'),
     (lambda x: x * [1, 2, -3] + [0, 5, 1], 'affine', 'should be'),

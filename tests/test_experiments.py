@@ -103,6 +103,7 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path, instant):
     sweep(tmp_path, 'one', RUNS, report=len)
 
 
+@pytest.mark.slow
 def test_processes_compute_what_this_one_would(tmp_path):
     """Real trainings in two processes, among them one that is refused."""
     runs = [RUNS[0], RUNS[2], Run(0, **{**SHORT, 'batch_size': 1})]

@@ -62,6 +62,21 @@ def test_properties(m, K, shift, number):
     np.testing.assert_array_equal(softmax_cross_entropy(scores[order], y[order]).asnumpy(), loss[order])
 
 
+@pytest.mark.parametrize('scale', [1, 30, 1000, 1e5, 1e8])
+def test_large_scores_lose_no_digit(ctx, rng, scale):
+    """Of float32 scores, every loss is that of float64 to its last digits, and none is below 0."""
+    scores = nd.array(rng.normal(rng.choice([0, -scale, scale]), scale, (50, 4)), ctx=ctx)
+    exact, y = scores.asnumpy().astype(np.float64), np.eye(4)[rng.integers(0, 4, 50)]
+    exact -= exact.max(axis=1, keepdims=True)
+    probabilities = np.exp(exact) / np.exp(exact).sum(axis=1, keepdims=True)
+    expected = np.log(np.exp(exact).sum(axis=1)) - (y * exact).sum(axis=1)
+    loss, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, nd.array(y, ctx=ctx)), scores,
+                                      nd.ones(50, ctx=ctx))
+    assert (loss >= 0).all()
+    np.testing.assert_allclose(loss, expected, rtol=5e-7, atol=5e-7)
+    np.testing.assert_allclose(dscores, probabilities - y, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
 @pytest.mark.parametrize('row', [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, 1), (0, 0, 1)])
 def test_is_finite_for_the_largest_scores(ctx, dtype, row):
@@ -93,6 +108,13 @@ def test_the_labels_have_a_gradient_too(rng):
         rng.normal(0, 2, (4, 3)), rng.dirichlet([1, 1, 1], 4), rng.normal(size=4)))
     _, dy = loss_and_gradient(lambda y: softmax_cross_entropy(scores, y), y, dloss)
     np.testing.assert_allclose(dy, -dloss.asnumpy()[:, None] * nd.log_softmax(scores).asnumpy(), rtol=1e-10)
+
+
+def test_a_score_below_the_limit_has_no_gradient_either():
+    scores = nd.array([[-3e38, 0, 1]])
+    loss, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, nd.array([[1, 0, 0]])), scores, nd.ones(1))
+    np.testing.assert_allclose(loss, np.finfo('float32').max / 4, rtol=1e-6)
+    np.testing.assert_allclose(dscores, [[0, 1 / (1 + np.e), np.e / (1 + np.e)]], rtol=1e-5)
 
 
 @pytest.mark.parametrize('request_', ['write', 'add'])

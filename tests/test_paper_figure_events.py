@@ -70,6 +70,7 @@ def test_a_training_that_was_done_before_has_its_scalars(small_data, read_events
     assert [part_path(folder, 0).read_bytes() for folder in folders] == before
 
 
+@pytest.mark.slow
 def test_workers_write_the_events_of_what_they_train(small_data, read_events, tmp_path):
     jobs = jobs_of('sgd-0.1', range(1), STEPS)[:1]
     [result] = run(tmp_path / 'out', jobs, small_data, processes=1, report=str, events=tmp_path / 'events')

@@ -140,6 +140,7 @@ def test_who_asks_is_told_of_every_record(digits):
     assert [step for step, _, _ in told] == recorded_steps(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('job', [SGD, RMSPROP], ids=['sgd', 'rmsprop'])
 def test_it_learns(digits, job):
     _, records = train(replace(job, steps=300), digits)

@@ -29,6 +29,19 @@ def test_the_picture_says_what_it_shows(tmp_path, monkeypatch, rng):
     assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ['training images', 'test images']
     np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [89, 90, 91])
     np.testing.assert_allclose(accuracy.lines[1].get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(accuracy.lines[0].get_ydata(), [90, 91, 92])
+    assert {text.get_text(): text.xy for text in accuracy.texts} == {'92.00 %': (3, 92), '91.00 %': (3, 91)}
+    assert loss.get_yscale() == 'log'
+    assert accuracy.get_xlim() == (0, pytest.approx(3.3))
+
+
+def test_held_out_images_are_called_so(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
+    plots.plot_run(tmp_path / 'curves.png', [1, 2], 2, [{'epoch': 0, 'train_acc': 0.9, 'valid_acc': 0.8}], 'title')
+    accuracy = figures[0].axes[1]
+    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ['training images', 'held-out images']
+    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [80])
 
 
 def test_the_moving_average_is_the_weighted_mean_of_what_came_so_far():
@@ -74,6 +87,26 @@ def test_the_inside_of_each_network_is_a_row(rng):
         assert [text.get_text() for text in gradients.get_legend().get_texts()] == ['W1']
         np.testing.assert_allclose(ratios.lines[0].get_ydata(), [0.05, 0.05])
         assert all(axes.get_xlabel() and axes.get_ylabel() for axes in (inputs, gradients, ratios))
+
+
+def test_the_histograms_are_of_the_first_look_and_of_the_lengths_that_are_not_zero():
+    first = {'pre-activations': {'1': np.array([[-3., 1.]])}, 'weights': {'W1': np.full((1, 3), 2.)},
+             'gradients': {'W1': np.array([[-1e-2, 0, 1e-4]])}}
+    later = {'pre-activations': {'1': np.array([[50., 60.]])}, 'weights': {'W1': np.full((1, 3), 4.)},
+             'gradients': {'W1': np.array([[1e3, 1e3, 1e3]])}}
+    inputs, gradients, ratios = plots.draw_inside({'net': [first, later]}, [0, 7], lr=0.5).axes
+    for axes, low, high in ((inputs, -3, 1), (gradients, -4, -2)):
+        outline = axes.patches[0].get_xy()
+        np.testing.assert_allclose([outline[:, 0].min(), outline[:, 0].max()], [low, high])
+        heights, widths = outline[1:-1:2, 1], np.diff(outline[::2, 0])
+        assert (heights > 0).sum() >= 2
+        np.testing.assert_allclose((heights * widths[:len(heights)]).sum(), 1, rtol=1e-6)  # a density
+    (line, usual) = ratios.lines
+    np.testing.assert_allclose(line.get_xdata(), [0, 7])
+    np.testing.assert_allclose(line.get_ydata(), [0.5 * np.linalg.norm([1e-2, 1e-4]) / np.linalg.norm([2, 2, 2]),
+                                                  0.5 * 1e3 / 4])
+    assert usual.get_ydata()[0] == 1e-3
+    assert (inputs.get_yscale(), ratios.get_yscale()) == ('log', 'log')
 
 
 def test_channels_before_and_after(rng):

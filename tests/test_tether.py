@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 
+import psutil
 import pytest
 
 from gluon_bn import notebooks
@@ -38,8 +39,10 @@ def script(tmp_path, monkeypatch):
 
 
 def alive(pid):
-    done = subprocess.run(['ps', '-o', 'stat=', '-p', str(pid)], stdout=subprocess.PIPE, text=True, check=False)
-    return done.stdout.strip()[:1] not in ('', 'Z')
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def within_time(condition):

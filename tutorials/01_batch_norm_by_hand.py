@@ -257,7 +257,8 @@ print(printed.getvalue())
 # The second batch has the mean (14, 17), and that normalises it. The stored mean moves a tenth of the way: from (4, 7)
 # to 0.9 · 4 + 0.1 · 14 = 5 and 0.9 · 7 + 0.1 · 17 = 8. Both batches have the same variance, and so it stays.
 #
-# Testing uses the stored values and changes nothing. The row (5, 8) is the stored mean: it becomes 0, in any company.
+# Testing uses the stored values and changes nothing. The row (5, 8) is the stored mean: it becomes 0, whatever else is
+# in the batch.
 
 # %%
 assert '[14. 17.]' in printed.getvalue() and '[5. 8.]' in printed.getvalue()

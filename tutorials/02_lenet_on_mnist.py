@@ -18,7 +18,7 @@
 # - In test mode the batch makes no difference. In training mode it is part of the answer: well-mixed batches do almost
 #   as well, batches sorted by class are hopeless, and a batch of one is refused.
 # - The stored statistics are close to the exact ones, and give the same accuracy.
-# - Evaluation that updates them leaks test data into the model, and its figures depend on order and on luck.
+# - Evaluation that updates them leaks test data into the model, and its figures depend on order and on chance.
 #
 # It trains for real: a minute or two on two cores. `GLUON_BN_QUICK=1` makes it seconds, with 4,800 training and 1,000
 # test images in place of 60,000 and 10,000; the figures in the text are those of the full run, and the quick one is
@@ -216,7 +216,7 @@ plt.show()
 
 # %% [markdown]
 # More than 98 % of the test images after one pass. Without batch norm the loss stays at that of guessing, ln 10 ≈
-# 2.303: weights this small hand so little signal on that there is next to nothing to learn from. (Larger weights would
+# 2.303: weights this small pass on so little signal that there is almost nothing to learn from. (Larger weights would
 # help that network; with batch norm they do not matter, as the first tutorial showed.)
 #
 # The three biases before a batch norm have not moved by a ten-thousandth: their gradient is zero but for rounding.

@@ -143,7 +143,7 @@ np.testing.assert_allclose(dmean, -(dxhat / std).sum(axis=0), rtol=1e-12)
 # %% [markdown]
 # ## Closed form
 #
-# Put the stages into each other. With `dvar` and `dmean` written out,
+# Insert the stages into each other. With `dvar` and `dmean` written out,
 #
 # $$\frac{\partial L}{\partial x_i} = \frac{\gamma}{s} \Big( dy_i - \frac1N \sum_j dy_j
 #   - \hat x_i \, \frac1N \sum_j dy_j \hat x_j \Big)$$
@@ -178,8 +178,8 @@ assert errors['beta'] < 1e-11
 # %% [markdown]
 # ## Which is faster, and why
 #
-# Both do the same arithmetic in another order. For large arrays NumPy's time goes into walking through memory, so count
-# the operations that read or write an array of the batch's size.
+# Both do the same arithmetic in another order. For large arrays NumPy spends its time on moving through memory, so
+# count the operations that read or write an array of the batch's size.
 
 
 # %%

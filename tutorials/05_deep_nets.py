@@ -145,8 +145,8 @@ if not QUICK:
     assert 0.02 < best[None]['job']['weight_scale'] < 0.3
 
 # %% [markdown]
-# In the full run the best of the nets without batch norm has even the higher training accuracy. What batch norm buys is
-# that nobody has to look for this scale.
+# In the full run the best of the nets without batch norm has even the higher training accuracy. The advantage of
+# batch norm is that nobody has to look for this scale.
 #
 # ## 3. Batch sizes
 #
@@ -163,7 +163,7 @@ if not QUICK:
     assert np.mean(norm['best_train_acc']) < np.mean(plain['best_train_acc'])
 
 # %% [markdown]
-# In the full run, with batches of 5, batch norm is a loss: the net without it reaches the higher training accuracy.
+# In the full run, with batches of 5, batch norm harms: the net without it reaches the higher training accuracy.
 #
 # ## 4. Batch norm against layer norm
 #

@@ -288,7 +288,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 # - `bias_proof`: the steps above as functions.
 # - `node_batch_norm`: batch norm from Nodes, written by you.
 # - `node_moving_averages`: the averages, without a graph that grows from batch to batch.
-# - Without a checker: add `abs` to `Node`, and a test in the manner of `tests/test_autodiff.py`. What is the gradient
+# - Without a checker: add `abs` to `Node`, and a test like those in `tests/test_autodiff.py`. What is the gradient
 #   at 0?
 #
 # ## Next

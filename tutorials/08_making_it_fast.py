@@ -54,6 +54,8 @@ NATIVE = gbn.native_status().startswith('native operators: in use')
 mx.random.seed(0)
 print(gbn.native_status())
 print("OMP_NUM_THREADS =", os.environ['OMP_NUM_THREADS'])
+if QUICK:
+    print("This is the quick mode: two rounds of each measurement. Its times show nothing, and are not judged.")
 if not NATIVE:
     print("The native steps are left out below: they need a C++ compiler, and GLUON_BN_NATIVE other than 0.")
 
@@ -194,13 +196,12 @@ for name, value in intensity.items():
 print(f"{'this machine':24}{FLOPS_RATE / BYTES_RATE:8.2f} operations a byte")
 assert intensity['forward, one by one'] < 0.15 < intensity['forward, fused'] < 0.6
 assert intensity['matrix product of 1024'] > 100
-assert intensity['forward, fused'] < FLOPS_RATE / BYTES_RATE
 
 # %% [markdown]
-# So batch norm is limited by memory and a matrix product by arithmetic, by a wide margin, on any machine of today. To
-# make batch norm fast is to move less. *Fusing* does that: a piece that fits into the cache goes through all operators
-# before the next piece is read. Here is the same three-operator computation in NumPy, whole arrays and pieces. The
-# arithmetic and the result are equal:
+# Where the machine's number lies between that of the fused layer and that of the matrix product, batch norm is limited
+# by memory, and the matrix product by arithmetic. To make batch norm fast is then to move less. *Fusing* does that: a
+# piece that fits into the cache goes through all operators before the next piece is read. Here is the same computation
+# of three operators in NumPy, with whole arrays and in pieces. The arithmetic and the result are equal:
 
 # %%
 long = np.random.default_rng(0).standard_normal(2 ** 20 if QUICK else 2 ** 24).astype(np.float32)
@@ -422,7 +423,7 @@ def mxnet_layer(X, gamma, beta):
 layer_seconds = measure({name: lambda layer=layer: forward_backward(layer, (X, gamma, beta), dY)
                          for name, layer in {**layers, 'for comparison: nd.BatchNorm': mxnet_layer}.items()})
 table(layer_seconds, LAYER_LIMIT)
-if NATIVE:
+if NATIVE and not QUICK:  # two rounds on a busy machine say nothing of times
     assert layer_seconds['1 the formula'] > 2 * layer_seconds['5 one native operator']
 
 # %% [markdown]
@@ -606,7 +607,7 @@ assert share['convolution 2'] > 0.9
 LR = 0.001
 step_seconds = measure({name: lambda net=net: gbn.train_step(net, data, labels, LR) for name, net in networks.items()})
 table(step_seconds, STEP_LIMIT)
-if NATIVE:
+if NATIVE and not QUICK:
     assert step_seconds['1 LeNet, the formula'] > 2 * step_seconds['4 native blocks']
 
 # %% [markdown]
@@ -645,7 +646,7 @@ launching = statistics.median(time_to_launch() for _ in range(ROUNDS))
 reading = {name: seconds / STEPS for name, seconds in
            measure({'loss read at once': read_at_once, 'loss read late': read_late}, max(3, ROUNDS // 3)).items()}
 table(reading)
-print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: so much there is to hide, at most")
+print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: no more than that can be hidden")
 
 # %% [markdown]
 # ## 10. The small operators (threads that have to be woken)
@@ -730,7 +731,7 @@ show(draw_times([
 #
 # **Fact**: all steps of the layer give the formula's results and gradients to 1e-5, and all four networks its scores;
 # where native operators are in use, the formula takes more than twice their time, for the layer and for the whole
-# step. The script asserts this on every machine.
+# step. The script asserts this on every machine (in quick mode the times are not judged).
 # **Fact**, for your machine and this run: the tables. Steps whose times are close may change places in the next run.
 #
 # **Conjecture**: *why* a step is faster. That nobody vectorised those reductions, that a tensor was still in the cache:

@@ -96,7 +96,7 @@ assert gradient[True] > 10 * gradient[False]
 # training to get near. A third, 0.5 (the setting `sgd-0.5`), was left out after a look: in its one training the net
 # with batch norm fell below the plain one for a moment at step 40,000, so claim 1 might not have held at every tenth.
 # The deviation 0.1 of the weights was chosen in the same way: small enough for the trouble above, not so small that
-# the plain net stands still.
+# the plain net learns nothing.
 # How much less the third layer sees with a third of the scale:
 
 # %%
@@ -156,7 +156,7 @@ for setting, pair in nets.items():
         assert min(gain[1:]) > 0 and movement(pair[True]).mean() < movement(pair[False]).mean()
 
 # %% [markdown]
-# The lead is largest early: batch norm first of all spares the net its slow beginning. How that looks in panels (b) and
+# The lead is largest early: above all, batch norm avoids the slow beginning. How that looks in panels (b) and
 # (c): without batch norm the three percentiles are almost equal at the start (a width below 0.3, the sigmoid gives
 # the same for every image) and have to grow apart. With it they are apart from the first look (a width around 2: for a
 # Gaussian of deviation 1 it would be 2.07).
@@ -225,7 +225,7 @@ if full:
 # ## Facts and conjectures
 #
 # - Fact, for this network, these images, rates and seeds: the asserted claims. The paper's figure comes out again.
-# - Fact: before the first step the plain net's last layer is almost blind to the image, and batch norm mends that.
+# - Fact: before the first step the plain net's last layer hardly depends on the image, and batch norm mends that.
 # - Not shown: that steadier inputs are *why* the net trains better. The figure shows both side by side, no more, and
 #   "steadier" depends on the measure: the widths of (c) grow as well, since gamma is free to. The next tutorial asks.
 # - Conjecture: that a better initialisation would make most of the difference vanish. The setting `keras` points there,

@@ -268,7 +268,7 @@ assert abs(np.std(np.diff(mus, axis=0)) - 0.5 * np.sqrt(2 / 3)) < 0.02
 noisy = {network: experiment('noise', network, 'noise') for network in NETWORKS}
 
 # %% [markdown]
-# The distributions shift more than without batch norm, and the training hardly notices. So a stable mean and variance
+# The distributions shift more than without batch norm, and training is hardly affected. So a stable mean and variance
 # of the inputs is not what makes these nets train faster.
 #
 # **What the noise does cost.** The stored statistics were gathered under noise, and the test has none. With the

@@ -32,7 +32,7 @@ COMMON_HINTS = {
     'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
     'other': "This value comes from none of the mistakes that are known here. Print the intermediate results for an "
              "example with two rows, and compute them on paper.",
-    'sign': "Every value has the wrong sign: look for a difference that is turned around, or for a minus.",
+    'wrong-sign': "Every value has the wrong sign: look for a difference that is turned around, or for a minus.",
     'factor': "All values are wrong by the same factor: look for a factor that is missing, or one too many.",
     'offset': "All values are wrong by the same amount: look for a term that is missing, or one too many.",
     'affine': "Each feature is right but for a factor and a shift. So no features are mixed up; look at what you "
@@ -41,7 +41,7 @@ COMMON_HINTS = {
 }
 
 # Hints that do not know the mistake; behind a known one they say 'follows' instead.
-UNRECOGNISED = ('other', 'shape', 'not-finite', 'sign', 'factor', 'offset', 'affine')
+UNRECOGNISED = ('other', 'shape', 'not-finite', 'wrong-sign', 'factor', 'offset', 'affine')
 
 _LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPING = ('map', 'vectorize', 'apply_along_axis', 'fromiter', 'fromfunction')
@@ -101,7 +101,7 @@ def _rule(values, right, tolerance):
         return 'other', ''
     factor, offset = (values * right).sum() / (right**2).sum(), (values - right).mean()
     if same(values, -right, tolerance):
-        return 'sign', ''
+        return 'wrong-sign', ''
     if abs(factor) > 10 * tolerance and same(values, factor * right, tolerance):
         return 'factor', f" Every value is {factor:.4g} times what it should be."
     if same(values, right + offset, tolerance):

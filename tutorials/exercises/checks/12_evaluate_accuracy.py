@@ -11,9 +11,9 @@ HINTS = {
     'batch-count': "The hits were divided by the number of batches; divide by the number of examples.",
     'last-batch': "Only the last batch counts, because each one overwrites or resets the sums; add up the hits of all.",
     'training-mode': "The network was asked in training mode: pass is_training=False.",
-    'broadcast': "Predictions and labels differ in their shapes. There is one prediction a row: "
-                 "nd.argmax(scores, axis=1) has the shape (m,), as the labels have; axis=0 looks for the largest score "
-                 "of each column.",
+    'shapes': "Predictions and labels differ in their shapes. There is one prediction a row: "
+              "nd.argmax(scores, axis=1) has the shape (m,), as the labels have; axis=0 looks for the largest score of "
+              "each column.",
     'percent': "That is a percentage, and should be a share from 0 to 1.",
     'errors': "That is the share of errors, or their number; return the share of hits.",
     'extra-example': "One too many or too few is counted: begin with 0 hits and 0 examples.",
@@ -95,7 +95,13 @@ def mistakes(size):
 
 def compare(answer, size):
     net = Net()
-    got = function(answer, 'evaluate_accuracy')(batches(size), net)
+    evaluate = function(answer, 'evaluate_accuracy')
+    try:
+        got = evaluate(batches(size), net)
+    except Exception as error:
+        if 'broadcast' in str(error):
+            raise Wrong('shapes', "two arrays were compared that have shapes that do not fit.") from error
+        raise
     if any(net.modes):
         raise Wrong('training-mode', "the network was called in training mode, which changes its averages.")
     expect(got, 14 / 23, mistakes(size), f'the accuracy of 14 hits among 23, in batches of {size}', 1e-6)

@@ -37,7 +37,7 @@ MISTAKES = [
     ('changed', [(RESULT, "X -= mean; X /= nd.sqrt(var + eps); return X")]),
     ('none', [(RESULT, "result = (X - mean) / nd.sqrt(var + eps)")]),
     ('type', [(RESULT, "return ((X - mean) / nd.sqrt(var + eps)).asnumpy()")]),
-    ('sign', [("return (X - mean) / nd.sqrt(var + eps)", "return (mean - X) / nd.sqrt(var + eps)")]),
+    ('wrong-sign', [("return (X - mean) / nd.sqrt(var + eps)", "return (mean - X) / nd.sqrt(var + eps)")]),
     ('by-range', [("return (X - mean) / nd.sqrt(var + eps)",
                    "return (X - mean) / (nd.max(X, axis=axis, keepdims=True) - nd.min(X, axis=axis, "
                    "keepdims=True))")]),
