@@ -53,6 +53,11 @@ def source(name):
     return text
 
 
+def main(argv=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    return run(parser(), work, argv)
+
+
 def work(args):
     """Write the page; returns the exit status."""
     if '{}' not in args.tutorials:
@@ -74,4 +79,4 @@ def parser():
 
 
 if __name__ == '__main__':
-    sys.exit(run(parser(), work))
+    sys.exit(main())

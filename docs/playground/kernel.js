@@ -22,7 +22,16 @@ function slowProduct(memory) {
   };
 }
 
-// The same product twice: `dense`, and `sparse`, which skips steps in which A has only zeros (most pixels are 0).
+// values -= rate * gradient, for `count` values from the two places on.
+function slowDescend(memory) {
+  const f = new Float32Array(memory);
+  return (values, gradient, count, rate) => {
+    for (let i = 0; i < count; i++) f[values + i] -= rate * f[gradient + i];
+  };
+}
+
+// The same product twice, `dense`, and `sparse`, which skips steps in which A has only zeros (most pixels are 0); and
+// `descend`.
 function productModule() {
   const unsigned = n => { const out = []; do { out.push(n % 128 + (n > 127 ? 128 : 0)); n = Math.floor(n / 128); } while (n); return out; };
   const signed = n => {
@@ -37,7 +46,7 @@ function productModule() {
   const vector = items => [...unsigned(items.length), ...items.flat()];
   const section = (id, bytes) => [id, ...unsigned(bytes.length), ...bytes];
   const text = string => vector([...string].map(c => c.charCodeAt(0)));
-  const I32 = 0x7f, V128 = 0x7b;
+  const I32 = 0x7f, F32 = 0x7d, V128 = 0x7b;
 
   // Instructions, each a list of bytes.
   const get = i => [0x20, ...unsigned(i)], set = i => [0x21, ...unsigned(i)];
@@ -110,26 +119,36 @@ function productModule() {
     return [...unsigned(code.length), ...code];
   }
 
+  function descendBody() {
+    const [values, gradient, count, rate] = [0, 1, 2, 3];
+    const code = [0, ...whileAtLeast(count, 4, [
+      ...get(values), ...get(values), ...loadVector(0), ...get(gradient), ...loadVector(0), ...get(rate), 0xfd, 0x13,
+      ...multiplyVectors, 0xfd, 0xe5, 0x01, ...storeVector(0), ...advance(values, constant(16)),
+      ...advance(gradient, constant(16)), ...advance(count, constant(-4))]), END];
+    return [...unsigned(code.length), ...code];
+  }
+
   return new Uint8Array([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, vector([[0x60, ...vector(new Array(10).fill([I32])), 0]])),
+    ...section(1, vector([[0x60, ...vector(new Array(10).fill([I32])), 0], [0x60, ...vector([[I32], [I32], [I32], [F32]]), 0]])),
     ...section(2, vector([[...text('page'), ...text('memory'), 2, 0, 1]])),
-    ...section(3, vector([[0], [0]])),
-    ...section(7, vector([[...text('dense'), 0, 0], [...text('sparse'), 0, 1]])),
-    ...section(10, vector([body(false), body(true)])),
+    ...section(3, vector([[0], [0], [1]])),
+    ...section(7, vector([[...text('dense'), 0, 0], [...text('sparse'), 0, 1], [...text('descend'), 0, 2]])),
+    ...section(10, vector([body(false), body(true), descendBody()])),
   ]);
 }
 
-// `{memory, dense, sparse}`: `bytes` of memory, and the product of matrices that lie in it.
+// `{memory, dense, sparse, descend}`: `bytes` of memory, and the operations on what lies in it.
 function makeProduct(bytes, simd = true) {
   const module = simd && typeof WebAssembly === 'object' ? productModule() : null;
   if (!module || !WebAssembly.validate(module)) {
     const memory = new ArrayBuffer(bytes), product = slowProduct(memory);
-    return {memory, dense: product, sparse: product, simd: false};
+    return {memory, dense: product, sparse: product, descend: slowDescend(memory), simd: false};
   }
   const memory = new WebAssembly.Memory({initial: Math.ceil(bytes / 65536)});
   const {exports} = new WebAssembly.Instance(new WebAssembly.Module(module), {page: {memory}});
   const inFloats = product => (a, aRow, aStep, b, bRow, c, cRow, m, k, columns) =>
     product(4 * a, 4 * aRow, 4 * aStep, 4 * b, 4 * bRow, 4 * c, 4 * cRow, m, k, columns);
-  return {memory: memory.buffer, dense: inFloats(exports.dense), sparse: inFloats(exports.sparse), simd: true};
+  return {memory: memory.buffer, dense: inFloats(exports.dense), sparse: inFloats(exports.sparse), simd: true,
+          descend: (values, gradient, count, rate) => exports.descend(4 * values, 4 * gradient, count, rate)};
 }

@@ -232,10 +232,8 @@ class Network {
 
   update(lr) {
     for (const {params, grads} of this.layers)
-      for (const name of Object.keys(params)) {
-        const values = params[name].values, gradient = grads[name].values;
-        for (let i = 0; i < values.length; i++) values[i] -= lr * gradient[i];
-      }
+      for (const name of Object.keys(params))
+        this.product.descend(params[name].at, grads[name].at, params[name].rows * params[name].stride, lr);
   }
 
   // The scores of n examples; changes nothing that training uses. statistics: 'stored', or 'batch' for those of each
