@@ -22,7 +22,7 @@ TUTORIALS = '../tutorials/{}.py'
 
 
 def digits(train=TRAIN, held=HELD):
-    """The element with the first digits of MNIST's training and test files, as ``docs/playground/digits.js`` reads it."""
+    """The element with the first digits of MNIST's training and test files, for ``docs/playground/digits.js``."""
     sets = [load('mnist', train=True), load('mnist', train=False)]
     counts = train, held
     images = b''.join(images[:n].tobytes() for (images, _), n in zip(sets, counts))
@@ -49,7 +49,8 @@ def source(name):
     """The text of a file of the playground, which must not end the element that it is put into."""
     text = (SOURCE / name).read_text(encoding='utf-8')
     if re.search(r'</(script|style)|<!--', text, re.I):
-        raise ValueError(f"{name} holds '</script', '</style' or '<!--', which would end its element; write it otherwise.")
+        raise ValueError(f"{name} holds '</script', '</style' or '<!--', which would end its element; write it "
+                         "otherwise.")
     return text
 
 

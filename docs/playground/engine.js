@@ -16,20 +16,18 @@ function recordedAt(step, settings) {
 
 function startEngine(post, later) {
   let digits, trainer, view, run = 0, until = Infinity, running = false, waiting = false;
-  let records = [], evaluation = null, counted = {step: 0, time: 0}, rate = 0;
+  let records = [], evaluation = null, unread = false, counted = {step: 0, time: 0}, rate = 0;
 
   function record(evaluate) {
     const {step} = trainer;
-    if (evaluate || !evaluation || evaluation.step !== step) {
-      const fresh = evaluate ? {step, nets: trainer.evaluate()} : null;
-      if (fresh) evaluation = fresh;
-    }
-    const accuracies = evaluation && evaluation.step === step ?
-      evaluation.nets.map(net => net && net.accuracy) : null;
-    records.push({step, losses: trainer.takeMeanLosses(), accuracies, percentiles: step ? trainer.percentiles() : null});
+    if (evaluate) evaluation = {step, nets: trainer.evaluate()};
+    records.push({step, losses: trainer.takeMeanLosses(), percentiles: step ? trainer.percentiles() : null,
+                  accuracies: evaluate ? evaluation.nets.map(net => net && net.accuracy) : null});
+    if (records.length > 1000) records = records.filter((_, i) => i % 2 === 0);
   }
 
   function report() {
+    unread = true;
     const {step, losses, divergedAt} = trainer;
     post({run, step, losses, divergedAt, running, rate, records, evaluation, sizes: trainer.sizes(),
           inputs: [0, 1].map(which => trainer.activationInputs(which, view.layer, view.one))});
@@ -54,7 +52,7 @@ function startEngine(post, later) {
       rate = (trainer.step - counted.step) / seconds;
       counted = {step: trainer.step, time: performance.now()};
     }
-    report();
+    if (!unread || !running) report();    // a page that is slower than training is not flooded
     wake();
   }
 
@@ -92,10 +90,11 @@ function startEngine(post, later) {
       view = message.view;
       if (!running) report();
     },
-    go() {
+    read() { unread = false; },           // the page has got the last report
+    go() {                                // to the step that was given at the start, and from there on without an end
       if (trainer.finished) return;
       running = true;
-      until = Infinity;
+      if (trainer.step >= until) until = Infinity;
       counted = {step: trainer.step, time: performance.now()};
     },
     pause() {

@@ -2,8 +2,9 @@
 'use strict';
 
 const MOST_RECORDS = 1200;                // of a run; beyond that every second of the older ones is dropped
+const BETWEEN_DRAWINGS = 50;              // milliseconds
 const page = {settings: null, run: 0, running: false, digits: null, engine: null, history: [], last: null, written: null,
-              described: 0, dirty: false};
+              described: 0, waits: false, held: false, drawnDigits: ''};
 const byId = id => document.getElementById(id);
 
 // The engine in a Worker made of this page's own scripts: from disk a page may start no other. Where that fails it runs
@@ -36,6 +37,7 @@ function start({running = page.running, until = null} = {}) {
 }
 
 function receive(message) {
+  page.engine({type: 'read'});
   if (message.run !== page.run) return;   // of a run that is over
   page.last = message;
   page.running = message.running;
@@ -79,12 +81,12 @@ function say(text) {
 }
 
 function redraw() {
-  if (page.dirty) return;
-  page.dirty = true;
-  requestAnimationFrame(() => {
-    page.dirty = false;
+  if (page.waits) return;
+  page.waits = true;
+  setTimeout(() => requestAnimationFrame(() => {
+    page.waits = false;
     show();
-  });
+  }), BETWEEN_DRAWINGS);
 }
 
 // ---- What is seen -------------------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ function drawActivationInputs(steps) {
   const ranges = [0, 1].map(which => rangeOf(histories[which], values[which]));
   const known = ranges.filter(Boolean), spans = known.map(r => r.high - r.low);
   const shared = known.length ? {low: Math.min(...known.map(r => r.low)), high: Math.max(...known.map(r => r.high))} : {low: -1, high: 1};
-  const apart = known.length === 2 && (shared.high - shared.low) / Math.min(...spans) > 12;
+  const apart = known.length === 2 && (shared.high - shared.low) / Math.min(...spans) > 20;
   byId('scales-note').textContent = apart ? 'The two differ so much that each has a scale of its own.' : 'Both have the same scale.';
   NETS.forEach(({name}, which) => drawInputs(byId(`inputs-${name}`), name, histories[which], values[which], steps,
     (apart && ranges[which]) || shared));
@@ -205,6 +207,11 @@ function wrongOf(evaluation) {
 }
 
 function drawWrong() {
+  const canvas = byId('wrong-with');
+  const now = [page.run, page.last && page.last.evaluation && page.last.evaluation.step, page.settings.statistics, page.settings.group,
+               page.settings.freeze, canvas.clientWidth, canvas.clientHeight, devicePixelRatio, colour('text')].join();
+  if (now === page.drawnDigits) return;   // they change seldom, and take long to draw
+  page.drawnDigits = now;
   chosenEvaluations().forEach((evaluation, which) => {
     const {name} = NETS[which], wrong = evaluation ? wrongOf(evaluation) : [];
     byId(`wrong-count-${name}`).textContent = evaluation ? `${wrong.length.toLocaleString('en')} of ${evaluation.classes.length.toLocaleString('en')} wrong` : '–';
@@ -304,6 +311,11 @@ async function main() {
   document.addEventListener('keydown', onKey);
   new ResizeObserver(redraw).observe(document.body);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+  document.addEventListener('visibilitychange', () => {        // nobody sees it: wait
+    const held = page.held;
+    page.held = document.hidden && page.running;
+    if (page.held || (held && !page.running)) actions.go();
+  });
   addEventListener('hashchange', () => {
     if (location.hash !== page.written) apply(readAddress(), {restart: true, running: false});
   });
