@@ -46,7 +46,8 @@ def work(args):
         steps = browser.execute_script('return page.last.step') - before
         seen = steps / (time.perf_counter() - start)
         print(f"Chromium {browser.capabilities['browserVersion']}: {alone:.0f} steps a second in training alone, "
-              f"{seen:.0f} with evaluation and drawing; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+              f"{seen:.0f} with evaluation and drawing; load of the machine {os.getloadavg()[0]:.1f} on "
+              f"{os.cpu_count()} cores")
     return 0
 
 

@@ -1,4 +1,5 @@
 """The playground in headless Chromium: its mathematics against NumPy, its controls, and its one file."""
+import base64
 import importlib
 import json
 import re
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from gluon_bn import reference
+from gluon_bn.data import load
 
 ROOT = Path(__file__).resolve().parent.parent
 pytest.importorskip('selenium', reason="selenium is not installed: pip install 'gluon_bn[test]'")
@@ -262,6 +264,40 @@ def test_the_file_needs_nothing_else(page):
     page.open()
     loaded = page.value("performance.getEntriesByType('resource').map(entry => entry.name)")
     assert [name for name in loaded if not name.startswith(('data:', 'blob:'))] == []
+
+
+def test_the_digits_are_those_of_mnist(page):
+    page.open()
+    for which, train, n in (('train', True, 4000), ('held', False, 1000)):
+        images, labels = load('mnist', train=train)
+        got = page.run("""
+          const {images, labels} = page.digits[arguments[0]];
+          const coded = bytes => btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ''));
+          return [coded(images), coded(labels)];
+        """, which)
+        assert [base64.b64decode(text) for text in got] == [images[:n].tobytes(), labels[:n].astype('u1').tobytes()]
+
+
+def test_percentiles_sizes_and_batches(page, rng):
+    page.open()
+    values = rng.normal(0, 3, 101)
+    np.testing.assert_allclose(page.run('return percentilesOf(Float64Array.from(arguments[0]))', values.tolist()),
+                               np.percentile(values, [15, 50, 85]))
+    inputs, sizes, weights, gradient, order = page.run("""
+      const trainer = new Trainer(page.digits, {...page.settings, depth: 2, width: 5, batch: 60, lr: 0.25});
+      trainer.advance();
+      const {params, grads, input} = trainer.nets[1].layers[1];
+      const order = new Batches(100, 3), batches = [1, 2, 3].map(() => [...order.next(30)]);
+      return [[...trainer.activationInputs(1, 1)], trainer.sizes()[1][1], [...params.W.values], [...grads.W.values],
+              batches.flat()];
+    """)
+    assert len(inputs) == 60 * 5
+    weights, gradient = (np.reshape(a, (5, 8))[:, :5] for a in (weights, gradient))  # rows have room for 8
+    norm = np.sqrt((gradient ** 2).mean())
+    assert sizes['gradient'] == pytest.approx(norm)
+    assert sizes['ratio'] == pytest.approx(0.25 * norm / np.sqrt((weights ** 2).mean()))
+    assert len(set(order)) == 90  # none twice before all have been seen, but for fewer than a batch
+    assert all(0 <= i < 100 for i in order)
 
 
 def test_both_networks_learn_from_the_same_start(page):

@@ -133,10 +133,10 @@ function drawCurves(canvas, curves, steps, y) {
   if (y.reference) {
     const at = place.y(y.reference.value);
     drawLine(context, [[box.left, at], [box.right, at]], {stroke: colour('muted'), width: 1, dash: [2, 4]});
-    context.textAlign = 'left';
+    context.textAlign = 'right';
     context.textBaseline = y.reference.above ? 'bottom' : 'top';
     context.fillStyle = colour('muted');
-    context.fillText(y.reference.text, box.left + 4, at + (y.reference.above ? -2 : 3));
+    context.fillText(y.reference.text, box.right - 2, at + (y.reference.above ? -2 : 3));
   }
   const labels = [];
   clipped(context, box, () => {
@@ -229,11 +229,18 @@ function drawMarker(context, x, y, marker, fill) {
   context.fill();
 }
 
-// Digits with what they are and what they were taken for. wrong: [{image: Uint8Array (784), is, taken}]
-function drawDigits(canvas, wrong) {
+// Digits with what they are and what they were taken for, or `instead` where there are none.
+// wrong: [{image: Uint8Array (784), is, taken}]
+function drawDigits(canvas, wrong, instead) {
   const {context, width, height} = cleared(canvas), size = 34, gapX = 8, gapY = 20;
   const columns = Math.max(1, Math.floor((width + gapX) / (size + gapX)));
   const rows = Math.max(1, Math.floor((height + 4) / (size + gapY)));
+  if (!wrong.length) {
+    context.fillStyle = colour('muted');
+    context.font = SMALL.replace('11', '13');
+    context.textBaseline = 'top';
+    context.fillText(instead, 0, 4);
+  }
   const buffer = document.createElement('canvas');
   buffer.width = buffer.height = 28;
   const small = buffer.getContext('2d'), pixels = small.createImageData(28, 28);

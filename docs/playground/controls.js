@@ -75,20 +75,15 @@ function makeExperiments(parent, begin) {
   for (const {name, title, question, runs, look, tutorial} of EXPERIMENTS) {
     const buttons = runs.map(run => {
       const button = element('button', {type: 'button'}, run.label, element('small', {}, `${readable(run.steps)} steps`));
-      button.dataset.experiment = name;
+      button.settings = run.settings;
       button.addEventListener('click', () => begin(run));
       return button;
     });
-    const link = element('a', {href: pattern.replace('{}', tutorial)}, `Tutorial ${tutorialTitle(tutorial)}`);
+    const link = element('a', {href: pattern.replace('{}', tutorial)}, `Tutorial ${tutorial.slice(0, 2)}, ${TUTORIALS[tutorial]}`);
     parent.append(element('details', {name: 'experiments', id: `experiment-${name}`}, element('summary', {}, title),
       element('p', {}, question), element('div', {className: 'runs'}, ...buttons), element('h3', {}, 'What to look for'),
       element('ul', {}, ...look.map(text => element('li', {}, text))),
       element('p', {className: 'more'}, 'Why: ', link)));
   }
   parent.querySelector('details').open = true;
-}
-
-// '11_how_far_can_you' as '11: how far can you'.
-function tutorialTitle(stem) {
-  return stem.replace('_', ': ').replaceAll('_', ' ');
 }

@@ -4,6 +4,13 @@
 // run, in order. A net that has diverged has the accuracy null, which is less than any number above 0.
 'use strict';
 
+const TUTORIALS = {
+  '02_lenet_on_mnist': 'LeNet on MNIST',
+  '05_deep_nets': 'Deep nets',
+  '09_the_papers_figure': 'The paper’s figure',
+  '11_how_far_can_you_turn_the_knobs': 'How far can you turn the knobs?',
+};
+
 const EXPERIMENTS = [
   {
     name: 'paper', title: 'The network of the paper', tutorial: '09_the_papers_figure',

@@ -94,6 +94,11 @@ function redraw() {
 function showControls() {
   for (const [name, control] of Object.entries(page.controls))
     control.show(page.settings[name], name === 'layer' ? page.settings.depth : undefined);
+  for (const button of document.querySelectorAll('.runs button')) {                // mark the one that is set up
+    const {settings} = button, set = {...initialSettings(), ...settings};
+    const same = Object.keys(set).every(name => name === 'seed' || !SETTINGS[name].group || set[name] === page.settings[name]);
+    if (same) button.setAttribute('aria-current', 'true'); else button.removeAttribute('aria-current');
+  }
 }
 
 function show() {
@@ -215,7 +220,8 @@ function drawWrong() {
   chosenEvaluations().forEach((evaluation, which) => {
     const {name} = NETS[which], wrong = evaluation ? wrongOf(evaluation) : [];
     byId(`wrong-count-${name}`).textContent = evaluation ? `${wrong.length.toLocaleString('en')} of ${evaluation.classes.length.toLocaleString('en')} wrong` : '–';
-    drawDigits(byId(`wrong-${name}`), wrong);
+    drawDigits(byId(`wrong-${name}`), wrong, evaluation ? 'All are right.' : page.last && page.last.divergedAt[which] ?
+      'It has diverged.' : 'Nothing is stored before the first step.');
   });
 }
 
