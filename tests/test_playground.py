@@ -89,6 +89,11 @@ class Page:
             before = self.value('page.last.step')
             self.press('step')
             self.wait(f'page.last.step === {before + 1}')
+        self.settle()
+
+    def settle(self):
+        """Wait until it has paused, and shows that."""
+        self.wait('!page.last.running && !page.waits')
 
     def size(self, width, height, dark=False):
         self.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
@@ -306,7 +311,7 @@ def test_both_networks_learn_from_the_same_start(page):
     page.press('go')
     page.wait('page.last.step >= 200')
     page.press('go')
-    page.wait('!page.last.running')
+    page.settle()
     evaluation = page.value('page.last.evaluation.nets.map(net => net.accuracy)')
     assert min(evaluation) > 0.5
     assert page.text('accuracy-with') == f'{100 * evaluation[0]:.1f} %'
@@ -328,7 +333,7 @@ def test_pause_really_pauses_and_one_step_is_one(page):
     page.wait('page.last.step > 20')
     assert page.text('go') == 'Pause'
     page.press('go')
-    page.wait('!page.last.running')
+    page.settle()
     step = page.value('page.last.step')
     page.run('return new Promise(done => setTimeout(done, 300))')
     assert page.value('page.last.step') == step
@@ -406,7 +411,7 @@ def test_evaluation_by_the_batch_by_one_and_by_stale_statistics(page):
     page.press('go')
     page.wait('page.last.step >= 150')
     page.press('go')
-    page.wait('!page.last.running')
+    page.settle()
     stored = page.text('accuracy-with')
     page.run("document.getElementById('set-statistics-batch').click()")
     page.wait("page.last.evaluation.nets[1] !== null")
@@ -445,7 +450,7 @@ def test_extreme_settings(page, settings):
     page.wait('page.last.step >= 12 || finished()')
     if not page.value('finished()'):
         page.press('go')
-    page.wait('!page.last.running')
+    page.settle()
     for which, net in enumerate(('with', 'without')):
         diverged = page.value(f'page.last.divergedAt[{which}]')
         finite = page.value(f'Number.isFinite(page.last.losses[{which}])')
@@ -460,7 +465,7 @@ def test_a_net_that_diverges_says_so_and_the_other_goes_on(page):
     page.press('go')
     page.wait('page.last.divergedAt[1] !== null && page.last.step >= page.last.divergedAt[1] + 5')
     page.press('go')
-    page.wait('!page.last.running')
+    page.settle()
     assert page.text('diverged-without').startswith('Diverged at step')
     assert page.text('loss-without') == 'not finite'
     assert page.text('diverged-with') == ''
@@ -476,15 +481,17 @@ def test_every_experiment_begins_and_its_tutorial_is_there(page):
         assert (ROOT / link[len('../'):]).exists()
         for i in range(runs):
             page.run(f"document.querySelectorAll('#experiment-{name} button')[{i}].click()")
-            page.wait('page.last !== null && page.running')
+            page.wait('page.last !== null')
             expected = page.value(f"EXPERIMENTS.find(e => e.name === '{name}').runs[{i}].settings")
             assert {key: page.value(f'page.settings.{key}') for key in expected} == expected
     page.open()
     page.run("beginExperiment({...EXPERIMENTS[0].runs[0], steps: 5})")
-    page.wait('page.last !== null && page.last.step === 5 && !page.last.running')  # it ends by itself
+    page.wait('page.last !== null && page.last.step === 5')  # it ends by itself
+    page.settle()
     page.press('go')
     page.wait('page.last.step > 5')
     page.press('go')
+    page.settle()
 
 
 @pytest.mark.parametrize('size', [(1440, 900), (1000, 800), (360, 740)], ids=['desktop', 'tablet', 'phone'])
@@ -514,7 +521,7 @@ def test_keys_and_names_for_those_who_do_not_see_it(page):
     ActionChains(page.browser).send_keys(' ').perform()
     page.wait('page.running && page.last.step > 5')
     ActionChains(page.browser).send_keys(' ').perform()
-    page.wait('!page.last.running')
+    page.settle()
     ActionChains(page.browser).send_keys('n').perform()
     page.wait('page.settings.seed === 2 && page.last !== null && page.last.step === 0')
     page.run("document.getElementById('set-lr').focus()")
