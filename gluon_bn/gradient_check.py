@@ -32,10 +32,10 @@ def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     >>> round(rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
     0.0005
     """
-    x, y = floats('x', x), floats('y', y)
-    if x.shape != y.shape:
-        raise ValueError(f"x has shape {x.shape} and y {y.shape}; expected the same.")
-    return float(np.max(_relative_errors(x.astype(np.float64), y.astype(np.float64)), initial=0))
+    one, other = floats('x', x), floats('y', y)
+    if one.shape != other.shape:
+        raise ValueError(f"x has shape {one.shape} and y {other.shape}; expected the same.")
+    return float(np.max(_relative_errors(one.astype(np.float64), other.astype(np.float64)), initial=0))
 
 
 def eval_numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, verbose: bool = True,

@@ -84,6 +84,7 @@ def checkout(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_survivors_are_listed_and_nothing_here_is_changed(checkout, capsys):
     before = (checkout / 'package' / 'double.py').read_bytes()
     assert mutants.main(['package/double.py']) == 1
@@ -105,21 +106,25 @@ def fates(mutant, reported, seconds=None):
     return mutants.survivors(Path('package/double.py'), ['tests/test_double.py'], [mutant], 1, seconds, reported.append)
 
 
+@pytest.mark.slow
 def test_a_mutant_that_never_ends_is_killed(checkout):
     source = 'def double(x):\n    n = 0\n    while n < x:\n        n = n + 1\n    return 2 * n\n'
     assert fates(mutant_of(checkout, source, 4, '(n)'), [], seconds=3) == [[], []]
 
 
+@pytest.mark.slow
 def test_a_mutant_that_crashes_is_killed(checkout):
     source = 'import os\n\n\ndef double(x):\n    if x > 2:\n        os.abort()\n    return 2 * x\n'
     assert fates(mutant_of(checkout, source, 5, 'x >= 2'), []) == [[], []]
 
 
+@pytest.mark.slow
 def test_a_mutant_that_cannot_be_imported_is_killed(checkout):
     source = 'NUMBERS = [2]\nLAST = NUMBERS[0]\n\n\ndef double(x):\n    return LAST * x\n'
     assert fates(mutant_of(checkout, source, 2, '(0 + 1)'), []) == [[], []]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('ending', 'what'), [
     ('pass', 'status 5, no test found'),
     ('raise KeyboardInterrupt', 'status 2, interrupted'),
@@ -144,6 +149,7 @@ else:
     assert counted == 'package/double.py: 0 of 0 mutants killed; nothing is known of 1 more'
 
 
+@pytest.mark.slow
 def test_all_killed_is_status_0(checkout, capsys):
     (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 2 * x\n')
     assert mutants.main(['package/double.py', '--sample', '2']) == 0
@@ -162,6 +168,7 @@ def test_bad_arguments_are_one_line(checkout, capsys, arguments, sentence):
     assert err.count('\n') == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('test', 'status'), [
     ('def test_double():\n    assert double(2) == 5\n', 'status 1, a test failed'),
     ('', 'status 5, no test found'),

@@ -81,6 +81,17 @@ def test_a_compiler_that_fails_is_one_sentence_and_leaves_no_library(script, mes
     assert Path(f'{cxx}.runs').read_text() == 'run\n'
 
 
+def test_a_build_that_failed_is_tried_again_after_a_day(cache, tmp_path, monkeypatch):
+    """It may have been a machine with too much to do, or a full disk."""
+    cxx = fake(tmp_path / 'cxx', 'exit 3', monkeypatch)
+    for _ in range(3):
+        with pytest.raises(BuildError):
+            build.library('native')
+        failed, = (cache / 'native').glob('*.failed')
+        os.utime(failed, (failed.stat().st_mtime - 25 * 3600,) * 2)
+    assert Path(f'{cxx}.runs').read_text() == 'run\nrun\nrun\n'
+
+
 @pytest.mark.parametrize(('content', 'reason'), [
     ("echo nonsense > \"$last\"", 'it is no shared library'),
     *(pytest.param(*case, marks=pytest.mark.slow) for case in (
