@@ -137,9 +137,8 @@ if not QUICK:
 #
 # ## 2. The scale of the initial weights
 #
-# 100 steps. "The weights" are all of the network's, and gamma with them: LeNet draws it from N(1, scale²), so the rows
-# of the left picture differ in both. In the row of scale 1 some gammas are near 0 or below it, and their channels
-# hardly pass on what they see. (Exercise 2 varies the weights alone.) Two knobs at once, since by the mathematics above
+# 100 steps. The scale is that of the weights and biases alone: gamma begins at 1 and beta at 0 here. (`LeNet` by itself
+# draws gamma from N(1, scale²). Exercise 2 asks what that changes.) Two knobs at once, since by the mathematics above
 # they belong together: batch norm makes of the scale a matter of the learning rate.
 
 # %%
@@ -157,8 +156,8 @@ assert spread[False] < 1e-3 * spread[True]
 # Without batch norm the small weights lose the signal layer by layer: the scores hardly know which
 # image they are of, less than a thousandth of what they know with batch norm, and no learning rate of the sweep
 # helps. With batch norm every scale has a rate at which the network trains, and large weights want larger rates, as
-# $\eta / a^2$ says. The scale still matters somewhat: gamma, and the last layer, which no batch norm
-# follows, are drawn with this scale too, and 100 steps are few.
+# $\eta / a^2$ says. The scale still matters somewhat: the last layer, which no batch norm
+# follows, is drawn with this scale too, and 100 steps are few.
 #
 # ## 3. The batch size
 #
@@ -292,7 +291,8 @@ if not QUICK:
 #
 # 1. `python scripts/sweep.py batch_sizes` has three learning rates. Which is best for each size, with batch norm and
 #    without? Is there a rule?
-# 2. Draw gamma from N(1, 0) whatever the scale of the weights. What is left of the upper row of the heat map?
+# 2. Let `LeNet` draw gamma with the scale of the weights, as it does by itself. What becomes of the upper row of the
+#    heat map?
 # 3. Write the alternative to Algorithm 2: fix the statistics of the layers one after the other, each behind layers
 #    that use theirs already. Where does it differ from `gbn.recalibrate`, and is it better after training on batches
 #    of 4?
