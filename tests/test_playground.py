@@ -15,9 +15,9 @@ from gluon_bn.data import load
 
 ROOT = Path(__file__).resolve().parent.parent
 pytest.importorskip('selenium', reason="selenium is not installed: pip install 'gluon_bn[test]'")
-pytestmark = pytest.mark.skipif(not (shutil.which('chromium') or shutil.which('google-chrome'))
-                                or not shutil.which('chromedriver'), reason="Chromium or its driver is not installed: "
-                                "apt-get install chromium chromium-driver")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(
+    not (shutil.which('chromium') or shutil.which('google-chrome')) or not shutil.which('chromedriver'),
+    reason="Chromium or its driver is not installed: apt-get install chromium chromium-driver")]
 SMALL = {'depth': 2, 'width': 10, 'batch': 16, 'lr': 0.05}
 
 
