@@ -12,7 +12,7 @@ suite=${1:?usage: check_bare_machine.sh bookworm|trixie|sid [COMMAND...]}
 shift
 [ $# -gt 0 ] || set -- 'bash scripts/run.sh --limit 6400 && bash scripts/test.sh -q'
 [ "$(id -u)" = 0 ] || { echo "check_bare_machine.sh: only root can make a machine in a folder."; exit 1; }
-command -v debootstrap > /dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap; } > /dev/null
+command -v debootstrap > /dev/null || { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq debootstrap; } > /dev/null
 
 machine=$(mktemp -d)
 leave() {  # every file system that is mounted there goes first, so that removing the folder touches no device
