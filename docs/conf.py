@@ -11,7 +11,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS), str(ROOT)]
 
-import gluon_bn
+import gluon_bn  # before mxnet
 
 project, author, version = 'gluon_bn', 'The maintainers of gluon_bn', gluon_bn.__version__
 copyright = author
@@ -43,6 +43,7 @@ autodoc_typehints = 'none'  # the docstrings say shapes, which types do not
 napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 nitpick_ignore_regex = [('py:.*', '.*')]  # types in docstrings are words
 codeautolink_concat_default = True
 codeautolink_warn_on_missing_inventory = False

@@ -179,7 +179,8 @@ def finish(app, error):
     carrier = Path(importlib.util.find_spec('sphinx-mathjax-offline').origin).parent  # the package that carries MathJax
     (site / '_static' / 'mathjax').mkdir(parents=True, exist_ok=True)
     shutil.copy(carrier / 'static' / 'mathjax' / 'tex-svg.js', site / '_static' / 'mathjax')
-    subprocess.run([sys.executable, ROOT / 'scripts' / 'build_playground.py', site / 'docs' / 'play.html',
+    if (ROOT / 'scripts' / 'build_playground.py').exists():
+        subprocess.run([sys.executable, ROOT / 'scripts' / 'build_playground.py', site / 'docs' / 'play.html',
                     '--tutorials', '../tutorials/{}.html'], check=True, stdout=subprocess.DEVNULL)
     (site / 'index.html').write_text('<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>gluon_bn</title>'
                                      '<meta http-equiv="refresh" content="0; url=docs/index.html">'

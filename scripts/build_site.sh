@@ -9,6 +9,7 @@ ensure_environment docs
 cd "$root"
 kind=full site=build/site
 unset GLUON_BN_QUICK MPLBACKEND
+export JUPYTER_PREFER_ENV_PATH=1  # the kernel is this environment's
 if [ "${1:-}" = --quick ]; then
     shift
     kind=quick site=build/site-quick
