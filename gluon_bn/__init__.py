@@ -9,7 +9,7 @@ A map; the first line of each module says the rest.
 ``training``, ``recalibration``                    an epoch, and exact statistics for test time
 ``data``                                           MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
 ``run``, ``config``, ``checkpoint``, ``plots``     the main job in a folder, resumable
-``observation``, ``tensorboard``, ``run_events``   what goes on inside a network, in TensorBoard
+``observation``, ``tensorboard``, ``run_events``   the inside of a network, in TensorBoard
 ``reference``, ``numpy_layers``                    layers forward and backward by hand, in NumPy alone
 ``gradient_check``                                 gradients by differences, with which the others are compared
 ``fully_connected``, ``solver``, ``mlp``           networks of those layers, and their training

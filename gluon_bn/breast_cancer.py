@@ -8,7 +8,7 @@ import numpy as np
 
 from .autodiff import Node
 from .extras import import_extra
-from .support.arguments import boolean, floats, integer, labels, number
+from .support.arguments import boolean, floats, integer, labels, number, shown
 
 LAYERS = (('fc1', 30, 20), ('fc2', 20, 10), ('fc3', 10, 1))
 
@@ -48,7 +48,9 @@ def binary_cross_entropy(scores, y):
     >>> float(binary_cross_entropy(Node([1000.]), [0.]).value)
     1000.0
     """
-    y = np.asarray(y, scores.value.dtype)
+    if not isinstance(scores, Node):
+        raise TypeError(f"scores are {shown(scores)}; expected a Node: make one with Node(...).")
+    y = floats('y', y).astype(scores.value.dtype)
     if y.shape != scores.shape:
         raise ValueError(f"scores have shape {scores.shape} and y {y.shape}; they must agree: reshape y.")
     size = scores.maximum(-scores)                                  # |s|
@@ -104,9 +106,7 @@ class BreastCancerNet:
         changes nothing.
         """
         boolean('train', train)
-        x = x if isinstance(x, Node) else Node(x)
-        if len(x.shape) != 2 or x.shape[1] != 30:
-            raise ValueError(f"x has shape {x.shape}; this network expects (m, 30).")
+        x = _rows(x)
         if train and self.batch_norm and x.shape[0] < 2:
             raise ValueError(f"x has shape {x.shape}; one row normalised by itself is beta: train with more rows.")
         h = self._between(self._linear(x, '1'), '1', train).tanh()  # (m, 20)
@@ -115,11 +115,13 @@ class BreastCancerNet:
 
     def loss(self, x, y, train=True):
         """The mean binary cross entropy for labels ``y`` ``(m,)``, a Node: its ``grad()`` is that of all parameters."""
+        x = _rows(x)
         y = labels('y', y, len(x), 2)
         return binary_cross_entropy(self.scores(x, train), y[:, np.newaxis])
 
     def accuracy(self, x, y):
         """The share of rows on the right side of probability 1/2, by the moving averages."""
+        x = _rows(x)
         y = labels('y', y, len(x), 2)
         return float(np.mean((self.scores(x, train=False).value[:, 0] > 0) == (y == 1)))
 
@@ -148,6 +150,14 @@ class BreastCancerNet:
         self.params[name] = self.momentum * self.params[name] + (1 - self.momentum) * new.value[0]
 
 
+def _rows(x):
+    """``x`` as a Node of shape ``(m, 30)``."""
+    x = x if isinstance(x, Node) else Node(floats('x', x))
+    if len(x.shape) != 2 or x.shape[1] != 30 or not x.shape[0]:
+        raise ValueError(f"x has shape {x.shape}; this network expects (m, 30).")
+    return x
+
+
 def train(net, x, y, epochs=20, batch_size=32, lr=0.1, seed=0):
     """Minimise ``net.loss`` by SGD; returns the losses of all batches. ``net.params`` is **changed**.
 
@@ -157,7 +167,8 @@ def train(net, x, y, epochs=20, batch_size=32, lr=0.1, seed=0):
     epochs, batch_size = (integer(name, value, at_least=1) for name, value in (('epochs', epochs),
                                                                                ('batch_size', batch_size)))
     lr = number('lr', lr, above=0)
-    x, y = floats('x', x), labels('y', y, len(x), 2)
+    x = _rows(x).value
+    y = labels('y', y, len(x), 2)
     if len(x) < batch_size:
         raise ValueError(f"x has {len(x)} rows and a batch {batch_size}; take a smaller batch_size.")
     rng, losses = np.random.default_rng(integer('seed', seed, at_least=0)), []

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _mxnet
 from .files import written_whole
-from .support.reading import read_npz
+from .support.reading import json_of, read_npz
 
 FORMAT_VERSION = 1
 
@@ -42,12 +42,12 @@ def load(path):
         raise CheckpointError(f"{path} does not exist; expected a checkpoint.")
     try:
         archive = read_npz(path, CheckpointError, what='checkpoint')
-        described = json.loads(archive['description'].tobytes().decode())
+        described = json_of(archive['description'].tobytes())
         arrays = {name[len('array:'):]: array for name, array in archive.items() if name.startswith('array:')}
         version, digest = described['format'], described.pop('sha256')
     except CheckpointError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is no checkpoint, or a truncated or altered one ({error}).") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format version {version}; this gluon_bn reads version {FORMAT_VERSION}: use "

@@ -10,7 +10,6 @@ otherwise be a loss of 0.
 """
 import operator
 from collections.abc import Iterable, MutableMapping
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -140,23 +139,6 @@ def check_classes(numbers, num_classes):
     """Raise for a label that the network has no score for."""
     if numbers.size and numbers.max() >= num_classes:
         labels('label', numbers, num_classes=num_classes)
-
-
-@contextmanager
-def unchanged_if_refused(net):
-    """Put the stored statistics of ``net`` back as they were if the block ends with an exception.
-
-    The layer replaces the arrays and never writes into them, so keeping the dictionaries' contents is enough.
-    """
-    dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
-    before = [dict(d) for d in dictionaries]
-    try:
-        yield
-    except BaseException:
-        for dictionary, kept in zip(dictionaries, before):
-            dictionary.clear()
-            dictionary.update(kept)
-        raise
 
 
 def check_more_than_one_value(X):

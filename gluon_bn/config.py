@@ -12,7 +12,7 @@ from . import _mxnet
 from .data import MNIST_LIKE
 from .files import written_whole
 from .support import arguments
-from .support.reading import content
+from .support.reading import content, json_of
 
 SCHEDULES = ('constant', 'one-cycle')
 IMPLS = ('auto', 'plain', 'fast')
@@ -112,10 +112,10 @@ def read_config(folder):
     if not path.exists():
         raise RunError(f"{folder} holds no run to resume ({path}: No such file or directory).")
     try:
-        values = json.loads(content(path, RunError, LONGEST_FILE).decode())
+        values = json_of(content(path, RunError, LONGEST_FILE))
     except RunError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RunError(f"{path} is not valid JSON ({error}).") from None
     return config_from(values, path)
 

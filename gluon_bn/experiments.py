@@ -1,6 +1,6 @@
 """How far the knobs of LeNet can be turned, with batch norm and without: named sweeps on MNIST, with several seeds.
 
-An experiment is a list of runs. Their results are lines of one file, so that a sweep that was killed goes on and no run
+An experiment is a list of runs. Their results are lines of one file, so that a killed sweep can continue and no run
 is done twice, and several processes share the work. ``scripts/sweep.py`` is the command.
 
 What is held fixed is part of each comparison: a number of *steps*, but for the batch sizes a number of *images*, since

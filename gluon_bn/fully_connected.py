@@ -17,7 +17,7 @@ from .numpy_layers import (
 )
 from .reference import batchnorm_backward_alt, batchnorm_forward, layernorm_backward, layernorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
-from .support.arguments import boolean, integer, labels, number
+from .support.arguments import boolean, integer, labels, number, shown, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class FullyConnectedNet(RunningStatistics):
     use_batchnorm : bool, the same as ``normalization='batchnorm'``
     reg : float, the strength of L2 regularisation: ``0.5 * reg * sum(W**2)`` of every W is added to the loss
     weight_scale : float, the standard deviation of the initial weights; biases and beta start at 0, gamma at 1
-    dtype : of all arithmetic, a type of floats; float64 for gradient checks
+    dtype : of all arithmetic, float32 or wider; float64 for gradient checks
     seed : int from 0 to 2**32 - 1, or None
         None draws the weights W1, W2, ... from NumPy's global generator, as the exercise does, and dropout masks too.
         With a seed the weights are the same each time, and every dropout drops the same values at every call: that is
@@ -72,7 +72,7 @@ class FullyConnectedNet(RunningStatistics):
                  dropout: float = 0, use_batchnorm: bool = False, reg: float = 0.0, weight_scale: float = 1e-2,
                  dtype: npt.DTypeLike = np.float32, seed: int | None = None, normalization: str | None = None) -> None:
         if normalization is not None and not (isinstance(normalization, str) and normalization in NORMALIZATIONS):
-            raise ValueError(f"normalization is {normalization!r}; expected None or one of "
+            raise ValueError(f"normalization is {shown(normalization)}; expected None or one of "
                              f"{', '.join(NORMALIZATIONS)}.")
         if boolean('use_batchnorm', use_batchnorm) and normalization == 'layernorm':
             raise ValueError("use_batchnorm is True and normalization 'layernorm'; choose one.")
@@ -80,7 +80,7 @@ class FullyConnectedNet(RunningStatistics):
         self.normalization = 'batchnorm' if use_batchnorm else normalization
         self.reg, self.dtype = number('reg', reg, at_least=0), float_type(dtype)
         weight_scale = number('weight_scale', weight_scale, at_least=0)
-        hidden_dims = [integer(f'hidden_dims[{i}]', units, at_least=1) for i, units in enumerate(hidden_dims)]
+        hidden_dims = sizes('hidden_dims', hidden_dims)
         input_dim, num_classes = (integer(name, value, at_least=1)
                                   for name, value in (('input_dim', input_dim), ('num_classes', num_classes)))
         self.num_layers = 1 + len(hidden_dims)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .support.arguments import boolean, number
+from .support.arguments import boolean, floats, mapping, number, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,10 @@ def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     >>> round(rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
     0.0005
     """
-    if np.shape(x) != np.shape(y):
-        raise ValueError(f"x has shape {np.shape(x)} and y {np.shape(y)}; expected the same.")
-    return float(np.max(_relative_errors(np.asarray(x), np.asarray(y)), initial=0))
+    one, other = floats('x', x), floats('y', y)
+    if one.shape != other.shape:
+        raise ValueError(f"x has shape {one.shape} and y {other.shape}; expected the same.")
+    return float(np.max(_relative_errors(one.astype(np.float64), other.astype(np.float64)), initial=0))
 
 
 def eval_numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, verbose: bool = True,
@@ -68,7 +69,7 @@ def eval_numerical_gradient_array(f: Callable[[np.ndarray], np.ndarray], x: np.n
     >>> eval_numerical_gradient_array(lambda x: x ** 2, np.array([1., 3.]), np.array([1., 10.])).round(6).tolist()
     [2.0, 60.0]
     """
-    gradient, df = np.zeros_like(x), np.asarray(df)
+    gradient, df = np.zeros_like(x), floats('df', df)
     for index, plus, minus in _evaluated_around(f, x, h):
         if plus.shape != df.shape:
             raise ValueError(f"df has shape {df.shape}, and f returns {plus.shape}; expected the same.")
@@ -114,10 +115,12 @@ def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.nd
     dx is off in 1 of 2 entries, most at [1]: the backward pass says -6, the numerical
     """
     number('tolerance', tolerance, above=0, below=1, hint='the largest relative error that passes; 1e-6 is usual')
-    out = np.asarray(f())
+    mapping('arrays', arrays, "a dictionary, name -> float64 array")
+    mapping('gradients', gradients, "a dictionary, name -> gradient")
+    out = floats('what f returns', _function(f)())
     dout = _checked_upstream(out, dout)
     number('h', h, above=0, hint='1e-5 is the usual step')
-    noise = 8 * np.finfo(np.float64).eps * float(np.sum(np.abs(out * dout))) / h
+    noise = 8 * float(np.finfo(np.float64).eps) * float(np.sum(np.abs(out * dout))) / h
     errors = {}
     for name, x in arrays.items():
         if name not in gradients:
@@ -125,7 +128,7 @@ def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.nd
         if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
             raise TypeError(f"{name} is {getattr(x, 'dtype', type(x).__name__)}; expected a float64 array: in less "
                             "precision rounding hides the gradient.")
-        analytic = np.asarray(gradients[name])
+        analytic = floats(f'd{name}', gradients[name])
         if analytic.shape != x.shape:
             raise GradientError(f"d{name} has shape {analytic.shape}, and {name} {x.shape}; a gradient has its array's "
                                 "shape.")
@@ -155,9 +158,16 @@ def _differ(analytic, numerical, tolerance, noise):
 def _evaluated_around(f, x, h):
     """For each entry of ``x`` its index, ``f`` with the entry h larger, and ``f`` with it h smaller."""
     number('h', h, above=0, hint='1e-5 is the usual step')
-    if not (isinstance(x, np.ndarray) and x.dtype.kind == 'f'):
-        raise TypeError(f"x is {getattr(x, 'dtype', type(x).__name__)}; expected an array of floating-point "
-                        "numbers.")
+    _function(f)
+    if not (isinstance(x, np.ndarray) and x.dtype.kind == 'f') or isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"x is {getattr(x, 'dtype', type(x).__name__) if not np.ma.isMA(x) else 'a masked array'}; "
+                        "expected an array of floating-point numbers.")
+    if not x.flags.writeable:
+        raise ValueError("x is read-only; expected an array whose entries can be changed for a while: take a copy.")
+    unmoved = np.isfinite(x) & ((x + x.dtype.type(h) == x) | (x - x.dtype.type(h) == x))
+    if unmoved.any():
+        raise ValueError(f"x holds {x[unmoved][0]!s} in {x.dtype.name}, and a step of h = {h:g} is lost there; "
+                         "expected one that changes every entry: take float64, or a larger h.")
     for index in np.ndindex(x.shape):  # one entry at a time is what a partial derivative is
         old = x[index]
         try:
@@ -170,6 +180,12 @@ def _evaluated_around(f, x, h):
         yield index, plus, minus
 
 
+def _function(f):
+    if not callable(f):
+        raise TypeError(f"f is {shown(f)}; expected a function.")
+    return f
+
+
 def _checked_upstream(out, dout):
     """``dout`` as an array shaped as ``out`` that hides no term; raise if it cannot be had."""
     if dout is None:
@@ -177,7 +193,7 @@ def _checked_upstream(out, dout):
             raise ValueError(f"f returns an array {out.shape}; give dout, the upstream gradient, drawn at random in "
                              "that shape.")
         return np.ones(())
-    dout = np.asarray(dout, np.float64)
+    dout = floats('dout', dout).astype(np.float64)
     if dout.shape != out.shape:
         raise ValueError(f"dout has shape {dout.shape}, and f returns {out.shape}; expected the same.")
     if not np.isfinite(dout).all() or not dout.any():

@@ -15,9 +15,9 @@ from .checks import (
     check_examples,
     check_network,
     check_params,
-    unchanged_if_refused,
 )
 from .copied import mend_copy
+from .stored_statistics import stored_statistics_kept
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class LeNet:
                              "or pass is_training=False to use the stored statistics.")
         if self.impl != 'plain' and not debug and self._as_it_stands and fast_lenet.applies_to(self, X, is_training):
             return fast_lenet.scores(self, X, is_training)
-        with unchanged_if_refused(self):
+        with stored_statistics_kept(self, only_if_refused=True):
             return self._scores(X, is_training, debug)
 
     def _scores(self, X, is_training, debug):

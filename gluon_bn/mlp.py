@@ -11,7 +11,7 @@ from tqdm import tqdm
 from .numpy_layers import affine_backward, affine_forward, generator, relu_backward, relu_forward, softmax_loss
 from .reference import batchnorm_backward_alt, batchnorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
-from .support.arguments import as_array, boolean, integer, labels, number, one_of
+from .support.arguments import as_array, boolean, integer, labels, number, one_of, sizes
 from .update_rules import adam
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class MLP(RunningStatistics):
         Weight of the old value in the running statistics that testing uses. None makes them the mean over all batches
         since the first one.
     eps : float, added to the variance under the root
-    dtype : of all arithmetic, a type of floats; float64 for gradient checks
+    dtype : of all arithmetic, float32 or wider; float64 for gradient checks
     seed : int from 0 to 2**32 - 1, or None, of the weights; None draws them from NumPy's global generator
 
     Attributes
@@ -63,7 +63,7 @@ class MLP(RunningStatistics):
     def __init__(self, layer_sizes: Sequence[int], init: str = 'he', momentum: float = 0.9, eps: float = 1e-5,
                  dtype: npt.DTypeLike = np.float32, seed: int | None = None) -> None:
         one_of('init', init, INITIALIZATIONS)
-        layer_sizes = [integer(f'layer_sizes[{i}]', size, at_least=1) for i, size in enumerate(layer_sizes)]
+        layer_sizes = sizes('layer_sizes', layer_sizes)
         if len(layer_sizes) < 2:
             raise ValueError(f"layer_sizes is {layer_sizes}; expected the number of inputs, the units of each hidden "
                              "layer and the number of classes.")

@@ -6,7 +6,7 @@ the shape of ``out`` is a ``ValueError``: NumPy would broadcast it, and the grad
 """
 import numpy as np
 
-from .support.arguments import floats, integer, labels, number, one_of
+from .support.arguments import floats, integer, labels, mapping, number, one_of
 
 
 def affine_forward(x, w, b):
@@ -66,6 +66,7 @@ def dropout_forward(x, dropout_param):
     >>> dropout_forward(np.ones(4), {'p': 0.5, 'mode': 'test'})[0].tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
+    mapping('dropout_param', dropout_param, "a dictionary with p and mode, and possibly seed")
     missing = [name for name in ('p', 'mode') if name not in dropout_param]
     if missing:
         raise ValueError(f"dropout_param has no {' and no '.join(missing)}; expected p and mode, and possibly seed.")

@@ -4,7 +4,7 @@ import numpy as np
 from ._mxnet import autograd, nd
 from .checks import check_batch, check_classes
 from .losses import softmax_cross_entropy
-from .training import stored_statistics_kept
+from .stored_statistics import stored_statistics_kept
 
 
 def observe(net, data, label):

@@ -5,8 +5,9 @@ gradients of the forward pass's array arguments. The names, the arguments and th
 Stanford's cs231n, so that a notebook of that course runs on this module with only its imports changed. The gradient of
 a loss with respect to ``v`` is called ``dv``.
 
-Arrays may be lists; integers become float64, and float32 stays float32. A ``dout`` that has not the shape of ``out`` is
-a ``ValueError``: NumPy would broadcast it, and the gradients would be those of something else.
+Arrays may be lists; integers become float64, an ``x`` of float16 becomes float32, and float32 stays float32. A ``dout``
+that has not the shape of ``out`` is a ``ValueError``: NumPy would broadcast it, and the gradients would be those of
+something else.
 
 Batch norm stands here three times: ``batchnorm_forward``, ``batchnorm_backward``, which goes back through the graph
 node by node, and ``batchnorm_backward_alt``, the same gradient in closed form. Layer norm and group norm are the
@@ -16,7 +17,6 @@ here too.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,7 @@ from .numpy_layers import (
     softmax_loss,
     upstream,
 )
-from .support.arguments import floats, integer, number
+from .support.arguments import floats, integer, mapping, number, shown
 
 if TYPE_CHECKING:
     from typing import Any
@@ -251,12 +251,12 @@ def spatial_groupnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray
     >>> spatial_groupnorm_forward(x, np.ones(4), np.zeros(4), 2, {})[0].ravel().round(3).tolist()
     [-1.0, 1.0, -1.0, 1.0]
     """
-    x, gamma, beta = floats('x', x), floats('gamma', gamma), floats('beta', beta)
+    x, gamma, beta = _wide(floats('x', x)), floats('gamma', gamma), floats('beta', beta)
     if x.ndim != 4 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; group norm expects (N, C, H, W), each at least 1.")
     N, C, H, W = x.shape
     if not (isinstance(G, (int, np.integer)) and not isinstance(G, bool) and G >= 1 and C % G == 0):
-        raise ValueError(f"G is {G!r}; expected a number of groups that divides the {C} channels of x {x.shape}.")
+        raise ValueError(f"G is {shown(G)}; expected a number of groups that divides the {C} channels of x {x.shape}.")
     for name, array in (('gamma', gamma), ('beta', beta)):
         if array.shape not in ((C,), (1, C, 1, 1)):
             raise ValueError(f"{name} has shape {array.shape}; x {x.shape} needs ({C},) or (1, {C}, 1, 1).")
@@ -297,6 +297,11 @@ def _mean(x, axis, keepdims=False):
     return np.mean(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
 
+def _wide(x):
+    """``x``, or in float32 what is float16: there the square of 256 is infinite, and 1e-8 is 0."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
 def _channels_last(x):
     """``(N, C, H, W)`` as ``(N*H*W, C)``."""
     return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
@@ -309,8 +314,7 @@ def _channels_first(rows, shape):
 
 
 def _read_eps(param):
-    if not isinstance(param, Mapping):
-        raise TypeError(f"the layer's parameters are {param!r}; expected a dictionary, {{}} for the usual ones.")
+    mapping("the layer's dictionary", param, "a dictionary, {} for the usual ones")
     return number('eps', param.get('eps', 1e-5), at_least=0, hint='1e-5 is the usual one')
 
 
@@ -318,7 +322,7 @@ def _read_bn_param(x, bn_param):
     """Check what stands in ``bn_param``; returns mode, eps and momentum."""
     eps, momentum, mode = _read_eps(bn_param), bn_param.get('momentum', 0.9), bn_param.get('mode')
     if not (isinstance(mode, str) and mode in ('train', 'test')):
-        raise ValueError(f"bn_param['mode'] is {mode!r}; expected 'train' or 'test'.")
+        raise ValueError(f"bn_param['mode'] is {shown(mode)}; expected 'train' or 'test'.")
     if mode == 'train' and len(x) < 2:
         raise ValueError(f"x has shape {x.shape}, one example: normalised by itself every output would be beta. Train "
                          "with at least two examples a batch, or take mode 'test'.")
@@ -342,7 +346,7 @@ def _running_values(x, bn_param):
 
 def _arrays_of_layer(x, gamma, beta):
     """``x``, ``gamma`` and ``beta`` as arrays of floats that fit together."""
-    x, gamma, beta = floats('x', x), floats('gamma', gamma), floats('beta', beta)
+    x, gamma, beta = _wide(floats('x', x)), floats('gamma', gamma), floats('beta', beta)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; expected (N, D) with at least one example and one feature.")
     for name, array in (('gamma', gamma), ('beta', beta)):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .support.reading import content, json_of
+
 
 def append_result(path, result):
     """Append ``result``, a dict as JSON can hold it, to the file ``path`` as one line, whole; numbers must be finite.
@@ -33,10 +35,9 @@ def append_result(path, result):
 
 def read_results(path):
     """The results in the file ``path``, as a list; lines that are not whole are passed over, no file is no results."""
-    try:
-        lines = Path(path).read_bytes().split(b'\n')
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return []
+    lines = content(path, ValueError).split(b'\n')
     return [result for result in map(_parsed, lines) if isinstance(result, dict)]
 
 
@@ -80,6 +81,6 @@ def _last_byte(file):
 
 def _parsed(line):
     try:
-        return json.loads(line)
+        return json_of(line)
     except ValueError:  # also what is not UTF-8
         return None

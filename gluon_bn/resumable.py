@@ -1,4 +1,4 @@
-"""Sets of jobs of which each is done once: what is finished is a file, so that an interrupted run goes on.
+"""Sets of jobs of which each is done once: what is finished is a file, so that an interrupted run can continue.
 
 :mod:`gluon_bn.parallel` does the jobs; this keeps their results and knows which are there.
 """
@@ -8,6 +8,7 @@ import json
 from .data import DataError
 from .files import written_whole
 from .parallel import run_jobs
+from .support.reading import content, json_of
 
 
 def run_missing(module, arguments, jobs, fingerprint, processes=None, report=print):
@@ -60,8 +61,7 @@ def fingerprint_of(arrays):
 def _read(path, job, fingerprint):
     """The result of a job that was done before, None if there is none."""
     try:
-        with open(path, encoding='utf-8') as file:
-            result = json.load(file)
+        result = json_of(content(path, ValueError))
         if result['job'] != job:
             return None
         if result['data'] == fingerprint:

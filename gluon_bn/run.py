@@ -2,7 +2,7 @@
 
 The folder holds ``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz``. Only the checkpoint
 is state; the others are written anew from it, and so is each of TensorBoard's files, at the end of its epoch. Nothing
-else is needed to go on: the order of the examples is a function of the seed and the epoch, and training uses no other
+else is needed for that: the order of the examples is a function of the seed and the epoch, and training uses no other
 random number. So a run that is killed at any moment and resumed computes what it would have computed, bit for bit.
 """
 from __future__ import annotations
@@ -67,7 +67,7 @@ def start(config, folder, report=print):
     """
     folder = Path(folder)
     if (folder / 'config.json').exists():
-        raise RunError(f"{folder} holds a run already; choose another --output, or go on with it: "
+        raise RunError(f"{folder} holds a run already; choose another --output, or resume it with: "
                        f"{command_line('train', '--resume', folder)}")
     job = _Job(config, folder, report)
     with job.folder_locked():
@@ -263,7 +263,7 @@ class _Job:
         """``RunError`` if the run's folder is gone: what is written from now on would be another one's."""
         if not (self.folder / 'config.json').exists():
             raise RunError(f"{self.folder} was deleted or moved while the run trained in it; begin anew, or move it "
-                           f"back and go on by --resume {self.folder}.")
+                           f"back and continue with --resume {self.folder}.")
 
     def save(self):
         """Write the checkpoint, unless the network is no longer finite: then the last good one stays."""

@@ -1,7 +1,7 @@
 """What the NumPy networks share: how they take examples, and batch norm's running values under names."""
 import numpy as np
 
-from .support.arguments import floats, integer
+from .support.arguments import floats, integer, shown
 
 _NAMES = ('running_mean', 'running_var', 'num_batches')
 
@@ -70,7 +70,10 @@ def flat_examples(X, dtype):
 
 
 def float_type(dtype):
-    """``dtype`` as NumPy's type of floating-point numbers; ``TypeError`` for another, in which weights would be 0.
+    """``dtype`` as NumPy's type of floating-point numbers, in the order of bytes of this machine.
+
+    ``TypeError`` for whole numbers, in which weights would be 0, and for float16, in which the square of 256 is
+    infinite.
 
     >>> float_type('float32').itemsize
     4
@@ -79,6 +82,7 @@ def float_type(dtype):
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if dtype is None or found is None or found.kind != 'f':
-        raise TypeError(f"dtype is {dtype!r}; expected a type of floating-point numbers, such as np.float32.")
-    return found
+    if dtype is None or found is None or found.kind != 'f' or found.itemsize < 4:
+        raise TypeError(f"dtype is {shown(dtype)}; expected a type of floating-point numbers with 32 bits or more, "
+                        "such as np.float32.")
+    return found.newbyteorder('=')

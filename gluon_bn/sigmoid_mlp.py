@@ -15,9 +15,9 @@ from .checks import (
     check_examples,
     check_network,
     check_params,
-    unchanged_if_refused,
 )
 from .copied import mend_copy
+from .stored_statistics import stored_statistics_kept
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class SigmoidMLP:
         example; examples that are no NDArray of the parameters' type are a ``TypeError``. Nothing is changed then.
         """
         h = self._checked_and_flat(X, is_training)                                      # (m, num_inputs)
-        with unchanged_if_refused(self):
+        with stored_statistics_kept(self, only_if_refused=True):
             for number in self.hidden_numbers:
                 h = self.activate(self._affine(h, number), number, is_training)         # (m, units)
             return self._affine(h, str(len(self.sizes) - 1))                            # (m, num_outputs)
@@ -165,7 +165,7 @@ class SigmoidMLP:
         {'1': (5, 100), '2': (5, 100), '3': (5, 100)}
         """
         inputs, h = {}, self._checked_and_flat(X, is_training)
-        with unchanged_if_refused(self):
+        with stored_statistics_kept(self, only_if_refused=True):
             for number in self.hidden_numbers:
                 inputs[number] = self.before_sigmoid(self._affine(h, number), number, is_training)
                 h = nd.sigmoid(inputs[number])

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from . import checkpoint
 from .numpy_layers import generator
 from .solver_state import restore, state_of
-from .support.arguments import as_array, boolean, integer, labels, number
+from .support.arguments import as_array, boolean, integer, labels, mapping, number, shown
 from .update_rules import update_rule
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 _DEFAULTS = {'update_rule': 'sgd', 'optim_config': {}, 'lr_decay': 1.0, 'batch_size': 100, 'num_epochs': 10,
              'num_train_samples': 1000, 'num_val_samples': None, 'checkpoint_name': None, 'print_every': 10,
              'verbose': True, 'progress': True, 'seed': None}
+_CHANGEABLE = ('num_epochs', 'checkpoint_name', 'print_every', 'verbose', 'progress')  # by resume
 _ACCURACY_BATCH = 1000  # bounds the memory, and changes no result
 
 
 class Solver:
-    """Train a model by stochastic gradients, keep what was best on the validation set, and go on after interruptions.
+    """Train a model by stochastic gradients, keep the best on the validation set, and continue after interruptions.
 
     What a model must offer
         ``params``, a dict name -> array, whose entries the solver replaces; ``loss(X, y)``, which returns the loss of a
@@ -86,22 +87,27 @@ class Solver:
 
     @classmethod
     def resume(cls, checkpoint_name, model, data, **changes):
-        """The solver that wrote ``checkpoint_name``, as it was then; call :meth:`train` to go on.
+        """The solver that wrote ``checkpoint_name``, as it was then; call :meth:`train` to continue.
 
-        ``model`` is a new one of the same shapes, ``data`` the same data. ``changes`` replace options, for example
-        ``num_epochs``. What follows is what would have followed without the interruption; for that the state of NumPy's
-        global generator is restored too. Raises ``CheckpointError``, and has changed nothing, for a file that is
-        damaged or does not fit.
+        ``model`` is a new one of the same shapes, ``data`` the same data. ``changes`` replace ``num_epochs`` (by no
+        fewer than are done), ``checkpoint_name``, ``print_every``, ``verbose`` and ``progress``. What follows is what
+        would have followed without the interruption; for that the state of NumPy's global generator is restored too.
+        Raises ``CheckpointError`` for a file that is damaged or does not fit, ``ValueError`` for other changes; then
+        nothing has changed.
         """
         arrays, description = checkpoint.load(checkpoint_name)
         options = description.get('options') if isinstance(description, dict) else None
         if not isinstance(options, dict) or description.get('kind') != 'Solver':
             raise checkpoint.CheckpointError(f"{checkpoint_name} is not a checkpoint of a Solver.")
         try:  # the file's own: what is wrong with the changes is the caller's
-            _checked_options(options)
+            options = _checked_options(options)
         except (TypeError, ValueError) as error:
             raise checkpoint.CheckpointError(f"{checkpoint_name} has options that a Solver has not: {error}") from error
         solver = cls(model, data, **{**options, 'checkpoint_name': str(checkpoint_name), **changes})
+        others = sorted(name for name in changes if name not in _CHANGEABLE and solver.options[name] != options[name])
+        if others:
+            raise ValueError(f"{', '.join(others)} cannot change in the middle of a training; expected at most changes "
+                             f"of {', '.join(_CHANGEABLE)}: train anew with the others.")
         restore(solver, arrays, description)
         return solver
 
@@ -182,7 +188,7 @@ class Solver:
             self.save(o['checkpoint_name'])
 
     def save(self, path):
-        """Write everything that is needed to go on to the file ``path``."""
+        """Write everything that is needed to continue to the file ``path``."""
         arrays, description = state_of(self)
         checkpoint.save(path, arrays, {**description, 'options': {**self.options, 'checkpoint_name': str(path)}})
 
@@ -210,20 +216,19 @@ def _checked_options(options):
         checked['seed'] = integer('seed', o['seed'], 0, 2**32 - 1)
     if o['checkpoint_name'] is not None:
         if not isinstance(o['checkpoint_name'], (str, os.PathLike)):
-            raise TypeError(f"checkpoint_name is {o['checkpoint_name']!r}; expected the path of a file, or None.")
+            raise TypeError(f"checkpoint_name is {shown(o['checkpoint_name'])}; expected the path of a file, or None.")
         checked['checkpoint_name'] = os.fspath(o['checkpoint_name'])
-    if not isinstance(o['optim_config'], Mapping):
-        raise ValueError(f"optim_config is {o['optim_config']!r}; expected a dictionary, for example "
-                         "{'learning_rate': 1e-3}.")
+    mapping('optim_config', o['optim_config'], "a dictionary, for example {'learning_rate': 1e-3}")
     update_rule(o['update_rule'], o['optim_config'])
     return checked
 
 
 def _checked_data(data, model):
     """``data`` with arrays of examples, and of labels that are classes of the model."""
-    if not isinstance(data, Mapping):
-        raise TypeError(f"data is a {type(data).__name__}; expected a dictionary with X_train, y_train, X_val and "
-                        "y_val.")
+    mapping('data', data, "a dictionary with X_train, y_train, X_val and y_val")
+    if not (callable(getattr(model, 'loss', None)) and isinstance(getattr(model, 'params', None), MutableMapping)):
+        raise TypeError(f"model is {shown(model)}; expected one with params, a dictionary of arrays, and loss(X, y), "
+                        "as gbn.FullyConnectedNet is.")
     missing = [name for name in ('X_train', 'y_train', 'X_val', 'y_val') if name not in data]
     if missing:
         raise ValueError(f"data has no {', '.join(missing)}; expected X_train, y_train, X_val and y_val.")

@@ -15,7 +15,7 @@ _HISTORIES = ('loss_history', 'train_acc_history', 'val_acc_history')
 
 
 def state_of(solver):
-    """``(arrays, description)`` of a solver: everything that is needed to go on."""
+    """``(arrays, description)`` of a solver: everything that is needed to continue."""
     groups = {'params': solver.model.params, 'best_params': solver.best_params,
               'statistics': getattr(solver.model, 'statistics', {}), 'best_statistics': solver.best_statistics}
     arrays = {f'{group}/{name}': array for group, named in groups.items() for name, array in named.items()}
@@ -27,6 +27,7 @@ def state_of(solver):
     for name, random in (('global', np.random), ('own', solver.random)):
         _, arrays[f'random/{name}'], *random_states[name] = random.get_state()
     return arrays, {'kind': 'Solver', 'options': solver.options, 'iteration': solver.iteration, 'settings': settings,
+                    'iterations_per_epoch': solver.iterations_per_epoch,
                     'random': random_states, 'best_val_acc': solver.best_val_acc,
                     **{name: getattr(solver, name) for name in _HISTORIES}}
 
@@ -35,8 +36,14 @@ def restore(solver, arrays, description):
     """Put the state that :func:`state_of` gave into a new solver; ``CheckpointError`` unless it fits together."""
     try:
         _check_arrays(solver, arrays)
+        per_epoch = integer('iterations_per_epoch', description['iterations_per_epoch'])
+        if per_epoch != solver.iterations_per_epoch:
+            raise ValueError(f"its epochs have {per_epoch} batches, and those of these data and this batch_size "
+                             f"{solver.iterations_per_epoch}")
         iteration = integer('iteration', description['iteration'], at_least=0)
         histories = _checked_histories(description, iteration)
+        if iteration > solver.options['num_epochs'] * per_epoch:
+            raise ValueError(f"its {iteration} iterations are more than those of num_epochs")
         best_val_acc = number('best_val_acc', description['best_val_acc'])
         if best_val_acc != max(histories['val_acc_history'], default=-1):
             raise ValueError(f"best_val_acc is {best_val_acc}; expected the best of val_acc_history.")

@@ -7,16 +7,16 @@ with it the memory of the batches in it.
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._mxnet import autograd, nd
-from .checks import check_batch, check_classes, check_net_and_batches, pair, unchanged_if_refused
+from .checks import check_batch, check_classes, check_net_and_batches, pair
 from .losses import softmax_cross_entropy
 from .optimizers import sgd
+from .stored_statistics import stored_statistics_kept
 from .support.arguments import boolean, number
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
     Raises ``ValueError`` or ``TypeError`` for other data and for a label outside the classes, and nothing is changed.
     """
     label, numbers = check_batch(data, label)
-    with unchanged_if_refused(net):
+    with stored_statistics_kept(net, only_if_refused=True):
         with autograd.record():
             yhat_linear = net(data, is_training=True)                                     # (m, K)
             num_classes = yhat_linear.shape[-1]
@@ -185,19 +185,3 @@ def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any
     if correct is None:
         raise ValueError("data_iterator gave no batch: there is no accuracy of nothing.")
     return float(np.float64(correct.asscalar()) / examples)
-
-
-@contextmanager
-def stored_statistics_kept(net):
-    """Put the network's stored statistics back as they were when the block ends, with an exception or without.
-
-    The layer replaces the arrays and never writes into them, so keeping the dictionaries' contents is enough.
-    """
-    dictionaries = [d for d in (getattr(net, 'bn_ewv_means', None), getattr(net, 'bn_ewv_vars', None)) if d is not None]
-    before = [dict(d) for d in dictionaries]
-    try:
-        yield
-    finally:
-        for dictionary, kept in zip(dictionaries, before):
-            dictionary.clear()
-            dictionary.update(kept)

@@ -5,9 +5,11 @@ what it remembers between steps; absent settings take their defaults, and the di
 ``dw`` and what is remembered must have the shape of ``w``: NumPy would broadcast another. That is a ``ValueError``, as
 is a setting out of range; nothing has changed then.
 """
+from collections.abc import MutableMapping
+
 import numpy as np
 
-from .support.arguments import floats, integer, number, one_of
+from .support.arguments import floats, integer, number, one_of, shown
 
 # Each rule's settings and their defaults; what it remembers; the settings' ranges, of which the others are above 0.
 _SETTINGS = {
@@ -104,6 +106,8 @@ def _setting(name, value):
 def _checked(name, w, dw, config):
     """``w`` and ``dw`` as arrays of floats, and ``config`` itself, with the defaults of the settings that it lacks."""
     config = {} if config is None else config
+    if not isinstance(config, MutableMapping):
+        raise TypeError(f"config is {shown(config)}; expected a dictionary, or None for the defaults.")
     w = floats('w', w)
     dw = floats('dw', dw, w.shape)
     for setting in _SETTINGS[name]:

@@ -2,10 +2,15 @@
 
 A change that no test notices, a survivor, is something that could be wrong without anybody learning of it. The changes
 are those that slip in: a dropped term, a removed check, a flipped comparison, a call left out (a flush, say), another
-number, `all` for `any`. The work is done in a copy of the checkout. In C++ every mutant is a build; one that does not
-build, or that the build's own trial refuses, has been noticed.
+number, `all` for `any`. The work is done in a copy of the checkout, in which the tests have to pass first, unchanged.
 
-Exit status: 0 every mutant was killed; 1 some survived (they are listed); 2 bad arguments (one line on standard error).
+A mutant is killed when a test fails (status 1 of pytest), when the process crashes or does not end in time, and when
+there is no program to test: a Python module that cannot be loaded, C++ that does not build or that the build's own
+trial refuses. Whatever else pytest ends with (no test found, a usage error, an interruption) says nothing about the
+mutant. It is an error of this measurement: listed, counted neither as killed nor as survived, and status 2.
+
+Exit status: 0 every mutant was killed; 1 some survived (they are listed); 2 bad arguments, tests that do not pass
+unchanged (one line on standard error), or mutants of which nothing is known (they are listed).
 """
 import argparse
 import ast
@@ -141,34 +146,52 @@ def cpp_mutants(source):
 
 
 def survivors(module, tests, mutants, processes, seconds, report=print):
-    """The mutants of ``module`` (a path in the checkout) that ``tests`` pass with; each is reported as it is found."""
+    """The mutants of ``module`` (a path in the checkout) that ``tests`` pass with, and those of which nothing is known.
+
+    Each is reported as it is found. ``ValueError`` if the tests do not pass with the module unchanged.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         copies = Queue()
         for i in range(processes):
             copies.put(_copy(Path(scratch) / str(i)))
         started = time.monotonic()
         first = copies.get()
-        if not _tests_pass(first, tests, None):
-            raise ValueError(f"{' '.join(tests)}: these tests fail without a mutant; mend them first.")
+        status = _pytest(first, tests, None)
+        if status != 0:
+            raise ValueError(f"{' '.join(tests)}: pytest ends with {_status(status)} without a mutant; it has to find "
+                             "tests that pass.")
         copies.put(first)
         seconds = seconds or 20 + 5 * processes * (time.monotonic() - started)
 
-        def survives(mutant):
+        def fate(mutant):
             copy = copies.get()
             original = (copy / module).read_bytes()
             try:
                 (copy / module).write_text(mutant.text, encoding='utf-8')
-                alive = (module.suffix == '.py' or _builds(copy)) and _tests_pass(copy, tests, seconds)
+                fate, why = _fate(copy, module, tests, seconds)
             finally:
                 (copy / module).write_bytes(original)
                 copies.put(copy)
-            if alive:
-                report(f"survived: {module}:{mutant.line}: {mutant.kind}: {_short(mutant.before)} -> "
-                       f"{_short(mutant.after)}")
-            return alive
+            if fate != 'killed':
+                report(f"{fate}: {module}:{mutant.line}: {mutant.kind}: {_short(mutant.before)} -> "
+                       f"{_short(mutant.after)}{why}")
+            return fate
 
         with ThreadPoolExecutor(processes) as pool:
-            return [mutant for mutant, alive in zip(mutants, pool.map(survives, mutants)) if alive]
+            fates = list(pool.map(fate, mutants))
+    return [[mutant for mutant, fate in zip(mutants, fates) if fate == one] for one in ('survived', 'unknown')]
+
+
+def _fate(copy, module, tests, seconds):
+    """``(fate, why)`` of the mutant that stands in ``copy``: killed, survived or unknown."""
+    if module.suffix != '.py' and not _builds(copy):
+        return 'killed', ''
+    status = _pytest(copy, tests, seconds)
+    if status == 0:
+        return 'survived', ''
+    if status is None or status < 0 or status == 1 or module.suffix == '.py' and not _loads(copy, module):
+        return 'killed', ''
+    return 'unknown', f" (pytest ended with {_status(status)})"
 
 
 def _copy(folder):
@@ -184,22 +207,33 @@ def _copy(folder):
 
 def _builds(folder):
     """Whether the native operators build there; without them the tests would skip what they are there for."""
-    return _passes(folder, ['-c', 'import sys; from gluon_bn import native; sys.exit(not native.available())'], None)
+    return _run(folder, ['-c', 'import sys; from gluon_bn import native; sys.exit(not native.available())'], None) == 0
 
 
-def _tests_pass(folder, tests, seconds):
-    return _passes(folder, ['-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', *tests], seconds)
+def _loads(folder, module):
+    """Whether the module of that path can be imported there. With one that cannot, pytest may not get to its tests."""
+    name = '.'.join(module.with_suffix('').parts)
+    return _run(folder, ['-c', f'import importlib; importlib.import_module({name!r})'], 300) == 0
 
 
-def _passes(folder, arguments, seconds):
-    """Whether Python ends with status 0 there, within so many seconds: a mutant that never ends is noticed."""
+def _pytest(folder, tests, seconds):
+    return _run(folder, ['-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', *tests], seconds)
+
+
+def _run(folder, arguments, seconds):
+    """The status that Python ends with there: below 0 of a crash, None if it does not end within so many seconds."""
     environment = {**os.environ, 'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
     environment.pop('PYTEST_ADDOPTS', None)
     try:
         return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds).returncode == 0
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds).returncode
     except subprocess.TimeoutExpired:
-        return False
+        return None
+
+
+def _status(status):
+    meanings = {1: 'a test failed', 2: 'interrupted', 3: 'an internal error', 4: 'a usage error', 5: 'no test found'}
+    return f"signal {-status}" if status < 0 else f"status {status}, {meanings.get(status, 'not one of pytest')}"
 
 
 def _short(text):
@@ -234,16 +268,18 @@ def main(argv=None):
         mutants = list((python_mutants if options.module.suffix == '.py' else cpp_mutants)(source))
         if options.sample is not None and options.sample < len(mutants):
             mutants = random.Random(options.seed).sample(mutants, options.sample)
-        alive = survivors(options.module, options.tests or default_tests(options.module), mutants, options.processes,
-                          options.seconds)
+        alive, unknown = survivors(options.module, options.tests or default_tests(options.module), mutants,
+                                   options.processes, options.seconds)
     except (ValueError, OSError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mutants: interrupted", file=sys.stderr)
         return 130
-    print(f"{options.module}: {len(mutants) - len(alive)} of {len(mutants)} mutants killed")
-    return 1 if alive else 0
+    tried = len(mutants) - len(unknown)
+    print(f"{options.module}: {tried - len(alive)} of {tried} mutants killed"
+          + (f"; nothing is known of {len(unknown)} more" if unknown else ''))
+    return 2 if unknown else 1 if alive else 0
 
 
 if __name__ == '__main__':

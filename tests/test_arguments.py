@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gluon_bn._mxnet import nd
-from gluon_bn.support.arguments import boolean, floats, integer, labels, number, one_of
+from gluon_bn.support.arguments import boolean, floats, integer, labels, mapping, number, one_of, sizes
 
 NO_NUMBERS = [True, np.True_, 'a', '1', None, 1j, [1.0], np.array([.1]), np.array(.1), b'1', {}, len]
 
@@ -179,3 +179,29 @@ def test_arrays_of_floats():
     for value in ([True], np.array([True]), [1j], ['a'], [None], 'abc', [[1], [1, 2]], None):
         with pytest.raises(TypeError, match='^x '):
             floats('x', value)
+
+
+def test_labels_that_a_batch_cannot_hold_are_refused():
+    assert labels('y', [2.**24 - 1]).tolist() == [2**24 - 1]
+    for value in (2**24, 2.**63, 1e300):  # float32, the type of a batch's labels, does not know 2**24 + 1
+        with pytest.raises(ValueError, match=r'^y holds .* \(at position 1\); expected whole numbers, at least 0'):
+            labels('y', [0, value])
+    with pytest.raises(ValueError, match=r'^y holds 18446744073709551615 \(at position 0\)'):
+        labels('y', np.array([2**64 - 1], np.uint64))
+
+
+def test_sizes_are_whole_numbers():
+    assert sizes('units', (np.int8(3), 2)) == sizes('units', np.array([3, 2])) == [3, 2]
+    assert sizes('units', []) == []
+    for value in (None, 3, 'ab', b'ab', {1: 2}, np.array(3), np.ones((2, 2), int)):
+        with pytest.raises(TypeError, match='^units is .*; expected a list of whole numbers, such as'):
+            sizes('units', value)
+    with pytest.raises(TypeError, match=r'^units\[1\] is 2.5; expected a whole number'):
+        sizes('units', [1, 2.5])
+
+
+def test_mappings():
+    assert mapping('data', {1: 2}, 'a dictionary') == {1: 2}
+    for value in (None, 'ab', [1], 3):
+        with pytest.raises(TypeError, match='^data is a .*; expected a dictionary'):
+            mapping('data', value, 'a dictionary')

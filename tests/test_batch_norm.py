@@ -525,6 +525,32 @@ def test_a_constant_feature_becomes_beta(computed_by, shape, value):
     assert np.abs(vars_[''].asnumpy()).max() <= 1e-12 * value ** 2
 
 
+@pytest.mark.parametrize('shape', [(700, 530), (90, 3, 30, 31), (5, 2, 200, 201)], ids=str)
+def test_parts_of_a_batch_with_means_of_their_own_have_the_variance_of_the_whole(computed_by, rng, shape):
+    """The examples rise: most of the variance is between the parts that the sums are made of, not within them."""
+    X = (rng.normal(0, 1, shape).T + np.linspace(-20, 60, shape[0])).T.astype('float32')
+    means, vars_, axes = {}, {}, (0, *range(2, len(shape)))
+    out = batch_norm(nd.array(X), nd.ones(shape[1]), nd.zeros(shape[1]), means, vars_,
+                     impl=computed_by(shape, 'float32')).asnumpy()
+    X = X.astype('float64')
+    mean, var = X.mean(axis=axes, keepdims=True), X.var(axis=axes, keepdims=True)
+    np.testing.assert_allclose(means[''].asnumpy(), mean.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(vars_[''].asnumpy(), var.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(out, (X - mean) / np.sqrt(var + 1e-5), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('shape', [(70, 64), (4, 64, 5, 7)], ids=str)
+def test_a_first_value_far_from_the_others_costs_the_stored_mean_no_accuracy(computed_by, rng, shape):
+    """It is what X is shifted by. What the shifted mean loses in rounding has to come back; plain sums lose more."""
+    impl = computed_by(shape, 'float32')
+    X = rng.normal(0, 1, shape).astype('float32')
+    X[(0, slice(None), *(0,) * (len(shape) - 2))] = 1e6
+    means = {}
+    batch_norm(nd.array(X), nd.ones(64), nd.zeros(64), means, {}, impl=impl)
+    exact = X.astype('float64').mean(axis=(0, *range(2, len(shape))))
+    np.testing.assert_allclose(means[''].asnumpy(), exact, rtol=5e-7, atol=2e-6 * X.std() if impl == 'plain' else 0)
+
+
 @pytest.mark.parametrize('shape', [(5, 3), (200, 130), (3, 4, 2, 7), (9, 20, 30, 31)], ids=str)
 @pytest.mark.parametrize('is_training', [True, False])
 def test_gradients_are_added_with_grad_req_add(computed_by, rng, shape, is_training):

@@ -220,3 +220,24 @@ def test_labels_have_one_reading(y, rng):
 def test_a_training_out_of_range_is_refused(options, message, rng):
     with pytest.raises((TypeError, ValueError), match=message):
         breast_cancer.train(BreastCancerNet(), rng.normal(size=(3, 30)), [0, 1, 1], **{'batch_size': 2, **options})
+
+
+@pytest.mark.parametrize('x', [None, True, 1.5, [[1], [1, 2]], np.ones((4, 30), bool), np.ones((4, 30)).astype(object),
+                               np.ma.array(np.ones((4, 30)), mask=np.eye(4, 30)), np.ones((0, 30)), np.ones((4, 29))])
+def test_rows_of_another_kind_are_refused_and_nothing_has_changed(x):
+    net = BreastCancerNet()
+    before = {name: value.copy() for name, value in net.params.items()}
+    for use in (net.forward, net.scores, lambda x: net.loss(x, [0, 1, 0, 1]), lambda x: net.accuracy(x, [0, 1, 0, 1]),
+                lambda x: breast_cancer.train(net, x, [0, 1, 0, 1], batch_size=2)):
+        with pytest.raises((TypeError, ValueError), match='^x .*expect'):
+            use(x)
+    for name, value in net.params.items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_the_cross_entropy_of_other_kinds_is_refused():
+    with pytest.raises(TypeError, match='^scores are .*; expected a Node'):
+        binary_cross_entropy(np.ones(2), [0., 1.])
+    for y in ('ab', [None, 1], [10**400, 1]):
+        with pytest.raises(TypeError, match='^y '):
+            binary_cross_entropy(Node([1., 2.]), y)

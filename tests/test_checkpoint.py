@@ -169,6 +169,28 @@ def test_arrays_that_do_not_belong_to_the_network_are_refused_and_nothing_is_cha
         np.testing.assert_array_equal(value, before[key])
 
 
+class InDouble:
+    """What a checkpoint needs of a network; its parameters are float64."""
+
+    ctx = None
+
+    def __init__(self, units=3):
+        self.params = {name: nd.array(np.linspace(0.1, 1, units), dtype='float64') for name in ('gamma1', 'beta1')}
+        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
+
+
+def test_a_network_in_double_precision_comes_back_to_the_last_bit_and_is_refused_by_a_sentence():
+    third, net = np.array([1, 0, 1e-9]) / 3, InDouble()  # a constant feature has a variance of 0
+    arrays = {**checkpoint.network_arrays(InDouble()), 'bn_ewv_means/bn1': third, 'bn_ewv_vars/bn1': third}
+    arrays['params/gamma1'] = third
+    checkpoint.restore_network(net, arrays)
+    for array in (net.params['gamma1'], net.bn_ewv_means['bn1'], net.bn_ewv_vars['bn1']):
+        assert array.dtype == np.float64
+        assert np.array_equal(array.asnumpy(), third)
+    with pytest.raises(CheckpointError, match=r"'beta1': \(\(4,\), 'float64'\).*'beta1': \(\(3,\), 'float64'\)"):
+        checkpoint.restore_network(net, checkpoint.network_arrays(InDouble(4)))
+
+
 def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
     """No archive is left open that would complain once more when it is collected."""
     unraisable = []

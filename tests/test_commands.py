@@ -114,6 +114,34 @@ def test_the_help_names_every_experiment(module, home):
         assert tuple(home.LEARNING_RATES) == landscape.NETWORKS
 
 
+def test_deep_nets_quick_is_a_part_of_the_whole_and_judges_nothing(monkeypatch, tmp_path, capsys):
+    from gluon_bn.deep_nets import report
+    from gluon_bn.deep_nets.runs import EXPERIMENTS
+    calls = []
+
+    def record(name, folder, jobs, data_dir, processes, judged):
+        calls.append((name, folder, jobs, judged))
+        return {'a claim': not judged}
+
+    monkeypatch.setattr(report, 'run_experiment', record)
+    assert deep_nets.main(['--quick']) == 0
+    assert [name for name, *_ in calls] == list(EXPERIMENTS)
+    for name, folder, jobs, judged in calls:
+        whole = EXPERIMENTS[name]([0])
+        assert (folder, judged) == ('runs/deep_nets_quick', False)
+        of_quick, of_whole = (sum(job.epochs / job.batch_size for job in some) for some in (jobs, whole))
+        assert of_quick < 0.5 * of_whole
+        assert {job.seed for job in jobs} == {0}
+    calls.clear()
+    assert deep_nets.main(['deep_net', '--quick', '--seeds', '2', '--epochs', '1', '--output', 'there']) == 0
+    (_, folder, jobs, _), = calls
+    assert (str(folder), {job.seed for job in jobs}, {job.epochs for job in jobs}) == ('there', {0, 1}, {1})
+    calls.clear()
+    assert deep_nets.main(['deep_net']) == 1
+    assert calls[0][3] is True
+    assert calls[0][2] == EXPERIMENTS['deep_net'](range(3))
+
+
 def test_the_figures_help_names_settings_and_steps():
     from gluon_bn.paper_figure.runs import FIGURE, SETTINGS, STEPS
     text = ' '.join(figure.parser().format_help().split())
@@ -260,7 +288,7 @@ def test_an_interrupted_run_says_a_line_that_goes_on(trained, tmp_path, small_da
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    line = err.splitlines()[-1].partition('go on with: ')[2]
+    line = err.splitlines()[-1].partition('resume it with: ')[2]
     assert "'" in line  # the folder's name has spaces
     resumed = subprocess.Popen(f'exec {line}', shell=True, stdout=subprocess.PIPE, text=True, cwd='/',
                                env={key: value for key, value in ENVIRONMENT.items() if key != 'PYTHONPATH'}

@@ -76,9 +76,11 @@ def test_the_defaults_are_the_main_job_and_the_presets_what_is_said_of_them():
         'weight_scale': 0.01, 'momentum': 0.9, 'batch_norm': True, 'impl': 'auto', 'seed': 0, 'limit': None,
         'validation': 0, 'sgd_momentum': 0, 'schedule': 'constant', 'max_shift': 0, 'target': None,
         'tensorboard': False, 'checkpoint_seconds': 10}
-    fast, best = PRESETS['fast'], PRESETS['best']
-    assert (fast['epochs'], fast['batch_size'], fast['target']) == (1, 96, 0.99)
-    assert (best['epochs'], best['max_shift'], best['target']) == (20, 2, 0.995)
+    assert PRESETS == {
+        'fast': {'epochs': 1, 'batch_size': 96, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
+                 'target': 0.99},
+        'best': {'epochs': 20, 'batch_size': 64, 'lr': 0.001, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
+                 'max_shift': 2, 'target': 0.995}}
 
 
 def test_a_configuration_comes_back_as_it_was(tmp_path):

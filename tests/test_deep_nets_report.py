@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gluon_bn.deep_nets import runs
@@ -48,6 +49,65 @@ def test_figures_have_their_lines_units_and_legends(name):
     for axes in figure.axes:
         assert axes.get_xlabel()
         assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
+
+
+def course(job):
+    """Other losses and accuracies in each batch and epoch, for each job and seed."""
+    kind = [None, 'batchnorm', 'layernorm'].index(job.normalization) + job.batch_size / 100 + job.weight_scale
+    of_epochs = 0.1 + 0.01 * kind + 0.1 * np.arange(job.epochs + 1) + 0.02 * job.seed
+    batches = job.epochs * runs.NUM_TRAINING // job.batch_size
+    return {'job': {**vars(job), 'hidden': list(job.hidden)}, 'diverged': None,
+            'losses': list(kind + job.seed + np.linspace(3, 2, batches)), 'train_acc': list(of_epochs),
+            'val_acc': list(of_epochs / 2)}
+
+
+def drawn(name, jobs):
+    """The lines of each panel, label -> (x, y), and the results by normalisation, batch size and weight scale."""
+    results = [course(job) for job in jobs]
+    lines = [{line.get_label(): line.get_xydata().T for line in axes.lines}
+             for axes in FIGURES[name](runs.summary(results)).axes]
+    of_kind = {}
+    for result in results:
+        job = result['job']
+        of_kind.setdefault((job['normalization'], job['batch_size'], job['weight_scale']), []).append(result)
+    return lines, of_kind
+
+
+LABELS = {'batchnorm': 'batch norm', 'layernorm': 'layer norm', None: 'no normalisation'}
+
+
+def test_the_lines_of_the_deep_nets_are_the_means_over_the_seeds():
+    (losses, *accuracies), kinds = drawn('deep_net', runs.deep_net_jobs(range(3), epochs=2))
+    for (normalization, *_), results in kinds.items():
+        label = LABELS[normalization]
+        np.testing.assert_allclose(losses[label], [1 + np.arange(40), np.mean([r['losses'] for r in results], axis=0)])
+        for axes, name in zip(accuracies, ('train_acc', 'val_acc')):
+            np.testing.assert_allclose(axes[label], [[0, 1, 2], 100 * np.mean([r[name] for r in results], axis=0)])
+
+
+def test_the_lines_of_the_weight_scales_are_of_the_last_epoch_and_the_best():
+    scales = (1e-3, 1e-2, 0.5)
+    jobs = runs.weight_scale_jobs(range(2), epochs=2, scales=scales)
+    (losses, *accuracies), kinds = drawn('weight_scales', jobs)
+    for normalization in ('batchnorm', None):
+        of_scales = [kinds[normalization, 50, scale] for scale in scales]
+        last = [np.mean([r['losses'][20:] for r in results]) for results in of_scales]
+        np.testing.assert_allclose(losses[LABELS[normalization]], [scales, last])
+        for axes, name in zip(accuracies, ('train_acc', 'val_acc')):
+            best = [100 * np.mean([max(r[name]) for r in results]) for results in of_scales]
+            np.testing.assert_allclose(axes[LABELS[normalization]], [scales, best])
+
+
+@pytest.mark.parametrize('name', ['batch_sizes', 'small_batches'])
+def test_the_lines_of_the_batch_sizes_are_means_over_each_epoch(name):
+    (losses, *accuracies), kinds = drawn(name, runs.EXPERIMENTS[name](range(2), epochs=2))
+    assert len(kinds) == 6
+    for (normalization, size, _), results in kinds.items():
+        label, per_epoch = f'{LABELS[normalization]}, batch {size}', runs.NUM_TRAINING // size
+        of_epochs = [np.mean([r['losses'][start:start + per_epoch] for r in results]) for start in (0, per_epoch)]
+        np.testing.assert_allclose(losses[label], [[1, 2], of_epochs])
+        for axes, what in zip(accuracies, ('train_acc', 'val_acc')):
+            np.testing.assert_allclose(axes[label], [[0, 1, 2], 100 * np.mean([r[what] for r in results], axis=0)])
 
 
 @pytest.mark.slow
@@ -144,3 +204,13 @@ def test_a_gain_from_larger_batches_is_over_the_mean_of_the_seeds():
     _, gains = claims('small_batches', made_up(jobs, AS_EXPECTED['small_batches']))
     assert gains in otherwise('small_batches', jobs, lambda job, s: job['batch_size'] == 10 and
                               job['normalization'] == 'batchnorm', best_train_acc=0.)
+
+
+def test_what_is_equal_is_no_gain_and_no_lead():
+    """Half of what is said to be more is only as much: that bears out no claim."""
+    jobs = runs.EXPERIMENTS['batch_sizes'](range(2), epochs=2)
+    assert not any(claims('batch_sizes', made_up(jobs, lambda job: 0.5)).values())
+    jobs = runs.EXPERIMENTS['small_batches'](range(2), epochs=2)
+    assert not any(claims('small_batches', made_up(jobs, lambda job: 0.5)).values())
+    jobs = runs.EXPERIMENTS['deep_net'](range(2), epochs=2)
+    assert not any(claims('deep_net', made_up(jobs, lambda job: 0.5)).values())

@@ -107,6 +107,22 @@ except EOFError:
     assert verdict.complete
 
 
+def test_what_is_typed_meanwhile_does_not_go_to_the_answer(check):
+    ours, theirs = os.pipe()
+    os.write(theirs, b'typed\n')
+    os.close(theirs)
+    before = os.dup(0)
+    os.dup2(ours, 0)
+    try:
+        verdict = check("try:\n    print('read', input())\nexcept EOFError:\n    print('no input')\nexit()")
+        assert os.read(0, 100) == b'typed\n'
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(ours)
+    assert verdict.output == 'no input\n'
+
+
 def test_nothing_is_left_behind(check, tmp_path):
     """A child that outlives the answer and holds its output open, a thread that sleeps, and files."""
     start = time.monotonic()

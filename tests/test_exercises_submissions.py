@@ -169,3 +169,14 @@ def test_the_number_of_processes_is_checked(number, capsys):
         main(['grade', '.', '--processes', number])
     assert end.value.code == 2
     assert 'whole number from 1 to 256' in capsys.readouterr().err
+
+
+def test_a_zip_whose_directory_points_outside_it_is_refused(tmp_path):
+    path = tmp_path / 'class.zip'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('ada/01_normalize_matrix.py', 'pass')
+    whole = path.read_bytes()
+    path.write_bytes(whole[:10] + whole[14:])  # four bytes are missing: the file would begin before the zip does
+    with pytest.raises(NoSubmissions, match='class.zip cannot be unpacked: ') as caught, opened(path):
+        pass
+    assert '\n' not in str(caught.value)

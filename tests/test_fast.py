@@ -4,13 +4,14 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gluon_bn import LeNet, batch_norm, fast_lenet, native, which_impl
+from gluon_bn import LeNet, batch_norm, fast, fast_lenet, native, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.native import compiler
+from gluon_bn.native import compiler, operators
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPES = ((2, 1), (5, 3), (130, 131), (64, 128), (2, 3, 1, 1), (1, 3, 3, 5), (7, 5, 9, 9), (3, 20, 26, 26),
@@ -272,9 +273,9 @@ def test_gradients_in_test_mode_agree_with_the_plain_formula(seed, m):
             scores = net(X, is_training=False)
         scores.backward(dY, train_mode=False)
         found[impl] = [a.asnumpy() for a in (scores, X.grad, *(param.grad for param in net.params.values()))]
-    for fast, plain in zip(*found.values()):
-        assert np.isfinite(fast).all()
-        assert np.linalg.norm(fast - plain) <= 2e-2 * np.linalg.norm(plain)  # near a kink of ReLU the two may differ
+    for native_, plain in zip(*found.values()):
+        assert np.isfinite(native_).all()
+        assert np.linalg.norm(native_ - plain) <= 2e-2 * np.linalg.norm(plain)  # near a kink of ReLU the two may differ
 
 
 @needs_native
@@ -295,6 +296,44 @@ def test_a_batch_too_large_for_the_work_space_takes_the_other_way():
     for m, fits in ((7, False), (8, True), (8192, True), (8193, False), (60000, False)):
         Described.shape = (m, 1, 28, 28)
         assert fast_lenet.applies_to(net, Described, True) == fits
+
+
+@needs_native
+@pytest.mark.parametrize(('what', 'value', 'fits'), [
+    ('ctx', mx.cpu(1), True), ('ctx', mx.cpu_pinned(), True), ('ctx', mx.gpu(0), False), ('dtype', np.float64, False),
+    ('dtype', np.float16, False)], ids=str)
+def test_the_networks_operators_are_for_float32_on_a_cpu(what, value, fits):
+    described = SimpleNamespace(**{'dtype': np.float32, 'ctx': mx.cpu(), 'shape': (64, 1, 28, 28), what: value})
+    for is_training in (True, False):
+        assert fast_lenet.applies_to(LeNet(mx.cpu()), described, is_training) is fits
+        assert not fast_lenet.applies_to(LeNet(mx.cpu(), batch_norm=False), described, is_training)
+
+
+@pytest.mark.parametrize(('what', 'value', 'native_', 'without'), [
+    ('ctx', mx.cpu(1), True, True), ('ctx', mx.gpu(0), False, False), ('dtype', np.float64, True, False),
+    ('dtype', np.float16, False, False), ('shape', (8, 3), True, False), ('shape', (1, 1, 1, 1), True, True)], ids=str)
+def test_for_which_layers_fast_is(library, monkeypatch, what, value, native_, without):
+    described = SimpleNamespace(**{'dtype': np.float32, 'ctx': mx.cpu(), 'shape': (8, 3, 2, 2), what: value})
+    assert fast.applies_to(described) is native_
+    monkeypatch.setattr(operators, 'available', lambda: False)
+    monkeypatch.setattr(native, 'available', lambda: False)
+    assert fast.applies_to(described) is without
+    assert '(m, C, H, W) in float32 on a CPU' in fast.why_not(described)
+
+
+@needs_native
+@pytest.mark.parametrize('m', [8, 33, 70])
+def test_images_that_get_brighter_have_the_statistics_of_the_whole_batch(rng, m):
+    """Blocks of 32 images have means of their own then, and most of the variance is between them."""
+    images = (rng.uniform(size=(m, 28, 28)) + 5 * np.arange(m)[:, None, None]).astype('float32')
+    net = LeNet(mx.cpu(), weight_scale=1, momentum=0)
+    net(nd.array(images[:, None]))
+    W, b = (net.params[name].asnumpy().astype('float64') for name in ('W1', 'b1'))
+    patches = np.stack([images[:, i:i + 26, j:j + 26] for i in range(3) for j in range(3)], axis=-1)  # (m, 26, 26, 9)
+    convolved = patches.astype('float64') @ W.reshape((20, 9)).T + b                                 # (m, 26, 26, 20)
+    mean, var = convolved.mean(axis=(0, 1, 2)), convolved.var(axis=(0, 1, 2))
+    np.testing.assert_allclose(net.bn_ewv_means['bn1'].asnumpy(), mean, rtol=1e-5, atol=1e-5 * np.abs(mean).max())
+    np.testing.assert_allclose(net.bn_ewv_vars['bn1'].asnumpy(), var, rtol=1e-5, atol=1e-5 * var.max())
 
 
 @needs_native

@@ -154,3 +154,16 @@ def test_statistics_that_do_not_fit_are_refused_and_nothing_has_changed(change, 
     with pytest.raises((TypeError, ValueError), match=message):
         net.statistics = changed
     assert net.statistics == before or all(net.statistics[name] is before[name] for name in before)
+
+
+def test_a_type_of_the_other_order_of_bytes_is_that_of_this_machine():
+    net = FullyConnectedNet([3], input_dim=2, num_classes=2, dtype='>f4')
+    assert {str(param.dtype) for param in net.params.values()} == {'float32'}
+
+
+@pytest.mark.parametrize('dtype', [np.float16, int, None, 'abc', np.ones((2, 2)), 10**400])
+def test_types_in_which_the_network_cannot_compute_are_refused(dtype):
+    with pytest.raises(TypeError, match='^dtype is .*; expected a type of floating-point numbers') as caught:
+        FullyConnectedNet([3], dtype=dtype)
+    assert '\n' not in str(caught.value)
+    assert len(str(caught.value)) < 300

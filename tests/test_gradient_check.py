@@ -31,7 +31,7 @@ def test_numerical_gradient_of_a_number(rng, capsys):
 def test_numerical_gradient_of_an_array(rng):
     x, A, dout = rng.standard_normal(3), rng.standard_normal((4, 3)), rng.standard_normal(4)
     np.testing.assert_allclose(eval_numerical_gradient_array(lambda v: A @ v, x, dout), A.T @ dout, rtol=1e-8,
-                               atol=2e-9)  # rounding over h, in 4 terms of up to 40 in size
+                               atol=2e-9)  # 3 * 2**-53 / h times the sum of the 4 terms, each of about 15 at most
 
 
 def test_f_may_return_its_argument(rng):
@@ -195,3 +195,47 @@ def test_what_would_be_broadcast_is_refused(rng):
         rel_error(x, x[0])
     with pytest.raises(TypeError, match="verbose is 'no'"):
         eval_numerical_gradient(np.sum, x, verbose='no')
+
+
+@pytest.mark.parametrize(('x', 'h'), [(np.array([1.], np.float16), 1e-5), (np.array([1., 1000.], np.float32), 1e-5),
+                                      (np.array([1.]), 1e-17), (np.array([1.]), 5e-324), (np.array([1e12]), 1e-5)])
+def test_a_step_that_is_lost_in_rounding_is_refused(x, h):
+    before = x.copy()
+    with pytest.raises(ValueError, match='^x holds .* is lost there; expected one that changes every entry'):
+        eval_numerical_gradient(lambda v: float(np.sum(v.astype(float) ** 2)), x, verbose=False, h=h)
+    np.testing.assert_array_equal(x, before)
+    if x.dtype == np.float64:  # a step that changes nothing let every gradient pass
+        with pytest.raises(ValueError, match='is lost there'):
+            check_gradients(lambda: np.sum(x ** 2), {'x': x}, {'x': np.array([-77.])}, h=h)
+
+
+def test_an_array_that_cannot_be_changed_is_refused():
+    x = np.ones(2)
+    x.flags.writeable = False
+    with pytest.raises(ValueError, match='^x is read-only; expected'):
+        eval_numerical_gradient(np.sum, x, verbose=False)
+    with pytest.raises(TypeError, match='^x is a masked array; expected'):
+        eval_numerical_gradient(np.sum, np.ma.array([1., 2.], mask=[True, False]), verbose=False)
+
+
+def test_rel_error_of_small_types_is_that_of_the_numbers():
+    assert rel_error(np.uint8([1]), np.uint8([2])) == pytest.approx(1 / 3)  # 1 - 2 is 255 there
+    assert rel_error(np.int8([-100]), np.int8([100])) == 1
+    assert rel_error(np.zeros(1, np.float16), np.zeros(1, np.float16)) == 0
+    for value in (np.array([1, None]), np.ma.array([1., 2.], mask=[True, False]), ['a'], [[1], [1, 2]]):
+        with pytest.raises((TypeError, ValueError), match='^x .*; expected'):
+            rel_error(value, np.ones(2))
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    ({'f': 3}, '^f is 3; expected a function'), ({'f': lambda: 'abc'}, "^what f returns is 'abc'; expected"),
+    ({'f': lambda: None}, '^what f returns '), ({'arrays': []}, '^arrays is a list; expected a dictionary'),
+    ({'gradients': None}, '^gradients is a NoneType; expected a dictionary'),
+    ({'gradients': {'x': ['a']}}, '^dx has type <U1; expected'), ({'dout': 'a'}, "^dout is 'a'; expected")])
+def test_arguments_of_another_kind_are_refused(arguments, message):
+    x = np.array([1., 3.])
+    right = {'f': lambda: x ** 2, 'arrays': {'x': x}, 'gradients': {'x': [1., -12.]}, 'dout': [.5, -2.]}
+    assert check_gradients(**right)['x'] < 1e-6
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_gradients(**{**right, **arguments})
+    assert x.tolist() == [1, 3]

@@ -72,6 +72,17 @@ def test_figures_have_their_axes_units_and_legends(name, network):
         assert {STYLES[job.kind][2] for job in jobs} <= labels
 
 
+def test_no_panel_of_the_landscape_has_bands_of_both_nets_but_those_of_the_seeds():
+    results = as_expected('learning_rates', EXPERIMENTS['learning_rates'][0]('lenet', range(2)))
+    figure = FIGURES['learning_rates']['landscape'](results)
+    for without, with_norm, *_ in (figure.axes[i:i + 4] for i in range(0, 12, 4)):
+        assert [len(axes.collections) for axes in (without, with_norm)] == [1, 1]
+        assert without.get_ylim() == with_norm.get_ylim()
+        assert 'without batch norm' in without.get_title()
+    noise = FIGURES['noise']['noise'](as_expected('noise', EXPERIMENTS['noise'][0]('lenet', range(2))))
+    assert [len(noise.axes[i].collections) for i in (0, 2)] == [0, 0]
+
+
 def test_figures_of_a_divergence_and_of_one_seed():
     jobs = EXPERIMENTS['learning_rates'][0]('lenet', range(2))
     results = as_expected('learning_rates', jobs)

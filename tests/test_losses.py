@@ -110,6 +110,13 @@ def test_the_labels_have_a_gradient_too(rng):
     np.testing.assert_allclose(dy, -dloss.asnumpy()[:, None] * nd.log_softmax(scores).asnumpy(), rtol=1e-10)
 
 
+def test_a_score_below_the_limit_has_no_gradient_either():
+    scores = nd.array([[-3e38, 0, 1]])
+    loss, dscores = loss_and_gradient(lambda s: softmax_cross_entropy(s, nd.array([[1, 0, 0]])), scores, nd.ones(1))
+    np.testing.assert_allclose(loss, np.finfo('float32').max / 4, rtol=1e-6)
+    np.testing.assert_allclose(dscores, [[0, 1 / (1 + np.e), np.e / (1 + np.e)]], rtol=1e-5)
+
+
 @pytest.mark.parametrize('request_', ['write', 'add'])
 def test_a_score_beyond_the_limit_has_no_gradient(request_):
     scores = nd.array([[3e38, 0, 1], [0.5, 0.25, 0]])

@@ -80,9 +80,11 @@ def checkout(tmp_path, monkeypatch):
         'from package.double import double\n\n\ndef test_double():\n    assert double(2) == 4\n')
     subprocess.run(['git', 'init', '-q', str(tmp_path)], check=True)
     monkeypatch.setattr(mutants, 'ROOT', tmp_path)
+    monkeypatch.setenv('PYTEST_DISABLE_PLUGIN_AUTOLOAD', '1')  # they take longer to load than these tests take
     return tmp_path
 
 
+@pytest.mark.slow
 def test_survivors_are_listed_and_nothing_here_is_changed(checkout, capsys):
     before = (checkout / 'package' / 'double.py').read_bytes()
     assert mutants.main(['package/double.py']) == 1
@@ -92,13 +94,62 @@ def test_survivors_are_listed_and_nothing_here_is_changed(checkout, capsys):
     assert (checkout / 'package' / 'double.py').read_bytes() == before
 
 
+def mutant_of(checkout, source, line, after):
+    """The one mutant of ``source``, which becomes package/double.py, that has ``after`` in this line."""
+    (checkout / 'package' / 'double.py').write_text(source)
+    mutant, = (mutant for mutant in mutants.python_mutants(source) if (mutant.line, mutant.after) == (line, after))
+    return mutant
+
+
+def fates(mutant, reported, seconds=None):
+    """``(survived, unknown)`` of one mutant of package/double.py; what is reported goes to the list ``reported``."""
+    return mutants.survivors(Path('package/double.py'), ['tests/test_double.py'], [mutant], 1, seconds, reported.append)
+
+
+@pytest.mark.slow
 def test_a_mutant_that_never_ends_is_killed(checkout):
     source = 'def double(x):\n    n = 0\n    while n < x:\n        n = n + 1\n    return 2 * n\n'
-    (checkout / 'package' / 'double.py').write_text(source)
-    endless, = (mutant for mutant in mutants.python_mutants(source) if mutant.after == '(n)' and mutant.line == 4)
-    assert mutants.survivors(Path('package/double.py'), ['tests/test_double.py'], [endless], 1, seconds=3) == []
+    assert fates(mutant_of(checkout, source, 4, '(n)'), [], seconds=3) == [[], []]
 
 
+@pytest.mark.slow
+def test_a_mutant_that_crashes_is_killed(checkout):
+    source = 'import os\n\n\ndef double(x):\n    if x > 2:\n        os.abort()\n    return 2 * x\n'
+    assert fates(mutant_of(checkout, source, 5, 'x >= 2'), []) == [[], []]
+
+
+@pytest.mark.slow
+def test_a_mutant_that_cannot_be_imported_is_killed(checkout):
+    source = 'NUMBERS = [2]\nLAST = NUMBERS[0]\n\n\ndef double(x):\n    return LAST * x\n'
+    assert fates(mutant_of(checkout, source, 2, '(0 + 1)'), []) == [[], []]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('ending', 'what'), [
+    ('pass', 'status 5, no test found'),
+    ('raise KeyboardInterrupt', 'status 2, interrupted'),
+    ('os._exit(4)', 'status 4, a usage error'),
+])
+def test_whatever_else_pytest_ends_with_says_nothing_of_a_mutant(checkout, capsys, ending, what):
+    (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 2 * x\n')
+    (checkout / 'tests' / 'test_double.py').write_text(f'''import os
+
+from package.double import double
+
+if double(2) == 4:
+    def test_double():
+        assert double(3) == 6
+else:
+    {ending}
+''')
+    assert mutants.main(['package/double.py', '--sample', '1']) == 2
+    unknown, counted = capsys.readouterr().out.splitlines()
+    assert unknown.startswith('unknown: package/double.py:2: ')
+    assert unknown.endswith(f' (pytest ended with {what})')
+    assert counted == 'package/double.py: 0 of 0 mutants killed; nothing is known of 1 more'
+
+
+@pytest.mark.slow
 def test_all_killed_is_status_0(checkout, capsys):
     (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 2 * x\n')
     assert mutants.main(['package/double.py', '--sample', '2']) == 0
@@ -117,7 +168,15 @@ def test_bad_arguments_are_one_line(checkout, capsys, arguments, sentence):
     assert err.count('\n') == 1
 
 
-def test_tests_that_fail_by_themselves_are_refused(checkout, capsys):
-    (checkout / 'package' / 'double.py').write_text('def double(x):\n    return 3 * x\n')
+@pytest.mark.slow
+@pytest.mark.parametrize(('test', 'status'), [
+    ('def test_double():\n    assert double(2) == 5\n', 'status 1, a test failed'),
+    ('', 'status 5, no test found'),
+])
+def test_tests_that_do_not_pass_by_themselves_are_refused(checkout, capsys, test, status):
+    (checkout / 'tests' / 'test_double.py').write_text(f'from package.double import double\n\n\n{test}')
     assert mutants.main(['package/double.py']) == 2
-    assert 'these tests fail without a mutant' in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert not out
+    assert err == (f'mutants: tests/test_double.py: pytest ends with {status} without a mutant; it has to find tests '
+                   'that pass.\n')

@@ -81,6 +81,17 @@ def test_a_compiler_that_fails_is_one_sentence_and_leaves_no_library(script, mes
     assert Path(f'{cxx}.runs').read_text() == 'run\n'
 
 
+def test_a_build_that_failed_is_tried_again_after_a_day(cache, tmp_path, monkeypatch):
+    """It may have been a machine with too much to do, or a full disk."""
+    cxx = fake(tmp_path / 'cxx', 'exit 3', monkeypatch)
+    for _ in range(3):
+        with pytest.raises(BuildError):
+            build.library('native')
+        failed, = (cache / 'native').glob('*.failed')
+        os.utime(failed, (failed.stat().st_mtime - 25 * 3600,) * 2)
+    assert Path(f'{cxx}.runs').read_text() == 'run\nrun\nrun\n'
+
+
 @pytest.mark.parametrize(('content', 'reason'), [
     ("echo nonsense > \"$last\"", 'it is no shared library'),
     *(pytest.param(*case, marks=pytest.mark.slow) for case in (
@@ -146,6 +157,14 @@ def test_a_compiler_may_be_several_words_or_have_a_space_in_its_name(tmp_path, m
     monkeypatch.setenv('CXX', f"env  A=1 '{spaced}'")
     assert compiler.find() == [shutil.which('env'), 'A=1', str(spaced)]
     assert compiler.version(compiler.find()) == 'fake\n'
+
+
+@pytest.mark.parametrize('value', ['1e300', '1e18'])
+def test_seconds_beyond_any_limit_are_none(value, cache, tmp_path, monkeypatch):
+    fake(tmp_path / 'cxx', 'exit 3', monkeypatch)  # the shell that sets the limits must not be what fails
+    monkeypatch.setenv('GLUON_BN_BUILD_SECONDS', value)
+    with pytest.raises(BuildError, match='the compiler failed with status 3'):
+        build.library('native')
 
 
 @pytest.mark.parametrize('value', ['abc', '-1', '0', 'nan', 'inf', '1e999'])
@@ -241,6 +260,16 @@ def test_a_folder_with_the_sticky_bit_may_be_on_the_way(tmp_path):
     (tmp_path / 'sticky').chmod(0o1777)
     assert trust.own_folder(tmp_path / 'sticky' / 'mine') == (tmp_path / 'sticky' / 'mine').resolve()
     assert (tmp_path / 'sticky' / 'mine').stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.getuid() != os.getgid(), reason='the group may have other members')
+def test_a_folder_on_the_way_may_be_open_to_a_group_that_is_the_user_alone(tmp_path, monkeypatch):
+    (tmp_path / 'a' / 'b').mkdir(parents=True)
+    (tmp_path / 'a').chmod(0o775)
+    assert trust.own_folder(tmp_path / 'a' / 'b' / 'c' / 'd') == (tmp_path / 'a' / 'b' / 'c' / 'd').resolve()
+    monkeypatch.setattr(os, 'getgid', lambda: os.getuid() + 1)
+    with pytest.raises(Untrusted, match='others may write to'):
+        trust.own_folder(tmp_path / 'a' / 'b')
 
 
 def test_the_cache_may_be_a_link_and_what_it_leads_to_is_checked(tmp_path):

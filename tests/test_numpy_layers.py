@@ -134,3 +134,9 @@ def test_softmax_of_no_examples_is_refused():
     with pytest.raises(ValueError, match='at least one example'):
         layers.softmax_loss(np.zeros((0, 3)), [])
     assert layers.softmax_loss([[0, 0]], [1])[0] == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize('param', [None, 3, 'p mode', ['p', 'mode']])
+def test_settings_of_dropout_that_are_no_dictionary_are_refused(param):
+    with pytest.raises(TypeError, match='^dropout_param is a .*; expected a dictionary with p and mode'):
+        layers.dropout_forward(np.ones(2), param)

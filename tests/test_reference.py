@@ -361,7 +361,7 @@ def test_what_stands_in_bn_param_is_checked_before_anything_changes(bn_param, me
 
 
 def test_parameters_that_are_no_dictionary_are_refused():
-    with pytest.raises(TypeError, match='are None; expected a dictionary'):
+    with pytest.raises(TypeError, match='is a NoneType; expected a dictionary'):
         reference.layernorm_forward(np.eye(3), ONE, ONE, None)
 
 
@@ -376,3 +376,24 @@ def test_groups_must_divide_the_channels(G):
 def test_spatial_layers_want_four_axes(layer):
     with pytest.raises(ValueError, match=r'\(2, 3\).*\(N, C, H, W\)'):
         layer(np.ones((2, 3)), ONE, ONE, {'mode': 'train'})
+
+
+@pytest.mark.parametrize(('scale', 'eps'), [(400, 1e-5), (1e-3, 1e-8)])
+def test_half_precision_has_room_for_no_variance_and_is_widened(scale, eps, rng):
+    x = (rng.standard_normal((6, 4, 1, 1)) * scale).astype(np.float16)
+    gamma, beta, dout = rng.standard_normal(4), rng.standard_normal(4), rng.standard_normal((6, 4, 1, 1))
+    flat, wide, param = x[..., 0, 0], x[..., 0, 0].astype(np.float64), {'mode': 'train', 'eps': eps}
+    mean, var = wide.mean(0), wide.var(0)
+    out, cache = reference.batchnorm_forward(flat, gamma, beta, dict(param))
+    np.testing.assert_allclose(out, gamma * (wide - mean) / np.sqrt(var + eps) + beta, rtol=1e-4, atol=1e-5)
+    spatial, _ = reference.spatial_batchnorm_forward(x, gamma, beta, dict(param))
+    np.testing.assert_allclose(spatial[..., 0, 0], out, rtol=1e-6)
+    _, double = reference.batchnorm_forward(wide, gamma, beta, dict(param))
+    for backward in (reference.batchnorm_backward, reference.batchnorm_backward_alt):
+        for d, expected in zip(backward(dout[..., 0, 0], cache), backward(dout[..., 0, 0], double)):
+            np.testing.assert_allclose(d, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    out, _ = reference.layernorm_forward(flat, gamma, beta, {'eps': eps})
+    expected = (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + eps)
+    np.testing.assert_allclose(out, gamma * expected + beta, rtol=1e-4, atol=1e-5)
+    out, _ = reference.spatial_groupnorm_forward(x, gamma, beta, 1, {'eps': eps})
+    np.testing.assert_allclose(out[..., 0, 0], gamma * expected + beta, rtol=1e-4, atol=1e-5)

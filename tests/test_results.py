@@ -56,12 +56,12 @@ def test_several_processes_append_whole_lines(tmp_path):
     path = tmp_path / 'results.jsonl'
     code = textwrap.dedent('''
         import sys
-        sys.path.insert(0, sys.argv[3])  # the module alone, without MXNet: that is quicker
-        from results import append_result
+        sys.path.insert(0, sys.argv[3])
+        from gluon_bn.results import append_result
         for number in range(50):
             append_result(sys.argv[1], {'process': int(sys.argv[2]), 'number': number, 'padding': 'x' * 5000})
     ''')
-    folder = str(Path(gluon_bn.results.__file__).parent)
+    folder = str(Path(gluon_bn.results.__file__).parent.parent)
     processes = [subprocess.Popen([sys.executable, '-c', code, str(path), str(process), folder])
                  for process in range(3)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]

@@ -197,7 +197,7 @@ def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(uninterrupted, small_data,
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f' train --resume {folder}\n' in err.partition('interrupted; go on with: ')[2]
+    assert f' train --resume {folder}\n' in err.partition('interrupted; resume it with: ')[2]
     assert 'Traceback' not in err
     status, out, err = train('--resume', folder)
     assert status == 0, err

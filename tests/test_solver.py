@@ -1,3 +1,6 @@
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -395,3 +398,118 @@ def test_verbose_prints_the_exercises_lines(images, capsys):
     assert 'train acc: ' in lines[-1]
     Solver(network(), images, **OPTIONS).train()
     assert capsys.readouterr().out == ''
+
+
+@pytest.mark.parametrize('changes', [{'batch_size': 20}, {'update_rule': 'rmsprop'}, {'lr_decay': 0.5}, {'seed': 8},
+                                     {'optim_config': {'learning_rate': 1.}}, {'num_train_samples': 3}])
+def test_what_a_resumed_training_depends_on_cannot_change(images, tmp_path, changes):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    net, state = network(), np.random.get_state()[1]
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises(ValueError, match=f"^{next(iter(changes))} cannot change in the middle of a training; expected"):
+        Solver.resume(path, net, images, **changes)
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, before[name])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_the_same_options_are_no_changes(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    solver = Solver.resume(path, network(), images, **OPTIONS)
+    assert solver.iteration == OPTIONS['num_epochs'] * solver.iterations_per_epoch
+
+
+@pytest.mark.parametrize('options', [{'batch_size': 10}, {'batch_size': 100}, {'num_epochs': 1}])
+def test_a_checkpoint_with_other_options_than_it_was_trained_with_is_refused(images, tmp_path, options):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    altered(path, lambda arrays, description: description['options'].update(options))
+    with pytest.raises(CheckpointError, match='the checkpoint does not fit: it'):
+        Solver.resume(path, network(), images)
+
+
+def test_data_of_another_length_are_refused(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    half = {name: array[:len(array) // 2] for name, array in images.items()}
+    with pytest.raises(CheckpointError, match='batches, and those of these data and this batch_size'):
+        Solver.resume(path, network(), half)
+
+
+def test_fewer_epochs_than_are_done_are_refused(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    with pytest.raises(CheckpointError, match='of num_epochs'):
+        Solver.resume(path, network(), images, num_epochs=1)
+
+
+@pytest.mark.parametrize('model', [None, 3, np.ones(2), {}, lambda X, y: 0])
+def test_a_model_that_is_none_is_refused(images, model):
+    with pytest.raises(TypeError, match='^model is .*; expected one with params'):
+        Solver(model, images)
+
+
+def test_the_defaults_are_those_of_the_exercise(images):
+    assert Solver(network(), images).options == {
+        'update_rule': 'sgd', 'optim_config': {}, 'lr_decay': 1.0, 'batch_size': 100, 'num_epochs': 10,
+        'num_train_samples': 1000, 'num_val_samples': None, 'checkpoint_name': None, 'print_every': 10, 'verbose': True,
+        'progress': True, 'seed': None}
+
+
+class Wrong(Untrainable):
+    """Counts its steps, and is never right."""
+
+    def loss(self, X, y=None):
+        return np.tile([1., 0.], (len(X), 1)) if y is None else super().loss(X, y)
+
+
+def test_of_epochs_that_are_all_wrong_the_first_is_the_best():
+    X, y = np.zeros((3, 1)), np.ones(3, int)
+    model = Wrong()
+    solver = Solver(model, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}, batch_size=4, num_epochs=3,
+                    optim_config={'learning_rate': 1.}, verbose=False)
+    assert solver.iterations_per_epoch == 1  # with fewer examples than a batch has
+    solver.train()
+    assert solver.val_acc_history == [0, 0, 0]
+    assert (solver.best_val_acc, model.params['w'].tolist(), len(solver.loss_history)) == (0, [1], 3)
+
+
+def test_an_accuracy_on_as_many_examples_as_there_are_is_of_each_once():
+    X, y = np.arange(50.)[:, None], (np.arange(50) == 49).astype(int)
+    model = Untrainable()
+    model.params['w'][0] = 100  # class 1 is said of every example, and right of the last one
+    solver = Solver(model, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}, seed=0)
+    assert [solver.check_accuracy(X, y, number) for number in (None, 50, 51)] == [1 / 50] * 3
+    found = {solver.check_accuracy(X, y, 1) for _ in range(500)}
+    assert found == {0, 1}
+    assert {solver.check_accuracy(X, y, 10) * 10 for _ in range(20)} <= set(range(11))
+    many = solver.check_accuracy(np.repeat(X, 50, axis=0), np.repeat(y, 50))
+    assert many == 1 / 50  # more than one batch of the examples
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_the_batches_on_a_terminal_unless_it_is_not_wanted(images, tmp_path, monkeypatch):
+    def shown(train, stream):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, 'stderr', stream)
+            train()
+        return stream.getvalue()
+
+    options = {**OPTIONS, 'num_epochs': 2, 'checkpoint_name': tmp_path / 'solver.npz'}
+    assert shown(Solver(network(), images, **options).train, io.StringIO()) == ''
+    assert shown(Solver(network(), images, **options, progress=False).train, Terminal()) == ''
+    bar = shown(Solver(network(), images, **options).train, Terminal())
+    assert ' 0/8 ' in bar
+    assert bar.strip().endswith(']')
+    assert ' 8/8 ' in bar.split('\r')[-1]
+    longer = Solver.resume(tmp_path / 'solver.npz', network(), images, num_epochs=3)
+    bar = shown(longer.train, Terminal())
+    assert ' 8/12 ' in bar  # it goes on where it was
+    assert ' 0/12 ' not in bar
+    assert ' 12/12 ' in bar.split('\r')[-1]

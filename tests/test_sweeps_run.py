@@ -92,6 +92,31 @@ def test_recalibrated_scores_stand_beside_the_others_and_leave_training_alone(im
     assert result['scores'][0]['recalibrated_acc'] != result['scores'][0]['test_acc']
 
 
+def test_recalibration_is_by_whole_batches_of_training_images_in_another_order(images, monkeypatch):
+    """The scores are those of the network with the recalibrated statistics, which it does not keep."""
+    seen, trained_on = [], []
+
+    def noted(net, batches):
+        batches = list(batches)
+        recalibrate(net, batches)
+        test = gbn.data.batches(images['test'][0][::40], images['test'][1][::40], 250)
+        seen.append((batches, gbn.evaluate_accuracy(test, net), gbn.evaluate_accuracy(test, net, is_training=True)))
+
+    def step(net, X, y, lr):
+        trained_on.append(y.asnumpy())
+        return train_step(net, X, y, lr)
+
+    recalibrate, train_step = sweeps_run.recalibrate, sweeps_run.train_step
+    monkeypatch.setattr(sweeps_run, 'recalibrate', noted)
+    monkeypatch.setattr(sweeps_run, 'train_step', step)
+    scores = result_of(Run(0, batch_size=32, recalibrate=70, score_after=(1, 3), test_images=250), images)['scores']
+    for score, (batches, recalibrated, own) in zip(scores, seen):
+        assert [y.shape[0] for _, y in batches] == [32, 32, 32]  # the fewest that hold 70
+        assert (score['recalibrated_acc'], score['batch_acc']) == (recalibrated, own)
+        assert not np.array_equal(batches[0][1].asnumpy(), trained_on[0])
+    assert len(scores) == len(seen) == 2
+
+
 def test_after_the_activation_the_next_layer_sees_normalised_values(rng):
     """In NumPy: what goes into the second convolution is the mean over 2×2 of normalised ReLUs."""
     mx.random.seed(1)

@@ -109,3 +109,10 @@ def test_settings_out_of_range_are_refused(name, setting, value):
 def test_lists_and_whole_numbers_are_taken_as_floats(name):
     expected = UPDATE_RULES[name](np.array([1., 2.]), np.array([3., -4.]))[0]
     np.testing.assert_array_equal(UPDATE_RULES[name]([1, 2], np.array([3, -4]))[0], expected)
+
+
+@pytest.mark.parametrize('config', [3, 'ab', [], np.ones(2)])
+def test_settings_that_are_no_dictionary_are_refused(config):
+    for rule in UPDATE_RULES.values():
+        with pytest.raises(TypeError, match='^config is .*; expected a dictionary'):
+            rule(np.ones(2), np.ones(2), config)

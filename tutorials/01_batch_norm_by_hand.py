@@ -115,7 +115,7 @@ print("mean", mean.asnumpy(), "  var", var.asnumpy())
 print(Y.asnumpy().round(4))
 
 # %% [markdown]
-# By head, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
+# On paper, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
 # is 14/3; and −3 / √(14/3) = −1.3887. The package's function does the same four lines.
 
 # %%
@@ -257,7 +257,8 @@ print(printed.getvalue())
 # The second batch has the mean (14, 17), and that normalises it. The stored mean moves a tenth of the way: from (4, 7)
 # to 0.9 · 4 + 0.1 · 14 = 5 and 0.9 · 7 + 0.1 · 17 = 8. Both batches have the same variance, and so it stays.
 #
-# Testing uses the stored values and changes nothing. The row (5, 8) is the stored mean: it becomes 0, in any company.
+# Testing uses the stored values and changes nothing. The row (5, 8) is the stored mean: it becomes 0, whatever else is
+# in the batch.
 
 # %%
 assert '[14. 17.]' in printed.getvalue() and '[5. 8.]' in printed.getvalue()
@@ -284,7 +285,8 @@ assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `normalize_matrix` and `broadcast_gamma_beta`.
 #
 # 1. A feature is constant in the batch. What does the layer return, and what would `eps=0` do? Try it.
 # 2. Take `A` with eps = 1 and compute the first column on paper. Why is its standard deviation below 1?

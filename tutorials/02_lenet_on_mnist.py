@@ -18,7 +18,7 @@
 # - In test mode the batch makes no difference. In training mode it is part of the answer: well-mixed batches do almost
 #   as well, batches sorted by class are hopeless, and a batch of one is refused.
 # - The stored statistics are close to the exact ones, and give the same accuracy.
-# - Evaluation that updates them leaks test data into the model, and its figures depend on order and on luck.
+# - Evaluation that updates them leaks test data into the model, and its figures depend on order and on chance.
 #
 # It trains for real: a minute or two on two cores. `GLUON_BN_QUICK=1` makes it seconds, with 4,800 training and 1,000
 # test images in place of 60,000 and 10,000; the figures in the text are those of the full run, and the quick one is
@@ -35,7 +35,7 @@ import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads
 import mxnet as mx
 from gluon_bn.live import show
 from gluon_bn.observation import dead_units, observe, update_ratios
-from gluon_bn.plots import draw_inside
+from gluon_bn.plots import draw_accuracies, draw_channels, draw_inside, draw_stored_statistics
 from mxnet import autograd, nd
 
 warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
@@ -216,7 +216,7 @@ plt.show()
 
 # %% [markdown]
 # More than 98 % of the test images after one pass. Without batch norm the loss stays at that of guessing, ln 10 ≈
-# 2.303: weights this small hand so little signal on that there is next to nothing to learn from. (Larger weights would
+# 2.303: weights this small pass on so little signal that there is almost nothing to learn from. (Larger weights would
 # help that network; with batch norm they do not matter, as the first tutorial showed.)
 #
 # The three biases before a batch norm have not moved by a ten-thousandth: their gradient is zero but for rounding.
@@ -278,31 +278,16 @@ assert ratios['with batch norm'][0]['W1'] > 0.5 and (
 # %% [markdown]
 # ## What batch norm does inside
 #
-# Left, the first layer's filters; then each of their twenty channels, before and after batch norm, as mean ± standard
-# deviation over 64 test images.
+# Left, the first layer's filters (blue is positive); then each of their twenty channels, before and after batch norm,
+# as mean ± standard deviation over 64 test images.
 
 # %%
 before = nd.Convolution(X, net.params['W1'], net.params['b1'], kernel=(3, 3), num_filter=20)      # (64, 20, 26, 26)
 after = normalizer(net.bn_ewv_means, net.bn_ewv_vars, is_training=False)(before, '1')
 
-figure = plt.figure(figsize=(11, 3.4), layout='constrained')
-left, *right = figure.subfigures(1, 3)
-weights = net.params['W1'].asnumpy()
-for axes, weight in zip(left.subplots(4, 5).flat, weights[:, 0]):
-    image = axes.imshow(weight, cmap='RdBu', vmin=-np.abs(weights).max(), vmax=np.abs(weights).max())
-    axes.axis('off')
-left.colorbar(image, ax=left.axes, shrink=0.8)
-left.suptitle('filters of the first layer', fontsize=11)
-spread = {}
-for panel, values, title in zip(right, (before, after), ('before', 'after')):
-    values = values.asnumpy()
-    mean, spread[title] = values.mean(axis=(0, 2, 3)), values.std(axis=(0, 2, 3))                 # (20,), (20,)
-    axes = panel.subplots()
-    axes.errorbar(np.arange(20), mean, spread[title], fmt='o', capsize=3, color='tab:blue')
-    axes.set(xlabel='channel', ylabel='value', title=f'{title} batch norm', xticks=range(0, 20, 5))
-    axes.grid(alpha=0.3)
-plt.show()
+show(draw_channels(net.params['W1'].asnumpy(), before.asnumpy(), after.asnumpy()))
 
+spread = {title: values.asnumpy().std(axis=(0, 2, 3)) for title, values in (('before', before), ('after', after))}
 ratio = {title: s.max() / s.min() for title, s in spread.items()}
 print(f"the widest channel is {ratio['before']:.1f} times as wide as the narrowest before, {ratio['after']:.1f} after")
 assert ratio['after'] < 2 < ratio['before'] if not QUICK else ratio['after'] < ratio['before']
@@ -413,22 +398,7 @@ def accuracy_with(means, variances, batches):
 exact_accuracy = accuracy_with(exact_means, exact_vars, test_batches(256))
 print(f"test accuracy with the stored statistics {test_accuracy:.4f}, with the exact ones {exact_accuracy:.4f}")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout='constrained')
-left.plot(np.arange(1, len(unit_0)), (unit_0[1:] - 0.9 * unit_0[:-1]) / 0.1, '.', markersize=3, color='tab:grey',
-          label='mean of the batch')
-left.plot(unit_0, color='tab:blue', label='stored mean (momentum 0.9)')
-left.axhline(exact_means['bn3'][0].asscalar(), color='tab:red', linestyle='--', label='exact, for the final weights')
-left.set(xlabel='batches of 64 images', ylabel='mean', title='unit 0 of the dense layer, while the network learns')
-for name in distance:
-    right.plot(distance[name], width[name], 'o', markersize=4, alpha=0.7, label=name)
-right.plot(0, 1, '+', color='black', markersize=14, label='exact')
-right.set(xlabel='(stored − exact mean) / exact standard deviation', ylabel='stored / exact standard deviation',
-          title='all 198 channels and units, at the end')
-for axes in (left, right):
-    axes.grid(alpha=0.3)
-    axes.legend(loc='best')
-plt.show()
-
+show(draw_stored_statistics(unit_0, 0.9, exact_means['bn3'][0].asscalar(), distance, width))
 assert all(np.abs(d).max() < (1.0 if QUICK else 0.3) for d in distance.values())
 assert all(np.abs(w - 1).max() < (0.6 if QUICK else 0.3) for w in width.values())
 assert abs(exact_accuracy - test_accuracy) < (0.05 if QUICK else 0.005)
@@ -483,16 +453,8 @@ for name, order, images in (('as they come', slice(None), test_images),
     print(f"test images {name + ':':17} honest {honest[name]:.4f}, buggy {buggy[name]:.4f}; "
           f"the ordinary test set with what is stored afterwards {afterwards[name]:.4f}")
 
-figure, axes = plt.subplots(figsize=(7, 3.8), layout='constrained')
-places = np.arange(len(honest))
-for shift, (label, values) in zip((-0.27, 0, 0.27), (('honest evaluation', honest), ('evaluation that updates', buggy),
-                                                    ('honest evaluation of the original order, after it', afterwards))):
-    bars = axes.bar(places + shift, [100 * value for value in values.values()], 0.25, label=label)
-    axes.bar_label(bars, fmt='%.1f', fontsize=8)
-axes.set(xticks=places, xticklabels=[f'test images\n{name}' for name in honest], ylabel='accuracy (%)', ylim=(0, 100),
-         yticks=range(0, 101, 20))
-axes.legend(fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1), ncol=2)
-plt.show()
+show(draw_accuracies({'honest evaluation': honest, 'evaluation that updates': buggy,
+                      'honest evaluation of the original order, after it': afterwards}))
 
 # %% [markdown]
 # As the test images come, the bug hides: the figure changes by less than half a percentage point, and it is easy to
@@ -551,13 +513,15 @@ assert np.abs(difference).max() < 1e-3
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `softmax_cross_entropy`, `train_test_mode`, `evaluate_accuracy`,
+# `lenet_forward` and `fold_batch_norm`.
 #
 # 1. With `momentum` 0.99 the stored means are less noisy. How far are they from the exact ones after 100 batches, and
 #    after 900?
 # 2. Find a `weight_scale` with which the network without batch norm learns as well. How many did you try?
 # 3. Replace the network's own dictionaries by statistics of 200 training images. What does that cost in accuracy?
-# 4. Evaluate as the notebook does, with batches of 1, 16 and 256 images in random order. When does the bug show?
+# 4. Evaluate as the notebook does, with batches of 2, 16 and 256 images in random order. When does the bug show?
 #
 # ## Next
 #

@@ -143,7 +143,7 @@ np.testing.assert_allclose(dmean, -(dxhat / std).sum(axis=0), rtol=1e-12)
 # %% [markdown]
 # ## Closed form
 #
-# Put the stages into each other. With `dvar` and `dmean` written out,
+# Insert the stages into each other. With `dvar` and `dmean` written out,
 #
 # $$\frac{\partial L}{\partial x_i} = \frac{\gamma}{s} \Big( dy_i - \frac1N \sum_j dy_j
 #   - \hat x_i \, \frac1N \sum_j dy_j \hat x_j \Big)$$
@@ -178,8 +178,8 @@ assert errors['beta'] < 1e-11
 # %% [markdown]
 # ## Which is faster, and why
 #
-# Both do the same arithmetic in another order. For large arrays NumPy's time goes into walking through memory, so count
-# the operations that read or write an array of the batch's size.
+# Both do the same arithmetic in another order. For large arrays NumPy spends its time on moving through memory, so
+# count the operations that read or write an array of the batch's size.
 
 
 # %%
@@ -242,7 +242,8 @@ np.testing.assert_allclose(shifted, batchnorm_forward(x, gamma, beta, {'mode': '
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `staged_backward` and `closed_form_backward`.
 #
 # 1. Drop a term from `dcentered` and see which of the stages' checks fails first.
 # 2. Derive `dx` when the variance is divided by $N - 1$.

@@ -161,7 +161,7 @@ for scale in (np.ones(4), gamma):
 # ## Kinks
 #
 # ReLU has no derivative at 0, and a difference quotient across 0 mixes its two sides. The backward pass is right, and
-# the check fails: the opposite deception. `check_gradients` looks at both sides of the worst entry and says so.
+# the check fails: the opposite error. `check_gradients` looks at both sides of the worst entry and says so.
 
 # %%
 z = np.array([-1., 4e-6, 2.])
@@ -197,7 +197,7 @@ check_gradients(lambda: forward(x + bias), {'b': bias}, {'b': np.zeros(4)}, rand
 # %% [markdown]
 # The checker knows how large the noise can be, about $u \sum |out \cdot dout| / h$, and does not take it for an error.
 #
-# Near zero the other error, that of $h^2$, deceives as well. The central difference of $x^3$ is $3x^2 + h^2$: at
+# Near zero the other error, that of $h^2$, misleads as well. The central difference of $x^3$ is $3x^2 + h^2$: at
 # $x = 0.002$ it differs from the derivative by more than $10^{-6}$ of it. `check_gradients` looks at such an entry
 # again, by Richardson's extrapolation: in $(4 n(h) - n(2h)) / 3$ the terms in $h^2$ cancel.
 
@@ -213,8 +213,8 @@ check_gradients(lambda: float(z[0] ** 3), {'z': z}, {'z': dz})
 # %% [markdown]
 # ## Facts and conjectures
 #
-# - Fact: each deception above is shown by numbers. A check with random upstream gradient, gamma and beta away from 1
-#   and 0, and a tolerance for the noise of the arithmetic, finds them.
+# - Fact: each misleading check above is shown by numbers. A check with random upstream gradient, gamma and beta away
+#   from 1 and 0, and a tolerance for the noise of the arithmetic, finds them.
 # - Conjecture: that such a check finds *every* mistake. It looks at one point; it cannot prove a formula. The tests of
 #   this package therefore also drop each term in turn, and see that the check fails.
 #

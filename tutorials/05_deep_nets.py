@@ -29,15 +29,8 @@ import gluon_bn as gbn
 from gluon_bn.results import mean_and_spread
 from gluon_bn.live import show
 from gluon_bn.deep_nets.report import FIGURES, claims, of, trained_scales, untrained_scales
-from gluon_bn.deep_nets.runs import (
-    EXPERIMENTS,
-    batch_size_jobs,
-    deep_net_jobs,
-    run,
-    small_batch_jobs,
-    summary,
-    weight_scale_jobs,
-)
+from gluon_bn.deep_nets.runs import EXPERIMENTS, run, summary
+from gluon_bn.deep_nets.runs import QUICK as QUICK_SETTINGS
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
@@ -45,9 +38,7 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 if QUICK:
     temporary = tempfile.TemporaryDirectory()  # deleted when the script ends
     folder = Path(temporary.name)
-    jobs = {'deep_net': deep_net_jobs([0], epochs=3), 'weight_scales': weight_scale_jobs([0], 5, scales=(2e-3, 0.5)),
-            'batch_sizes': batch_size_jobs([0], epochs=1, sizes=(5, 50)),
-            'small_batches': small_batch_jobs([0], epochs=1, sizes=(2, 10))}
+    jobs = {name: make([0], **QUICK_SETTINGS[name]) for name, make in EXPERIMENTS.items()}
 else:
     folder = Path('runs') / 'deep_nets'
     jobs = {name: make(range(3)) for name, make in EXPERIMENTS.items()}
@@ -117,8 +108,8 @@ for kind in kinds:
                                          for name in ('final_loss', 'best_train_acc', 'best_val_acc')})
 
 # %% [markdown]
-# The validation accuracy tells another story: 1,000 images are few, both nets learn them by heart, and the better fit
-# does not carry over to other images. The nets differ by less in validation accuracy than in training accuracy.
+# The validation accuracy differs: 1,000 images are few, both nets memorise them, and the better fit does not help on
+# other images. The nets differ by less in validation accuracy than in training accuracy.
 
 # %%
 (norm,), (plain,) = of(kinds, 'batchnorm'), of(kinds, None)
@@ -154,8 +145,8 @@ if not QUICK:
     assert 0.02 < best[None]['job']['weight_scale'] < 0.3
 
 # %% [markdown]
-# In the full run the best of the nets without batch norm has even the higher training accuracy. What batch norm buys is
-# that nobody has to look for this scale.
+# In the full run the best of the nets without batch norm has even the higher training accuracy. The advantage of
+# batch norm is that nobody has to look for this scale.
 #
 # ## 3. Batch sizes
 #
@@ -172,7 +163,7 @@ if not QUICK:
     assert np.mean(norm['best_train_acc']) < np.mean(plain['best_train_acc'])
 
 # %% [markdown]
-# In the full run, with batches of 5, batch norm is a loss: the net without it reaches the higher training accuracy.
+# In the full run, with batches of 5, batch norm harms: the net without it reaches the higher training accuracy.
 #
 # ## 4. Batch norm against layer norm
 #

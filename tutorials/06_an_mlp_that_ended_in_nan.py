@@ -12,8 +12,8 @@
 #
 # ## What to expect
 #
-# Not one thing. A mistake that training survives stays in the code, until one comes that it does not
-# survive. So take the mistakes one by one, show each by a check, mend it, and train.
+# Not one thing. A mistake that does not stop training stays in the code, until another one stops it. So take the
+# mistakes one by one, show each by a check, mend it, and train.
 #
 # The notebook this part grew from had six: statistics treated as constants in the gradient, weight gradients not
 # averaged, Adam's bias correction applied to the stored moments again and again and one step off, a softmax that
@@ -105,8 +105,8 @@ check_gradients(mean_loss, {'w': w}, {'w': averaged})
 np.testing.assert_allclose(not_averaged, 8 * averaged)
 
 # %% [markdown]
-# Adam divides by the gradient's own size, so it hides this mistake; with plain SGD it shows at once. Mistakes protect
-# each other.
+# Adam divides by the gradient's own size, so it hides this mistake; with plain SGD it shows at once. One mistake
+# hides another.
 #
 # ## 3. Adam's bias correction, stored
 #
@@ -157,7 +157,7 @@ print("the stored second moment after 300 steps:", state['v'])
 assert state['v'] > 1e200
 
 # %% [markdown]
-# The second moment is divided by a number near zero again and again, and grows beyond all bounds. The steps vanish.
+# The second moment is divided by a number near zero again and again, and grows without limit. The steps vanish.
 #
 # ## 4. A softmax that overflows
 #
@@ -330,7 +330,8 @@ assert cumulative['dev_loss'][-1] > history['dev_loss'][-1]
 #
 # ## Exercises
 #
-# Answers are in `answers.md`, beside this file.
+# Answers are in `answers.md`, beside this file. Exercises that mark themselves (`gluon-bn exercises`) and belong to
+# this page: `adam_bias_correction`.
 #
 # 1. Mend the mistakes in `original` one at a time, in every order. Which one is the first after which it trains?
 # 2. Replace Adam by SGD in `original`. Which mistake shows now?

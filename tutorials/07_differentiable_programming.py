@@ -22,13 +22,13 @@
 # %%
 import os
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.autodiff import Node
-from gluon_bn.axes import label_log_axis
 from gluon_bn.breast_cancer import BreastCancerNet, accuracies, batch_norm, load_split, train
+from gluon_bn.live import show
+from gluon_bn.plots import draw_epoch_losses, draw_graph
 
 try:
     from mxnet import autograd, nd
@@ -153,51 +153,14 @@ if nd is not None:
 # %% [markdown]
 # ## A picture of the graph
 #
-# `to_dot()` writes the graph for Graphviz. The same list of nodes and parents can be drawn with matplotlib: each node
-# one column to the right of its last parent. Boxes are leaves (constants without a name), ellipses operations.
+# `to_dot()` writes the graph for Graphviz. `draw_graph` draws it with matplotlib, each node one column to the right of
+# its last parent. What is named is a variable; what has neither a name nor parents is a constant.
 
 
 # %%
-def place(nodes):
-    """A position for each node: its column is one after its last parent's, a leaf's one before its first use."""
-    column, rows, position = {}, {}, {}
-    for node in nodes:                                  # parents come first
-        column[node] = 1 + max((column[parent] for parent in node.parents), default=-1)
-    for node in nodes:
-        uses = [column[child] for child in nodes if any(node is parent for parent in child.parents)]
-        if not node.parents and uses:
-            column[node] = min(uses) - 1
-    for node in nodes:
-        rows.setdefault(column[node], []).append(node)
-    for i, members in rows.items():
-        for j, node in enumerate(members):
-            position[node] = (i, (len(members) - 1) / 2 - j + 0.35 * (i % 2))
-    return position
-
-
-def draw(result, title):
-    """Draw the graph of a Node."""
-    nodes = result.graph()
-    position = place(nodes)
-    figure, axes = plt.subplots(figsize=(14, 5), layout='constrained')
-    for node in nodes:
-        for parent in node.parents:
-            bow = 0.4 if position[node][0] - position[parent][0] > 3 else 0   # around the nodes in between
-            axes.annotate('', position[node], position[parent], zorder=1,
-                          arrowprops={'arrowstyle': '->', 'color': 'gray', 'shrinkA': 16, 'shrinkB': 16,
-                                      'connectionstyle': f'arc3,rad={bow}'})
-        label = node.name or node.operation or f"{node.value:.3g}"
-        colour = 'tab:orange' if node.name else 'lightgray' if not node.parents else 'lightblue'
-        axes.text(*position[node], f"{label}\n{node.shape}", ha='center', va='center', fontsize=9,
-                  bbox={'boxstyle': 'round' if node.parents else 'square', 'facecolor': colour})
-    columns, heights = zip(*position.values())
-    axes.set(title=title, xlim=(min(columns) - 0.6, max(columns) + 0.6), ylim=(min(heights) - 0.6, max(heights) + 0.6))
-    axes.axis('off')
-    plt.show()
-
-
 print(out.to_dot()[:120], "...")
-draw(out, "Batch norm as a graph of Nodes: variables orange, constants gray, operations blue, each with its shape")
+show(draw_graph(out, "Batch norm as a graph of Nodes: variables orange, constants gray, operations blue, with their "
+                     "shapes"))
 assert sorted(node.name for node in out.graph() if node.name) == ['X', 'beta', 'gamma']
 
 # %% [markdown]
@@ -282,18 +245,8 @@ print(f"test accuracy with batch norm {net.accuracy(x_test, y_test):.4f}, withou
 assert np.mean(losses[-13:]) < losses[0] / 2
 assert net.accuracy(x_test, y_test) > 0.9
 
-figure, axes = plt.subplots(figsize=(8, 4), layout='constrained')
-for name, values, colour in (('with batch norm', losses, 'tab:blue'), ('without', losses_plain, 'tab:orange')):
-    epochs = (1 + np.arange(len(values))) / 13          # 13 batches of 32 rows an epoch
-    means = np.reshape(values, (-1, 13)).mean(axis=1)
-    axes.plot(epochs, values, color=colour, alpha=0.3)
-    axes.plot(0.5 + np.arange(len(means)), means, color=colour, marker='o', label=f"{name}, mean of each epoch")
-axes.set(xlabel='epochs (passes over the 426 training rows)', ylabel='cross entropy (nats per row)', yscale='log',
-         title="Training loss of each batch (pale) and of each epoch, at its middle")
-label_log_axis(axes.yaxis)
-axes.legend(loc='best')
-axes.grid(alpha=0.3)
-plt.show()
+show(draw_epoch_losses({'with batch norm': losses, 'without': losses_plain}, 13,      # 13 batches of 32 rows
+                       'the 426 training rows'))
 
 # %% [markdown]
 # ## Twenty splits
@@ -335,7 +288,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 # - `bias_proof`: the steps above as functions.
 # - `node_batch_norm`: batch norm from Nodes, written by you.
 # - `node_moving_averages`: the averages, without a graph that grows from batch to batch.
-# - Without a checker: add `abs` to `Node`, and a test in the manner of `tests/test_autodiff.py`. What is the gradient
+# - Without a checker: add `abs` to `Node`, and a test like those in `tests/test_autodiff.py`. What is the gradient
 #   at 0?
 #
 # ## Next

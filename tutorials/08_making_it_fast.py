@@ -8,12 +8,15 @@
 # ## The question
 #
 # The layer of the first tutorial is a few lines, and each says what the paper says. How far is it from what this
-# machine could do, where does the time go, and which changes bring it back without changing a result?
+# machine could do, where does the time go, and which changes save time without changing a result?
 #
 # The answers are not about MXNet alone. On every processor, and on every GPU, a layer like batch norm does little
 # arithmetic on much data. So its time is that of moving the data between memory and processor, and, for small
-# tensors, that of starting each operation. That is why frameworks *fuse* operations (XLA, `torch.compile`, cuDNN), and
-# this tutorial does it by hand.
+# tensors, that of starting each operation. That is why frameworks *fuse* operations (XLA, `torch.compile`, cuDNN).
+#
+# The page has three parts. The first holds for every framework: count bytes, operations and launches, and measure what
+# each costs. The second applies it to this layer and this network, in MXNet, step by step. Details of MXNet that
+# matter to nobody else come last.
 #
 # ## What to expect
 #
@@ -33,18 +36,16 @@
 import os
 import statistics
 import time
-import warnings
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
 import mxnet as mx
+from gluon_bn.live import show
 from gluon_bn.native import operators
+from gluon_bn.plots import draw_times
 
-warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 WARM_UP, ROUNDS, BATCH = (1, 2, 32) if QUICK else (2, 25, 64)
 EPS = 1e-5
@@ -53,6 +54,8 @@ NATIVE = gbn.native_status().startswith('native operators: in use')
 mx.random.seed(0)
 print(gbn.native_status())
 print("OMP_NUM_THREADS =", os.environ['OMP_NUM_THREADS'])
+if QUICK:
+    print("This is the quick mode: two rounds of each measurement. Its times show nothing, and are not judged.")
 if not NATIVE:
     print("The native steps are left out below: they need a C++ compiler, and GLUON_BN_NATIVE other than 0.")
 
@@ -153,7 +156,7 @@ print(f"matrix product: {FLOPS_RATE / 1e9:.0f} GFLOP/s, "
 #   \quad n = m H W,$$
 #
 # reads $X$ and $dY$ for the sums, both again for $dX$, and writes $dX$. Eight passes over a tensor in all. The
-# arithmetic, counted as 20 operations a value, goes on while the values are moved; the larger of the two is the limit.
+# arithmetic, counted as 20 operations a value, is done while the values are moved; the larger of the two is the limit.
 
 # %%
 PASSES = (2 + 1) + (2 + 2 + 1)
@@ -161,6 +164,92 @@ assert PASSES == 8
 moved, computed = PASSES * TENSOR / BYTES_RATE, 20 * X.size / FLOPS_RATE
 LAYER_LIMIT = max(moved, computed)
 print(f"{PASSES} passes: {1e3 * moved:.3f} ms; the arithmetic: {1e3 * computed:.3f} ms")
+
+# %% [markdown]
+# ## Count before you measure
+#
+# Eight passes are the least. Written operator by operator the layer needs more, because each operator reads its inputs
+# from memory and writes its result there. Here is the forward pass: for each operator the passes that it reads and
+# writes, and its operations on each value.
+
+# %%
+forward_operators = {                # passes read, passes written, operations a value
+    'mean of X': (1, 0, 1), 'X - mean': (1, 1, 1), 'square': (1, 1, 1), 'mean of the squares': (1, 0, 1),
+    '/ std': (1, 1, 1), '* gamma': (1, 1, 1), '+ beta': (1, 1, 1)}
+for name, (read, written, operations) in forward_operators.items():
+    print(f"{name:20} reads {read}, writes {written}, computes {operations}")
+read, written, operations = (sum(counts) for counts in zip(*forward_operators.values()))
+print(f"one by one: {read} + {written} passes, {4 * (read + written)} bytes a value; "
+      "fused: 2 + 1 passes, 12 bytes a value")
+assert (read, written, operations) == (7, 5, 7)
+
+# %% [markdown]
+# The *arithmetic intensity* of a computation is its operations for each byte that it moves. The machine has such a
+# number as well: how many operations it can do in the time in which it moves a byte. If a computation is below it,
+# moving data is what takes the time, and faster arithmetic would not help.
+
+# %%
+intensity = {'forward, one by one': operations / (4 * (read + written)), 'forward, fused': operations / 12,
+             'matrix product of 1024': 2 * 1024 ** 3 / (3 * 4 * 1024 ** 2)}
+for name, value in intensity.items():
+    print(f"{name:24}{value:8.2f} operations a byte")
+print(f"{'this machine':24}{FLOPS_RATE / BYTES_RATE:8.2f} operations a byte")
+assert intensity['forward, one by one'] < 0.15 < intensity['forward, fused'] < 0.6
+assert intensity['matrix product of 1024'] > 100
+
+# %% [markdown]
+# Where the machine's number lies between that of the fused layer and that of the matrix product, batch norm is limited
+# by memory, and the matrix product by arithmetic. To make batch norm fast is then to move less. *Fusing* does that: a
+# piece that fits into the cache goes through all operators before the next piece is read. Here is the same computation
+# of three operators in NumPy, with whole arrays and in pieces. The arithmetic and the result are equal:
+
+# %%
+long = np.random.default_rng(0).standard_normal(2 ** 20 if QUICK else 2 ** 24).astype(np.float32)
+
+
+def whole_arrays():
+    scaled = 2 * long
+    shifted = scaled + 1
+    return np.maximum(shifted, 0)
+
+
+def in_pieces(size=2 ** 14):
+    result = np.empty_like(long)
+    for start in range(0, len(long), size):
+        piece = result[start:start + size]
+        np.multiply(long[start:start + size], 2, out=piece)
+        piece += 1
+        np.maximum(piece, 0, out=piece)
+    return result
+
+
+np.testing.assert_array_equal(whole_arrays(), in_pieces())
+table(measure({'NumPy, whole arrays': whole_arrays, 'NumPy, in pieces': in_pieces}, 2 if QUICK else 9))
+
+# %% [markdown]
+# The other cost is that of *launching*: the call of an operator takes time however little it does. In NumPy, for an
+# array of one value, and how much data could be moved in that time:
+
+# %%
+tiny, thousand = np.ones(1, np.float32), range(1000)
+
+
+def launch_thousand():
+    for _ in thousand:
+        np.add(tiny, tiny, out=tiny)
+    tiny[:] = 1
+
+
+numpy_launch = measure({'': launch_thousand})[''] / 1000
+print(f"a launch in NumPy: {1e6 * numpy_launch:.2f} us, in which {numpy_launch * BYTES_RATE / 4:,.0f} floats can be "
+      "read or written")
+
+# %% [markdown]
+# Below about that size, an operator costs its launch and nothing else. So there are two ways to make a layer faster,
+# anywhere: move fewer bytes, and launch fewer operators. Both mean fewer and larger operators. What follows does both.
+#
+# The steps are in MXNet, because this package is. If you use another framework, read the headings and the tables: each
+# step has a name that you will meet there, too.
 
 # %% [markdown]
 # ## 1. The formula, and why it is slow (vectorisation)
@@ -259,10 +348,8 @@ def with_convolutions(X, gamma, beta):
 
 
 # %% [markdown]
-# Step 4 gives autograd the closed form instead of letting it go back through each operator. `autograd.Function` has a
-# trap: the engine is not told about the arrays it saves. A parameter that is saved and then updated in place makes
-# training *hang*. So only arrays made here are saved, and never `gamma`; and the parameters come first, `X` last,
-# because after an input without a gradient it writes none.
+# Step 4 gives autograd the closed form instead of letting it go back through each operator. (The order
+# of its arguments, and what it saves, have reasons that are MXNet's own: see the end of the page.)
 
 
 # %%
@@ -336,7 +423,7 @@ def mxnet_layer(X, gamma, beta):
 layer_seconds = measure({name: lambda layer=layer: forward_backward(layer, (X, gamma, beta), dY)
                          for name, layer in {**layers, 'for comparison: nd.BatchNorm': mxnet_layer}.items()})
 table(layer_seconds, LAYER_LIMIT)
-if NATIVE:
+if NATIVE and not QUICK:  # two rounds on a busy machine say nothing of times
     assert layer_seconds['1 the formula'] > 2 * layer_seconds['5 one native operator']
 
 # %% [markdown]
@@ -367,14 +454,10 @@ for name, seconds in small_seconds.items():
     print(f"{name:12}{1e6 * seconds:8.1f} us, {seconds / launch:6.1f} launches")
 
 # %% [markdown]
-# Here the limit of bytes says nothing: the time goes with the number of operators, and with what Python does around
-# them. Only fewer operators help, and fewer questions: what the checks want to know of five arrays (shape, type,
-# context) takes Python longer to ask, one question after the other, than the layer takes to compute. So once a call of
-# a small layer has passed all checks, the next one like it is compared with it and launched in a single native call
-# (`gluon_bn/native/launch.cc`), as a static graph. Inputs count as well: each one of an operator on the autograd tape
-# takes time, forward and backward. The small layer's has three, and computes its statistics twice; what is stored comes
-# from an operator of its own, off the tape. And none of these uses a second thread: such a thread waits for more work
-# in a loop, for milliseconds, on the processor that MXNet's engine needs.
+# Here the limit of bytes says nothing: the time grows with the number of operators, and with what Python does around
+# them. Only fewer operators help, and fewer questions: to ask five arrays for their shapes and types, one after the
+# other, takes Python longer than the layer takes to compute. So `impl='auto'` checks a call once, and launches the next
+# one like it as a whole.
 #
 # It is also part of what the large layer takes, which launches its operators one by one. The small one's time is a
 # lower bound for that:
@@ -524,7 +607,7 @@ assert share['convolution 2'] > 0.9
 LR = 0.001
 step_seconds = measure({name: lambda net=net: gbn.train_step(net, data, labels, LR) for name, net in networks.items()})
 table(step_seconds, STEP_LIMIT)
-if NATIVE:
+if NATIVE and not QUICK:
     assert step_seconds['1 LeNet, the formula'] > 2 * step_seconds['4 native blocks']
 
 # %% [markdown]
@@ -563,19 +646,15 @@ launching = statistics.median(time_to_launch() for _ in range(ROUNDS))
 reading = {name: seconds / STEPS for name, seconds in
            measure({'loss read at once': read_at_once, 'loss read late': read_late}, max(3, ROUNDS // 3)).items()}
 table(reading)
-print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: so much there is to hide, at most")
+print(f"with the engine idle, train_step is back after {1e3 * launching:.3f} ms: no more than that can be hidden")
 
 # %% [markdown]
 # ## 10. The small operators (threads that have to be woken)
 #
-# Behind the blocks come the dense layers, the loss and the update: little arithmetic, but many operators. Each of
-# MXNet's wakes the other threads for a few microseconds of work, and some take a long way round. The gradient of the
-# bias is a sum over the batch, one of the slow reductions of step 2; the update of all parameters at once,
-# `nd.multi_sgd_update`, walks every parameter as far as the largest goes.
-#
-# So a dense layer, `X W + b`, is one native operator, forward and backward (`gluon_bn/native/dense.cc`): sums of eight
-# examples by two vectors stay in registers. The loss is another (`loss.cc`), and the update a third (`update.cc`). And
-# all operators of the network are launched as one graph, as those of the small layer are.
+# After the blocks come the dense layers, the loss and the update: little arithmetic, but many operators. Each of them
+# wakes the other threads for a few microseconds of work. So a dense layer, `X W + b`, is one native operator, forward
+# and backward; the loss is another, and the update of all parameters a third. And all operators of the network are
+# launched as one graph, as those of the small layer are.
 
 # %%
 flat, dh = nd.random.normal(shape=(m, 800)), nd.random.normal(shape=(m, 128))       # (m, 800), (m, 128)
@@ -625,38 +704,34 @@ for name, seconds in left.items():
 
 
 # %%
-def bars(axes, seconds, limit, title, what):
-    """A bar for each step, and one for the limit."""
-    steps = {**{name: ('tab:gray' if name.startswith('for comparison') else 'tab:blue', value)
-                for name, value in seconds.items()}, f'limit: {what}': ('tab:red', limit)}
-    for name, (color, value) in steps.items():
-        axes.barh(name, 1e3 * value, color=color)
-        axes.annotate(f'{1e3 * value:.3g}', (1e3 * value, name), xytext=(4, 0), textcoords='offset points', va='center')
-    axes.axvline(1e3 * limit, color='tab:red', linestyle='--', zorder=0)
-    axes.set(xscale='log', xlim=(1e3 * limit / 2, 2e3 * max(seconds.values())), xlabel='ms (logarithmic)', title=title)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter('{x:g}')
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.invert_yaxis()
-    axes.grid(axis='x', alpha=0.3)
-    axes.set_axisbelow(True)
-
-
-figure, axes = plt.subplots(3, 1, figsize=(9, 9), layout='constrained')
-bars(axes[0], layer_seconds, LAYER_LIMIT, f'Batch norm of {X.shape}, forward and backward',
-     'eight passes of copying' if moved > computed else 'arithmetic')
-bars(axes[1], convolution_seconds, CONVOLUTION_LIMIT, 'Convolution 2, forward and backward',
-     'matrix product of as many flops')
-bars(axes[2], step_seconds, STEP_LIMIT, f'A training step of LeNet, batch of {m}',
-     'matrix product of as many flops')
-plt.show()
+show(draw_times([
+    (f'Batch norm of {X.shape}, forward and backward', layer_seconds, LAYER_LIMIT,
+     'eight passes of copying' if moved > computed else 'arithmetic'),
+    ('Convolution 2, forward and backward', convolution_seconds, CONVOLUTION_LIMIT, 'matrix product of as many flops'),
+    (f'A training step of LeNet, batch of {m}', step_seconds, STEP_LIMIT, 'matrix product of as many flops')]))
 
 # %% [markdown]
+# ## Details of MXNet
+#
+# For those who use it; nothing of this is needed to understand the steps above.
+#
+# - `autograd.Function` (step 4) does not tell the engine about the arrays that it saves. A parameter that is saved and
+#   then updated in place makes training *hang*. So only arrays made inside it are saved, and never `gamma`. And the
+#   parameters come first, `X` last, because after an input without a gradient it writes none.
+# - A small layer that has passed all checks is launched in a single native call (`gluon_bn/native/launch.cc`), as a
+#   static graph. Each input of an operator on the autograd tape takes time, forward and backward. So the small layer's
+#   operator has three, and computes its statistics twice; what is stored comes from an operator of its own, off the
+#   tape. None of these uses a second thread: such a thread waits for work in a loop, for milliseconds, on the processor
+#   that MXNet's engine needs.
+# - The gradient of a dense layer's bias is a sum over the batch, one of the slow reductions of step 2. And
+#   `nd.multi_sgd_update` walks every parameter as far as the largest goes. The native ones are `dense.cc`, where the
+#   sums of eight examples by two vectors stay in registers, `loss.cc` and `update.cc`.
+#
 # ## Fact and conjecture
 #
 # **Fact**: all steps of the layer give the formula's results and gradients to 1e-5, and all four networks its scores;
 # where native operators are in use, the formula takes more than twice their time, for the layer and for the whole
-# step. The script asserts this on every machine.
+# step. The script asserts this on every machine (in quick mode the times are not judged).
 # **Fact**, for your machine and this run: the tables. Steps whose times are close may change places in the next run.
 #
 # **Conjecture**: *why* a step is faster. That nobody vectorised those reductions, that a tensor was still in the cache:

@@ -16,7 +16,7 @@
 # (1) With batch norm, higher learning rates work: section 3.3 of Ioffe and Szegedy (2015) says why. (2) The scale of
 # the weights hardly matters, since batch norm divides it out. (3) Small batches are bad for it, and one image is no
 # batch. (4) Before or after the activation: the paper argues for before; how much does it matter? (5) Momentum and
-# eps are details, until they are not. (6) Exact statistics (Algorithm 2) are better than running ones while the
+# eps matter at their extremes alone. (6) Exact statistics (Algorithm 2) are better than running ones while the
 # network changes fast, and no better once it changes slowly.
 #
 # This is a small version of the sweeps that `scripts/sweep.py` makes: fewer values, two seeds, a few minutes on two
@@ -131,7 +131,7 @@ if not QUICK:
     assert final(plain).max() < 0.2
 
 # %% [markdown]
-# At a learning rate of 1 the network with batch norm is above 0.9, and the one without is guessing. It is no licence:
+# At a learning rate of 1 the network with batch norm is above 0.9, and the one without is guessing. This has a limit:
 # at 100 nothing trains. Nor does batch norm only make large steps possible: it is ahead at the small ones too. Where
 # it stands makes little difference here, and that is a fact about this network and 150 steps, not about networks.
 #
@@ -154,10 +154,10 @@ print("standard deviation of a score over 64 images, weights of scale 0.01, with
 assert spread[False] < 1e-3 * spread[True]
 
 # %% [markdown]
-# Without batch norm the small weights lose the signal on its way through four layers: the scores hardly know which
+# Without batch norm the small weights lose the signal layer by layer: the scores hardly know which
 # image they are of, less than a thousandth of what they know with batch norm, and no learning rate of the sweep
 # helps. With batch norm every scale has a rate at which the network trains, and large weights want larger rates, as
-# $\eta / a^2$ says. It is not indifferent to the scale, though: gamma, and the last layer, which no batch norm
+# $\eta / a^2$ says. The scale still matters somewhat: gamma, and the last layer, which no batch norm
 # follows, are drawn with this scale too, and 100 steps are few.
 #
 # ## 3. The batch size
@@ -299,4 +299,4 @@ if not QUICK:
 #
 # ## Next
 #
-# Back to `02_lenet_on_mnist.py` with other eyes, or on to the exercises: `python -m gluon_bn.exercises`.
+# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `python -m gluon_bn.exercises`.

@@ -1,7 +1,7 @@
 """Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST, with batch norm and without, several seeds each.
 
 Settings: sgd-0.1, sgd-0.02 and sgd-0.5, the paper's (small Gaussian weights, SGD; it names no learning rate, these are
-on the mean loss of a batch), and keras (RMSprop with Keras's defaults). An interrupted run goes on where it was.
+on the mean loss of a batch), and keras (RMSprop with Keras's defaults). An interrupted run continues.
 
 Exit status: 0 done, and at sgd-0.1 and sgd-0.02 every claim of the paper holds; 1 a claim does not hold (never with
 --quick); 2 bad arguments or bad data (one line on standard error); 130 Ctrl-C.

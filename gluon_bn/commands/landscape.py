@@ -1,6 +1,7 @@
 """How batch norm helps optimisation: the loss along the gradient, 'noisy batch norm', and the shift of the inputs.
 
-After Santurkar et al. (2018), on the sigmoid MLP and on LeNet. Figures, tables and JSON; an interrupted run goes on.
+After Santurkar et al. (2018), on the sigmoid MLP and on LeNet. Figures, tables and JSON; an interrupted run
+continues.
 
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments or bad data (one line on standard
 error); 130 Ctrl-C.

@@ -1,4 +1,4 @@
-"""Sweeps on LeNet: one of the named comparisons, as a table and a figure. An interrupted sweep goes on.
+"""Sweeps on LeNet: one of the named comparisons, as a table and a figure. An interrupted sweep continues.
 
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments, or another process sweeps in the
 same folder (one line on standard error); 130 Ctrl-C.

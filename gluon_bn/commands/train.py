@@ -1,7 +1,7 @@
 """Train LeNet with batch normalization on MNIST: the main job.
 
 The loss that is printed, drawn and written to metrics.jsonl is a moving average over about the last 100 batches,
-0.99 * old + 0.01 * new over the sum of its weights; it goes on from epoch to epoch.
+0.99 * old + 0.01 * new over the sum of its weights; it continues from epoch to epoch.
 
 Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3 the loss is no longer finite (the last
 good checkpoint is kept); 130 Ctrl-C (everything is saved).
@@ -24,7 +24,7 @@ def main(argv=None, prog=None):
 
 
 def work(options, name):
-    """Train, or go on with a run; returns the exit status."""
+    """Train, or resume a run; returns the exit status."""
     with loading(name):
         from .. import native, run
         from ..config import PRESETS, Config, RunError
@@ -35,7 +35,7 @@ def work(options, name):
             folder = resumed
             ctx, epochs = options.pop('ctx', None), options.pop('epochs', None)
             if options:
-                raise RunError(f"--resume goes on with the run's own configuration; leave out "
+                raise RunError(f"--resume uses the run's own configuration; leave out "
                                f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
             run.resume(folder, ctx, epochs, report)
         else:
@@ -47,7 +47,7 @@ def work(options, name):
     except (run.Interrupted, KeyboardInterrupt):
         if not (folder and (Path(folder) / 'config.json').exists()):
             raise KeyboardInterrupt from None
-        return complain(name, f"interrupted; go on with: {command_line('train', '--resume', folder)}", 130)
+        return complain(name, f"interrupted; resume it with: {command_line('train', '--resume', folder)}", 130)
     if native.only_a_compiler_is_missing():
         print(native.native_status(), file=sys.stderr)
     print(f"Metrics, checkpoint and the picture curves.png are in {folder}")
@@ -92,7 +92,7 @@ def parser(prog=None):
     p.add_argument('--output', type=folder, default=None, metavar='DIR',
                    help="folder of the run (default: runs/DATASET-TIME)")
     p.add_argument('--resume', type=folder, default=None, metavar='DIR',
-                   help="go on with the run in DIR, with its configuration; --epochs N makes it longer")
+                   help="resume the run in DIR, with its configuration; --epochs N makes it longer")
     p.add_argument('--tensorboard', nargs='?', const=True, type=lambda text: str(Path(folder(text)).resolve()),
                    metavar='DIR',
                    help="write TensorBoard's files to DIR as well (without DIR: to tensorboard in the run's folder)")

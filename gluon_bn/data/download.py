@@ -40,7 +40,7 @@ def download(urls, path, checksum, context=None, as_it_is=False,
     ----------
     urls : https addresses of the same data; any other scheme is refused, also in a redirect
     path : where to; it appears there only when it is whole and checked. What has arrived so far waits beside it as
-        ``<name>.part``, and the next call goes on from there.
+        ``<name>.part``, and the next call continues from there.
     checksum : the SHA-256 of the data, decompressed if they are gzipped
     as_it_is : True for a checksum of the file itself, not of its decompressed content
     advice : what to do if it cannot be downloaded, for the message

@@ -1,7 +1,7 @@
 """What batch norm does to deep fully connected nets: four experiments on CIFAR-10, with several seeds.
 
 They are those of cs231n's exercise, repeated with several seeds, so that each has a mean and a spread. A *job* is one
-training; its result is one file, so that an interrupted run goes on where it was. Run as a module, this is a worker.
+training; its result is one file, so that an interrupted run can continue. Run as a module, this is a worker.
 """
 import sys
 from dataclasses import asdict, dataclass
@@ -62,6 +62,10 @@ def small_batch_jobs(seeds, epochs=10, sizes=SMALL_BATCH_SIZES):
 
 EXPERIMENTS = {'deep_net': deep_net_jobs, 'weight_scales': weight_scale_jobs, 'batch_sizes': batch_size_jobs,
                'small_batches': small_batch_jobs}
+
+QUICK = {  # as little as shows that everything works
+    'deep_net': {'epochs': 3}, 'weight_scales': {'epochs': 5, 'scales': (2e-3, 0.5)},
+    'batch_sizes': {'epochs': 1, 'sizes': (5, 50)}, 'small_batches': {'epochs': 1, 'sizes': (2, 10)}}
 
 
 def run_job(job, splits):

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser, folder
+from ..support.command_line import BROKEN_PIPE, Parser, complain, folder, open_closed_streams
 from ..support.invocation import command_line
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
@@ -24,6 +24,7 @@ class BadArgument(ValueError):
 
 def main(argv=None, prog=None):
     """Run with the command line ``argv``; returns the exit status."""
+    open_closed_streams()
     options = parser(prog).parse_args(argv)
     try:
         status = options.run(options)
@@ -34,10 +35,10 @@ def main(argv=None, prog=None):
         return 2
     except BrokenPipeError:  # the reader, head for example, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return BROKEN_PIPE
     except OSError as error:
-        print(f"exercises: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        return 2
+        what = f"{error.filename}: " if error.filename else "what it prints cannot be written: "
+        return complain('exercises', f"{what}{error.strerror or error}", 2)
     except KeyboardInterrupt:
         return 130
 

@@ -23,6 +23,8 @@ COMMON_HINTS = {
     'exception': "The message above is Python's own: it says what happened and, if it was in your file, in which line.",
     'mxnet-exception': "MXNet says in its first lines what does not fit, most often two shapes: print the shapes of "
                        "the arrays that you pass there.",
+    'broadcast': "Two arrays have shapes that do not fit together: print both. A sum or a mean over an axis takes that "
+                 "axis away; with keepdims=True it stays, with length 1. Other shapes are made to fit by reshape.",
     'mxnet-argument': "An operator got an argument that it does not have. np.mean(X) of an NDArray X ends so, too: "
                       "take nd.mean(X) or X.mean() for NDArrays, and np for NumPy's arrays.",
     'exit': "Leave out exit(), quit() and sys.exit(): a file with exercises is imported, not run.",
@@ -30,11 +32,16 @@ COMMON_HINTS = {
     'no-mxnet': "The exercises on NumPy arrays and on Nodes need no MXNet: the list says which they are.",
     'other': "This value comes from none of the mistakes that are known here. Print the intermediate results for an "
              "example with two rows, and compute them on paper.",
+    'wrong-sign': "Every value has the wrong sign: look for a difference that is turned around, or for a minus.",
+    'factor': "All values are wrong by the same factor: look for a factor that is missing, or one too many.",
+    'offset': "All values are wrong by the same amount: look for a term that is missing, or one too many.",
+    'affine': "Each feature is right but for a factor and a shift. So no features are mixed up; look at what you "
+              "subtract, divide by, multiply by and add.",
     'follows': "This can follow from the mistake above. Correct that one first, then check again.",
 }
 
 # Hints that do not know the mistake; behind a known one they say 'follows' instead.
-UNRECOGNISED = ('other', 'shape', 'not-finite')
+UNRECOGNISED = ('other', 'shape', 'not-finite', 'wrong-sign', 'factor', 'offset', 'affine')
 
 _LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPING = ('map', 'vectorize', 'apply_along_axis', 'fromiter', 'fromfunction')
@@ -82,7 +89,30 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
             raise Wrong(hint, difference)
     if values.shape != right.shape:
         raise Wrong('shape', difference)
-    raise Wrong('other' if np.isfinite(values).all() else 'not-finite', difference)
+    if not np.isfinite(values).all():
+        raise Wrong('not-finite', difference)
+    hint, rule = _rule(values, right, tolerance)
+    raise Wrong(hint, difference + rule)
+
+
+def _rule(values, right, tolerance):
+    """The hint for a difference that follows a rule, and a sentence with its number; else ``('other', '')``."""
+    if right.size < 3 or np.ptp(right) < 10 * tolerance:
+        return 'other', ''
+    factor, offset = (values * right).sum() / (right**2).sum(), (values - right).mean()
+    if same(values, -right, tolerance):
+        return 'wrong-sign', ''
+    if abs(factor) > 10 * tolerance and same(values, factor * right, tolerance):
+        return 'factor', f" Every value is {factor:.4g} times what it should be."
+    if same(values, right + offset, tolerance):
+        return 'offset', f" Every value is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}."
+    if right.ndim in (2, 4) and right.size // right.shape[1] >= 4:
+        got, wanted = (np.moveaxis(array, 1, 0).reshape(right.shape[1], -1) for array in (values, right))
+        lines = [np.polyfit(w, g, 1) if np.ptp(w) > 10 * tolerance else (0, g[0]) for g, w in zip(got, wanted)]
+        if all(abs(slope) > 10 * tolerance and same(g, slope * w + shift, tolerance)
+               for (slope, shift), g, w in zip(lines, got, wanted)):
+            return 'affine', ''
+    return 'other', ''
 
 
 def several(result, count, what):

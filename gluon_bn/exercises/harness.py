@@ -98,6 +98,8 @@ def _guarded(action, answer_path):
             kind = 'mxnet-argument' if text.startswith('Cannot find argument') else 'mxnet-exception'
         elif isinstance(error, TypeError) and not where and 'argument' in text:  # it came to no line of the answer
             kind = 'arguments'
+        if 'broadcast' in text and 'shape' in text or 'do not fit together' in text:  # NumPy and MXNet; Nodes
+            kind = 'broadcast'
         text = text[:LONGEST_MESSAGE] + ' ...' if len(text) > LONGEST_MESSAGE else text
         return None, Wrong(kind, f"{type(error).__name__}: {text}{where}")
 

@@ -1,7 +1,8 @@
 """Answers in notebooks: the skeleton as a notebook, and the code of a notebook as the script that is checked."""
 import ast
 import json
-from pathlib import Path
+
+from ..support.reading import content, json_of
 
 CHECK = 'gluon_bn-check'  # the tag of the cell that checks the answer; it is no part of the answer
 
@@ -39,10 +40,10 @@ def script_of(path):
     Left out are the cell that checks, those in other languages (``%%...``), and lines for IPython and the shell.
     """
     try:
-        cells = json.loads(Path(path).read_text(encoding='utf-8'))['cells']
+        cells = json_of(content(path, NotANotebook))['cells']
         sources = [''.join(cell['source']) for cell in cells
                    if cell['cell_type'] == 'code' and CHECK not in cell.get('metadata', {}).get('tags', ())]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NotANotebook(f"{path} is no notebook that can be read: {type(error).__name__}: {error}.") from error
     return '\n\n'.join(_python(source) for source in sources if not source.lstrip().startswith('%%')) + '\n'
 

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 from ..files import written_whole
+from ..support.reading import content, json_of
 from .notebooks import skeleton_notebook
 
 FILE_NAME = '.gluon_bn_exercises.json'
+_LONGEST_FILE = 10**6  # bytes; it has a few thousand
 
 
 def state(exercise, folder):
@@ -40,8 +42,8 @@ def note(exercise, path, verdict):
 
 def _read(folder):
     try:
-        records = json.loads((Path(folder) / FILE_NAME).read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+        records = json_of(content(Path(folder) / FILE_NAME, ValueError, _LONGEST_FILE))
+    except ValueError:
         return {}  # none yet, or not ours to read: then nothing counts as checked
     return records if isinstance(records, dict) else {}
 

@@ -8,6 +8,8 @@ from collections import namedtuple
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from ..support.reading import DAMAGED_ARCHIVE
+
 MOST_FILES = 20_000       # in a zip
 LARGEST_FILE = 10 * 2**20  # bytes, unpacked
 LARGEST_SUM = 500 * 2**20
@@ -61,7 +63,9 @@ def _unpack(path, folder):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(info) as packed, open(target, 'wb') as file:
                     shutil.copyfileobj(packed, file)  # never more than the size that the archive names
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except NoSubmissions:
+        raise
+    except DAMAGED_ARCHIVE as error:
         raise NoSubmissions(f"{path} cannot be unpacked: {error}.") from error
 
 

@@ -13,20 +13,26 @@ STYLES = {'plain': ('tab:orange', '-', 'without batch norm'), 'batch_norm': ('ta
 
 
 def draw_landscape(results):
-    """A row for each learning rate: loss and change of the gradient over the step lengths, and effective smoothness."""
+    """A row for each learning rate: the loss along the gradient, its change, and the effective smoothness.
+
+    The loss has a panel for each kind of net, of the same scale: from the lowest value over the step lengths to the
+    highest, means over the seeds.
+    """
     rates = sorted({result['job']['learning_rate'] for result in results})
     figure, panels = _panels(results, len(rates), "Along the gradient, steps of "
-                             f"{MULTIPLES[0]:g} to {MULTIPLES[-1]:g} learning rates")
+                             f"{MULTIPLES[0]:g} to {MULTIPLES[-1]:g} learning rates", columns=4)
     for row, rate in zip(panels, rates):
-        for kind in ('plain', 'batch_norm'):
+        row[1].sharey(row[0])
+        for axes, kind in zip(row, ('plain', 'batch_norm')):
             chosen = of(results, kind=kind, learning_rate=rate)
-            for axes, name in zip(row, ('losses', 'gradient_changes')):
-                met = over_steps(chosen, lambda record, name=name: record[name])     # (seeds, steps, lengths)
-                _range(axes, steps(chosen), met.min(axis=2), met.max(axis=2), kind)
-            _line(row[2], steps(chosen), series(chosen, 'smoothness'), kind)
-        for axes, ylabel in zip(row, ("loss (nats per image)", r"$|\nabla L(x) - \nabla L(x - s \nabla L(x))|$",
-                                      r"effective $\beta$-smoothness")):
-            _log(axes, ylabel=ylabel, title=f"learning rate {rate:g}")
+            losses = over_steps(chosen, lambda record: record['losses'])             # (seeds, steps, lengths)
+            _range(axes, steps(chosen), losses.min(axis=2), losses.max(axis=2), kind)
+            _log(axes, ylabel="loss (nats per image)", title=f"{STYLES[kind][2]}, learning rate {rate:g}")
+            _line(row[2], steps(chosen), series(chosen, 'gradient_change'), kind)
+            _line(row[3], steps(chosen), series(chosen, 'smoothness'), kind)
+        _log(row[2], ylabel=r"largest $|\nabla L(x) - \nabla L(x - s \nabla L(x))|$",
+             title=f"change of the gradient, learning rate {rate:g}")
+        _log(row[3], ylabel=r"effective $\beta$-smoothness", title=f"smoothness, learning rate {rate:g}")
     return figure
 
 
@@ -46,18 +52,18 @@ def draw_covariate_shift(results):
 
 def draw_noise(results):
     """Training loss, test accuracy, and the moves of an activation's inputs, with noise and without."""
-    figure, (above, below) = _panels(results, 2, "Noise before the activations, anew at every step")
+    figure, (above, below) = _panels(results, 2, "Noise before the activations, anew at every step", shaded=False)
     kinds = [kind for kind in STYLES if of(results, kind=kind)]
     for kind in kinds:
         chosen = of(results, kind=kind)
         losses = np.array([result['losses'] for result in chosen], np.float64)       # (seeds, steps)
         window = max(1, losses.shape[1] // 50)
         smooth = np.array([np.convolve(seed, np.ones(window) / window, 'valid') for seed in losses])
-        _line(above[0], window + np.arange(smooth.shape[1]), smooth, kind)
-        _line(above[2], steps(chosen), series(chosen, 'mean_shift'), kind)
+        _line(above[0], window + np.arange(smooth.shape[1]), smooth, kind, shaded=False)
+        _line(above[2], steps(chosen), series(chosen, 'mean_shift'), kind, shaded=False)
     _log(above[0], ylabel=f"training loss, mean of {window} steps (nats per image)", title="loss")
     _log(above[2], ylabel="standard deviations",
-                 title="move of the last activation's inputs, a step")
+         title="move of the last activation's inputs, a step")
     for i, (name, marker, label) in enumerate((('test_acc', 'o', 'stored statistics'),
                                                ('test_acc_batch', 's', "each batch's statistics"))):
         for at, kind in enumerate(kinds):
@@ -82,14 +88,15 @@ FIGURES = {'learning_rates': {'landscape': draw_landscape, 'covariate_shift': dr
            'noise': {'noise': draw_noise}, 'small_weights': {'small_weights': draw_landscape}}
 
 
-def _panels(results, rows, title):
-    """A figure with rows of three axes, over training steps."""
+def _panels(results, rows, title, columns=3, shaded=True):
+    """A figure with rows of axes, over training steps."""
     job, seeds = results[0]['job'], len({result['job']['seed'] for result in results})
-    figure = Figure(figsize=(15, 0.6 + 3.7 * rows), layout='constrained')
-    spread = f"{seeds} seeds: mean, shaded from lowest to highest" if seeds > 1 else "one seed"
+    figure = Figure(figsize=(5 * columns, 0.6 + 3.7 * rows), layout='constrained')
+    shown = "mean, shaded from lowest to highest" if shaded else "mean"
+    spread = f"{seeds} seeds: {shown}" if seeds > 1 else "one seed"
     figure.suptitle(f"{title}\n{NETWORKS[job['network']]} on MNIST, batch {job['batch_size']}, "
                     f"initial weights {job['weight_scale']:g}; {spread}")
-    panels = figure.subplots(rows, 3, squeeze=False)
+    panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set(xlabel='training step')
         axes.grid(alpha=0.3)
@@ -102,11 +109,12 @@ def _log(axes, **labels):
     label_log_axis(axes.yaxis)
 
 
-def _line(axes, x, values, kind):
-    """The mean over the seeds, the first axis of ``values``, shaded from the lowest seed to the highest."""
+def _line(axes, x, values, kind, shaded=True):
+    """The mean over the seeds, the first axis of ``values``; ``shaded`` from the lowest seed to the highest."""
     color, style, label = STYLES[kind]
     axes.plot(x, values.mean(axis=0), color=color, linestyle=style, linewidth=1.2, label=label)
-    axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
+    if shaded:
+        axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
     axes.legend(loc='best', fontsize='small')
 
 

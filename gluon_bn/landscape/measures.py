@@ -12,7 +12,7 @@ import numpy as np
 
 from .._mxnet import autograd, nd
 from ..losses import softmax_cross_entropy
-from ..training import stored_statistics_kept
+from ..stored_statistics import stored_statistics_kept
 
 MULTIPLES = (0.5, 1, 2, 3, 4)  # step lengths in learning rates: from half a step of training to four, as theirs
 

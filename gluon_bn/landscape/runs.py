@@ -1,7 +1,7 @@
-"""Trainings on MNIST that are measured on the way: the landscape, the shift of the layers' inputs, the effect of noise.
+"""Trainings on MNIST that are measured while they run: landscape, shift of the layers' inputs, effect of noise.
 
 A *job* is one training of the sigmoid MLP or of LeNet; what it measures at every so many steps is what
-``step.py`` measures. Its result is one file, so that an interrupted run goes on. Run as a module, this is a worker.
+``step.py`` measures. Its result is one file: an interrupted run can continue. Run as a module, this is a worker.
 """
 import math
 import sys

@@ -4,7 +4,8 @@ from dataclasses import asdict
 import numpy as np
 
 from .._mxnet import autograd
-from ..training import stored_statistics_kept, train_step
+from ..stored_statistics import stored_statistics_kept
+from ..training import train_step
 from .measures import MULTIPLES, Objective, along_gradient, covariate_shift, layers_of, parameters
 
 

@@ -67,7 +67,10 @@ struct BackwardSizes {
 // Ones for the examples of a block, zeros for the places beyond m.
 struct Mask {
   float value[EXAMPLES];
-  Mask(const Sizes& s, int block) { for (int n = 0; n < EXAMPLES; ++n) value[n] = n < s.examples(block); }
+  Mask(const Sizes& s, int block) {
+    std::fill_n(value, size_t(EXAMPLES), 0.f);
+    std::fill_n(value, s.examples(block), 1.f);
+  }
 };
 
 // (examples, features) <-> (features, 32), with zeros for the examples that are not there.

@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from . import compiler, trust
 from .compiler import BuildError
 
 _PACKAGE = Path(__file__).resolve().parents[2]
+DAY = 24 * 60 * 60  # seconds after which a build that failed is tried again
 
 
 def library(target):
@@ -46,8 +48,8 @@ def _key(words, said, target):
 def _build(words, target, path):
     """Put the library to ``path``, or the reason why there is none beside it."""
     failed = path.with_suffix('.failed')
-    if failed.exists():
-        raise BuildError(f"the build failed before; what was said is in {failed} (delete it to try again)")
+    if failed.exists() and time.time() - failed.stat().st_mtime < DAY:  # what failed may have been a busy machine
+        raise BuildError(f"the build failed before; what was said is in {failed} (delete it to try again at once)")
     seconds = compiler.seconds_allowed()
     for left in path.parent.glob(f'{path.stem}.*.tmp'):  # by a process that was killed: this one has the lock
         shutil.rmtree(left, ignore_errors=True)

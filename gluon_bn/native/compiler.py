@@ -26,6 +26,7 @@ ZIG_FLAGS = ('-target', 'x86_64-linux-gnu.2.17', '-fno-sanitize=undefined', '-w'
 NO_COMPILER = "there is no C++ compiler"
 SECONDS = 300
 _LIMITS = 'ulimit -t "$0"; ulimit -f 1048576; exec "$@"'  # seconds of processor time, and files of at most 512 MB
+_MOST_SECONDS = 10**9  # that a shell knows as a limit
 
 
 class BuildError(Exception):
@@ -99,7 +100,7 @@ def run(words, seconds, **variables):
 
     It may write no file of more than 512 MB, and has so much processor time, also when this process is killed.
     """
-    limited = ['/bin/sh', '-c', _LIMITS, str(math.ceil(seconds) + 1), *words]
+    limited = ['/bin/sh', '-c', _LIMITS, str(math.ceil(min(seconds, _MOST_SECONDS)) + 1), *words]
     try:
         process = subprocess.Popen(limited, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    start_new_session=True, env={**os.environ, **variables})

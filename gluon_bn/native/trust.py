@@ -1,6 +1,6 @@
 """Trust in code that lies on a disk: only the user can have written it, and it is whole.
 
-Whoever can write a file that is loaded, or a folder on its way, can run code as the user. So a folder for libraries is
+Whoever can write a file that is loaded, or a folder above it, can run code as the user. So a folder for libraries is
 used when it is the user's own and closed to others, and nobody but the user and root can put another one in its place.
 """
 import os

@@ -1,6 +1,6 @@
 """Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST with and without batch norm, several seeds each.
 
-Each training is one file, so that an interrupted run goes on. Run as a module, this is a worker. How one training goes
+Each training is one file: an interrupted run can continue. Run as a module, this is a worker. How one training goes
 is in :mod:`gluon_bn.paper_figure.training`; :mod:`gluon_bn.paper_figure.report` draws and judges.
 """
 import json

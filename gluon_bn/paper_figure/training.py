@@ -13,7 +13,7 @@ from .._mxnet import autograd, mx, nd
 from ..losses import softmax_cross_entropy
 from ..optimizers import joined, rmsprop, sgd
 from ..sigmoid_mlp import SigmoidMLP
-from ..training import stored_statistics_kept
+from ..stored_statistics import stored_statistics_kept
 
 PERCENTILES = (15, 50, 85)
 LOOKED_AT = 1000        # test images, with which the inputs of the sigmoids are looked at

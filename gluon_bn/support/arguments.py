@@ -13,9 +13,11 @@ import math
 import numbers
 import operator
 import reprlib
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+MOST_CLASSES = 2**24  # so far float32, the type of labels in batches, knows every whole number
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -117,13 +119,36 @@ def labels(name, value, n=None, num_classes=None):
     if array.dtype.kind not in 'iuf':
         raise TypeError(f"{name} has type {array.dtype}; expected whole numbers: convert them, for example with "
                         ".astype(int).")
-    limit = math.inf if num_classes is None else num_classes
+    limit = MOST_CLASSES if num_classes is None else num_classes
     if not (array.min() >= 0 and array.max() < limit and _whole(array)):  # a NaN is neither
         position = int(np.argmin((array >= 0) & (array < limit) & (array == np.floor(array))))
         expected = 'whole numbers, at least 0' if num_classes is None else f'class numbers from 0 to {num_classes - 1}'
         raise ValueError(f"{name} holds {array[position]!s} (at position {position}); expected {expected}: give each "
                          "class its own number from 0 on.")
     return array.astype(np.int64) if array.dtype.kind == 'f' else array
+
+
+def mapping(name, value, expected):
+    """``value``, a dictionary or another mapping.
+
+    >>> mapping('optim_config', [], "a dictionary, for example {'learning_rate': 1e-3}")
+    Traceback (most recent call last):
+    TypeError: optim_config is a list; expected a dictionary, for example {'learning_rate': 1e-3}.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is a {type(value).__name__}; expected {expected}.")
+    return value
+
+
+def sizes(name, values):
+    """``values``, whole numbers of at least 1, as a list of ints.
+
+    >>> sizes('hidden_dims', (100, 50))
+    [100, 50]
+    """
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)) or getattr(values, 'ndim', 1) != 1:
+        raise TypeError(f"{name} is {shown(values)}; expected a list of whole numbers, such as [100, 100].")
+    return [integer(f'{name}[{i}]', size, at_least=1) for i, size in enumerate(values)]
 
 
 def floats(name, value, shape=None):
@@ -171,7 +196,7 @@ def shown(value):
     """``value`` in a message: a number or a short string as it is, the beginning of more, an array's kind and shape."""
     if isinstance(value, np.generic):
         value = value.item()
-    elif hasattr(value, 'shape'):
+    elif hasattr(value, 'shape') and not isinstance(value, type):
         return f"an array ({type(value).__module__.split('.')[0]}) of shape {tuple(value.shape)}"
     if isinstance(value, int) and value.bit_length() > 100:
         return f"a whole number of {value.bit_length()} bits"

@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 
-INTERRUPTED = "interrupted; the same command goes on"
+INTERRUPTED = "interrupted; the same command continues"
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
@@ -89,6 +89,7 @@ def exit_status(name, work, interrupted=INTERRUPTED):
     >>> exit_status('train', lambda: 0)
     0
     """
+    open_closed_streams()
     try:
         status = _status_of(name, work, interrupted)
         sys.stdout.flush()  # here, where what fails can be said in a line
@@ -100,6 +101,19 @@ def exit_status(name, work, interrupted=INTERRUPTED):
         if isinstance(error, BrokenPipeError):
             return BROKEN_PIPE
         return complain(name, f"standard output cannot be written: {error.strerror or error}.", 2)
+
+
+def open_closed_streams():
+    """Open standard streams that were closed (``>&-``) on nothing: a file would get their number, and what is printed.
+    """
+    for number, (name, mode) in enumerate((('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'))):
+        if getattr(sys, name) is None:  # what Python makes of a closed one
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding='utf-8', closefd=False))
 
 
 def _status_of(name, work, interrupted):

@@ -7,6 +7,7 @@ the message is one sentence that names the file.
 import bz2
 import gzip
 import io
+import json
 import lzma
 import math
 import os
@@ -23,8 +24,8 @@ MOST_BYTES = 2**31  # of a data set or a checkpoint: they are held in memory who
 _LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy's own have fewer than 200
 _DECOMPRESSORS = {b'\x1f\x8b': lambda file: gzip.GzipFile(fileobj=file), b'BZ': bz2.BZ2File, b'\xfd7': lzma.LZMAFile}
 _DAMAGED = EOFError, OSError, zlib.error, lzma.LZMAError
-_DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, OverflowError, NotImplementedError,
-                    RuntimeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
+DAMAGED_ARCHIVE = (EOFError, OSError, ValueError, KeyError, TypeError, OverflowError, NotImplementedError,
+                   RuntimeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 @contextmanager
@@ -83,6 +84,18 @@ def content(path, error, most=MOST_BYTES):
     return data
 
 
+def json_of(data):
+    """What the bytes ``data`` say as JSON; ``ValueError`` for what is none, and for lists in lists beyond all measure.
+
+    >>> json_of(b'[1, null]')
+    [1, None]
+    """
+    try:
+        return json.loads(data.decode())
+    except RecursionError:
+        raise ValueError("lists or objects stand too deep in one another") from None
+
+
 def up_to(file, size):
     """Up to ``size`` bytes of ``file``, fewer only at its end; memory is taken as they come, not as they are promised.
     """
@@ -120,7 +133,7 @@ def read_npz(path, error, most=MOST_BYTES, what='archive of arrays'):
                 if sum(member.file_size for member in members) > size:
                     raise ValueError("its members claim more bytes than it has")
                 return {member.filename[:-len('.npy')]: _read_member(archive, member) for member in members}
-        except _DAMAGED_ARCHIVE as problem:
+        except DAMAGED_ARCHIVE as problem:
             raise error(f"{path} is no {what}, or a truncated or altered one ({problem}).") from problem
 
 
@@ -145,7 +158,7 @@ def _read_member(archive, member):
             raise ValueError(f"{member.filename!r} has {member.file_size} bytes, and {shape} of {dtype} do not")
         values = np.frombuffer(bytearray(file.read(size)), dtype)
         if file.read(1):  # also: at the end the sum of all bytes is checked
-            raise ValueError(f"{member.filename!r} goes on after its end")
+            raise ValueError(f"{member.filename!r} continues after its end")
         return values.reshape(shape, order='F' if in_columns else 'C')
 
 

@@ -17,7 +17,8 @@ from ..lenet import LeNet
 from ..parallel import serve_jobs
 from ..recalibration import recalibrate
 from ..results import finite
-from ..training import MovingLoss, evaluate_accuracy, stored_statistics_kept, train_step
+from ..stored_statistics import stored_statistics_kept
+from ..training import MovingLoss, evaluate_accuracy, train_step
 
 POSITIONS = ('before', 'after', None)  # of batch norm, beside the activation; None is a network without it
 EVALUATION_BATCH = 250

@@ -26,6 +26,12 @@ HINTS = {
     'times-std': "The differences were multiplied by sqrt(var + eps); divide by it.",
     'min-max': "That brings each column to the range from 0 to 1; batch norm brings it to mean 0 and standard "
                "deviation 1.",
+    'by-range': "The differences are divided by the range, max - min; divide by sqrt(var + eps).",
+    'mean-behind': "X was divided first, and then the mean was subtracted: subtract the mean first, and divide the "
+                   "difference.",
+    'two-axes': "The mean and the variance were taken along different axes; use axis=axis for both.",
+    'length': "Each column was divided by its length (its norm); subtract the mean, and divide by sqrt(var + eps).",
+    'eps-twice': "eps is there twice; it is added once, to the variance: sqrt(var + eps).",
     'precedence': "Only the mean was divided: without brackets / comes before -, so write (X - mean) / ....",
 }
 
@@ -45,7 +51,11 @@ def mistakes(X, eps):
             'min-max': (X - X.min(axis=0)) / np.ptp(X, axis=0), 'precedence': X - X.mean(axis=0) / std,
             'rows': normalized(X, eps, axis=1),
             'global': (X - X.mean()) / np.sqrt(X.var() + eps), 'no-root': centred / (var + eps),
-            'not-centred': X / std, 'not-scaled': centred}
+            'not-centred': X / std, 'not-scaled': centred, 'by-range': centred / np.ptp(X, axis=0),
+            'mean-behind': X / std - X.mean(axis=0), 'length': X / np.sqrt((X**2).sum(axis=0)),
+            'two-axes': tuple(centred / np.sqrt((c**2).mean(axis=1, keepdims=True) + eps) for c in (
+                centred, X - X.mean(axis=1, keepdims=True))),
+            'eps-twice': (centred / (std + eps), *(centred / np.sqrt(var + n * eps) for n in (2, 3)))}
 
 
 def compare(answer, X, eps):

@@ -35,6 +35,12 @@ HINTS = {
     'times-std': "The differences were multiplied by sqrt(var + eps); divide by it.",
     'not-normalised': "X was not normalised by the batch: gamma * x_hat + beta. (nd.BatchNorm does so outside of "
                       "training, and takes gamma as 1; write the formula out.)",
+    'gamma-before': "gamma was multiplied before the normalisation, which divides it out again: multiply X_hat by it.",
+    'beta-times': "beta was multiplied; it is added: gamma * x_hat + beta.",
+    'turned': "The difference is turned around: X - mean.",
+    'by-gamma': "X_hat was divided by gamma; multiply it: gamma * x_hat + beta.",
+    'eps-twice': "eps is there twice; it is added once, to the variance: sqrt(var + eps).",
+    'two-axes': "The variance was averaged over other axes than the mean; both are taken over (0, 2, 3).",
     'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
                  "mean float32 keeps nothing of the difference: average (X - mean) ** 2.",
 }
@@ -54,11 +60,15 @@ def mistakes(X, g, b, eps):
              'no-beta': g * X_hat, 'gamma-twice': g**2 * X_hat + b, 'beta-subtracted': g * X_hat - b,
              'unbiased': g * normalized(X, axes, eps, 1) + b, 'summed': g * centred / np.sqrt(count * var + eps) + b,
              'no-root': (g * centred / (var + eps) + b, g * centred / var + b), 'not-centred': g * X / std + b,
-             'not-scaled': g * centred + b, 'times-std': g * centred * std + b,
+             'gamma-before': g * centred / np.sqrt(g**2 * var + eps) + b, 'beta-times': g * X_hat * b,
+             'turned': b - g * X_hat, 'by-gamma': X_hat / g + b, 'not-scaled': g * centred + b,
+             'times-std': g * centred * std + b,
              'not-normalised': tuple(c * X / d + b for c in (g, 1) for d in (1, np.sqrt(1 + eps)))}
     if eps > 0.1:  # so large that its place is seen
         std = np.sqrt(var)
         found.update({'eps-ignored': (g * centred / std + b, g * normalized(X, axes) + b),
+                      'eps-twice': (g * centred / (np.sqrt(var + eps) + eps) + b,
+                                    g * centred / np.sqrt(var + 2 * eps) + b),
                       'eps-outside': (g * centred / (std + eps) + b, g * centred / std + b + eps)})
     return found
 
@@ -74,6 +84,8 @@ def mistakes_with_axes(X, gamma, g, b, eps):
     X_hat, centred = normalized(X, (0, 2, 3), eps), X - X.mean(axis=(0, 2, 3), keepdims=True)
     found['images-counted'] = tuple(g * centred / np.sqrt((centred**2).sum(axis=(0, 2, 3), keepdims=True) / n + eps) + b
                                     for n in (len(X), len(X) - 1))
+    found['two-axes'] = tuple(g * centred / np.sqrt((c**2).mean(axis=a, keepdims=True) + eps) + b for a in axes.values()
+                              for c in (centred, X - X.mean(axis=a, keepdims=True)))
     beta = b.ravel()
     if X.shape[3] == len(gamma):
         found['last-axis'] = gamma * X_hat + beta

@@ -29,6 +29,13 @@ HINTS = {
     'no-root': "The differences are divided by the variance; divide by its square root.",
     'eps-ignored': "eps has no effect; add it to the variance under the root.",
     'eps-outside': "eps stands outside the root; it is added to the variance: sqrt(var + eps).",
+    'no-weights': "The weights are missing, or one of them: momentum * old + (1 - momentum) * new.",
+    'from-one': "The first batch was averaged with 1; store the first as it is.",
+    'variance-of-what': "The variance is that of the batch around its own mean, not around the stored one.",
+    'no-gamma-beta': "gamma and beta have no effect: return gamma * x_hat + beta, in test mode too.",
+    'turned': "The difference is turned around: X - mean.",
+    'not-centred': "The mean is still there; subtract it before you divide.",
+    'not-scaled': "The mean is gone, but the scale is as it was: divide by sqrt(var + eps).",
     'eps-stored': "What is stored is the variance with eps; store the variance alone, and add eps where you use it.",
     'constants': "Mean and variance of the batch are constants for the gradient, or X is: detach only what is stored.",
     'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
@@ -50,6 +57,8 @@ def mistakes(X, mean, var, eps=1e-5):
     """What other mistakes in the last two lines lead to."""
     std, centred = np.sqrt(var + eps), X - mean
     found = {'no-gamma': centred / std + BETA, 'no-beta': GAMMA * centred / std,
+             'no-gamma-beta': centred / std, 'turned': BETA - GAMMA * centred / std,
+             'not-centred': GAMMA * X / std + BETA, 'not-scaled': GAMMA * centred + BETA,
              'swapped': BETA * centred / std + GAMMA, 'no-root': GAMMA * centred / (var + eps) + BETA}
     if eps > 0.1:  # so large that its place is seen
         found['eps-ignored'] = GAMMA * centred / np.sqrt(var) + BETA, out(X, mean, var)
@@ -83,9 +92,11 @@ def check_first_batch(answer):
     run(answer, X, means, variances)
     mean, var = X.mean(axis=0), X.var(axis=0)
     expect(stored(means, 'means'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean,
+           'from-one': tuple(w * mean + 1 - w for w in (0.2, 0.8)),
            'exchanged': var}, "means['bn1']")
     expect(stored(variances, 'variances'), nd.array(var),
-           {'from-zero': 0.2 * var, 'std-stored': (np.sqrt(var), np.sqrt(var + 1e-5)), 'unbiased': var * 6 / 5,
+           {'from-zero': 0.2 * var, 'from-one': tuple(w * var + 1 - w for w in (0.2, 0.8)),
+            'std-stored': (np.sqrt(var), np.sqrt(var + 1e-5)), 'unbiased': var * 6 / 5,
             'squares-stored': (X**2).mean(axis=0), 'exchanged': mean}, "variances['bn1']")
 
 
@@ -94,10 +105,13 @@ def check_second_batch(answer):
     (X, Y, _), means, variances = batches(), {}, {}
     run(answer, X, means, variances)
     run(answer, Y, means, variances)
+    about = [0.8 * X.var(axis=0) + 0.2 * ((Y - m)**2).mean(axis=0) for m in (
+        X.mean(axis=0), 0.8 * X.mean(axis=0) + 0.2 * Y.mean(axis=0))]
     for name, averages, old, new in (("means['bn1']", means, X.mean(axis=0), Y.mean(axis=0)),
                                      ("variances['bn1']", variances, X.var(axis=0), Y.var(axis=0))):
         expect(stored(averages, name[:-7]), nd.array(0.8 * old + 0.2 * new),
-               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new, 'variance-of-what': tuple(about),
+                'no-weights': (old + new, 0.8 * old + new, old + 0.2 * new),
                 'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2)}, name)
 
 

@@ -1,13 +1,13 @@
 """Checks for 04_bias_proof."""
 import numpy as np
 
-from gluon_bn.exercises.expect import expect, expect_unchanged, function, several
+from gluon_bn.exercises.expect import Wrong, expect, expect_unchanged, function, several
 
 HINTS = {
     'mean-kept': "The mean does move: each of the m values is larger by b, so their mean is too.",
     'mean-sign': "The mean moves the other way: h + b is larger than h by b.",
     'zeros': "That is 0 for any input; the function has to work for any values that come.",
-    'variance-shifted': "b was added to the variance; write out (h_i + b) - (mean + b): what is left?",
+    'variance-shifted': "b was added to the variance, or to its root; write out (h_i + b) - (mean + b): what is left?",
     'variance-squared': "b**2 was added to the variance, as if b were random; it is the same for all rows and cancels.",
     'signed': "A difference of -3 is larger than one of 2 here; take the absolute value before the maximum.",
     'mean-difference': "That is a mean of the differences; the proof needs the largest one.",
@@ -32,6 +32,12 @@ HINTS = {
     'gradient-not-summed': "That is one gradient a row; b is used in each row, and the paths add up: sum over axis 0.",
     'gradient-absolute': "Gradients of different signs cancel: add them up as they are, without absolute values.",
     'moving-turned': "The difference is turned around: moving_mean - b.",
+    'mean-share': "b is added to every row, so the mean moves by the whole of b, not by a part of it.",
+    'maxima': "That is the difference of two maxima; take the maximum of the differences.",
+    'range': "That is the distance from the smallest difference to the largest; take the largest absolute value.",
+    'other-pair': "Another pair was compared; the effect of b is the difference of layer(h + b) and layer(h).",
+    'gradient-total': "All gradients were added up to one number; b has one value a feature: sum over axis 0.",
+    'gradient-squared': "The gradients were squared; add them up as they are.",
     'momentum': "No batch is seen here, so that no momentum is needed: the average itself is moved by b.",
 }
 
@@ -43,9 +49,11 @@ def check_statistics(answer):
     arguments = [mean.copy(), var.copy(), b.copy()]
     result = several(function(answer, 'statistics_with_bias')(*arguments), 2, "a pair: the mean and the variance")
     expect(result[0], x.mean(axis=0), {'mean-kept': mean, 'mean-sign': mean - b, 'zeros': zeros, 'pair-swapped': var,
+                                       'mean-share': tuple(mean + b / n for n in (2, 3, 7)),
                                        'one-bias': (mean + b.mean(), mean + b.sum(), mean + np.abs(b))},
            'the mean of h + b')
-    expect(result[1], x.var(axis=0), {'variance-shifted': var + b, 'variance-squared': (var + b**2, var * b**2),
+    expect(result[1], x.var(axis=0), {'variance-shifted': (var + b, (np.sqrt(var) + b)**2),
+                                      'variance-squared': (var + b**2, var * b**2),
                                       'zeros': zeros, 'standard-deviation': np.sqrt(var)}, 'the variance of h + b')
     for name, array, before in zip(('mean', 'var', 'b'), arguments, (mean, var, b)):
         expect_unchanged(array, before, name)
@@ -54,13 +62,16 @@ def check_statistics(answer):
 def check_effect(answer):
     """Step 3: the largest effect of a bias is measured, tried on layers where it is 3 and where it is 0."""
     effect_of_bias = function(answer, 'effect_of_bias')
-    h, b = np.array([[0., 0.], [1., 1.]]), np.array([1., 1.])
+    h, b = np.array([[0.3, -1.4], [1.2, 0.2]]), np.array([1., 1.])
     weights = np.array([[1., -3.], [0.5, 2.]])
     for w in (weights, -weights):  # the largest difference is -3, and 3
-        d, size = w * b, np.abs(w)
+        d, size, shifted, plain = w * b, np.abs(w), w * (h + b), w * h
         expect(effect_of_bias(lambda x, w=w: x * w, h.copy(), b.copy()), 3.,
                {'mean-difference': (d.mean(), size.mean()), 'smallest': (size.min(), -3.), 'no-effect': 0.,
                 'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
+                'maxima': tuple(abs(f(shifted) - f(plain)) for f in (np.max, lambda x: np.abs(x).max())),
+                'range': np.ptp(d), 'other-pair': tuple(np.abs(x).max() for x in (
+                    shifted - h, shifted - w * b, shifted - h - b, plain - h)),
                 'only-with-bias': ((w * (h + b)).max(),
                 np.abs(w * (h + b)).max()), 'squared': tuple(f(d**2) for f in (np.sum, np.mean)) + (
                     np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.), 'inputs-compared': 1.}, 'the effect')
@@ -72,10 +83,13 @@ def check_gradient(answer):
     """Step 4: the gradient of the bias is the sum of those of the rows, and batch norm makes it 0."""
     rng = np.random.default_rng(1)
     dx = rng.normal(size=(3, 3))
-    expect(function(answer, 'bias_gradient')(dx), dx.sum(axis=0),
+    got = function(answer, 'bias_gradient')(dx)
+    if np.ndim(got) == 0 and isinstance(got, (float, np.floating)) and np.isclose(got, dx.sum()):
+        raise Wrong('gradient-total', f"the gradient of b is one number, {got:.6g}.")
+    expect(got, dx.sum(axis=0),
            {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1), 'gradient-zero': (np.zeros(3), 0.),
             'gradient-sign': -dx.sum(axis=0), 'gradient-ones': (np.ones(3), np.full(3, 3.)), 'gradient-not-summed': dx,
-            'gradient-absolute': np.abs(dx).sum(axis=0)},
+            'gradient-squared': (dx**2).sum(axis=0), 'gradient-absolute': np.abs(dx).sum(axis=0)},
            'the gradient of b')
     x, dy = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
     x_hat = (x - x.mean(axis=0)) / x.std(axis=0)
@@ -90,6 +104,7 @@ def check_moving_mean(answer):
     expect(function(answer, 'moving_mean_without_bias')(*arguments), moving - b,
            {'moving-added': moving + b, 'moving-kept': moving, 'moving-turned': b - moving, 'zeros': np.zeros(3),
             'one-bias': (moving - b.mean(), moving - b.sum()), 'momentum': tuple(
-                w * moving - (1 - w) * b for w in (0.9, 0.1, 0.99, 0.5))}, 'the moving average without the bias')
+                w * moving - (1 - w) * b for w in (0.9, 0.1, 0.99, 0.5)) + tuple(
+                moving - w * b for w in (0.9, 0.1, 0.99, 0.01, 0.5))}, 'the moving average without the bias')
     for name, array, before in zip(('moving_mean', 'b'), arguments, (moving, b)):
         expect_unchanged(array, before, name)

@@ -11,7 +11,8 @@ HINTS = {
     'gamma-forgotten': "gamma is missing: out = gamma * X_hat + beta, so dX_hat = dout * gamma.",
     'dvar-sign': "The sign is wrong: the derivative of v ** (-1/2) is -1/2 * v ** (-3/2).",
     'dvar-half': "The factor 1/2 is missing: the derivative of v ** (-1/2) is -1/2 * v ** (-3/2).",
-    'dvar-power': "Check the power: the derivative of v ** (-1/2) has v ** (-3/2), and std is v ** (1/2): std ** 3.",
+    'dvar-power': "Check the power: the derivative of v ** (-1/2) has v ** (-3/2), and std is v ** (1/2): divide by "
+                  "std ** 3.",
     'dmean-sign': "The sign is wrong: the mean is subtracted.",
     'no-variance-term': "The variance was treated as a constant; X is in it too: + dvar * 2 * (X - mean) / m.",
     'no-mean-term': "The mean was treated as a constant; X is in it too: + dmean / m.",
@@ -31,7 +32,9 @@ HINTS = {
     'dvar-not-centred': "X_hat = (X - mean) * v ** (-1/2), so the factor beside dX_hat is X - mean.",
     'dmean-std': "X_hat = (X - mean) / std, so that the mean gets -1 / std of each dX_hat: divide by std once.",
     'no-shares': "Both terms lack the 1/m: each of the m values has only 1/m of the mean and of the variance.",
-    'no-std': "The first term lacks 1/std: X_hat = (X - mean) / std.",
+    'no-std': "The first term is dX_hat / std; it was not divided by std, or multiplied by it.",
+    'product-of-sums': "Two sums were multiplied; multiply first, row by row, and then sum.",
+    'no-direct': "The first term is missing: + dX_hat / std.",
     'minus': "The three terms are added; one of them was subtracted. (The signs are in dvar and dmean already.)",
     'not-centred': "The derivative of (X - mean) ** 2 is 2 * (X - mean): neither X nor X_hat stands there.",
     'other-count': "A mean over the batch was taken, so divide both terms by m, the number of rows; not by m - 1 or D.",
@@ -80,6 +83,7 @@ def check_dgamma(answer):
     compare(answer, 'dgamma', lambda centred, std, dout, gamma: {
         'not-summed': dout * centred / std, 'batch-mean': (dout * centred / std).mean(axis=0),
         'x-for-x-hat': tuple((dout * x).sum(axis=0) for x in (problem()[0], centred)), 'as-dbeta': dout.sum(axis=0),
+        'product-of-sums': (0 * gamma, dout.sum(axis=0) * centred.sum(axis=0)),
         'gamma-for-x-hat': tuple((dout * gamma * x).sum(axis=0) for x in (1, centred / std)),
         'wrong-sum': ((dout * centred / std).sum(axis=1), (dout * centred / std).sum())})
 
@@ -95,9 +99,10 @@ def check_dvar(answer):
     """dvar"""
     def mistakes(centred, std, dout, gamma):
         total = (dout * gamma * centred).sum(axis=0)
-        powers = tuple(-0.5 * total / std**power for power in (1, 1.5, 2, 6))
+        powers = tuple(-0.5 * total / std**power for power in (1, 1.5, 2, 6, -1, -3))
         half, X = -0.5 * dout * gamma / std**3, problem()[0]
-        return {'dvar-not-centred': tuple((half * x).sum(axis=0) for x in (X, centred / std, 1)),
+        return {'product-of-sums': 0 * gamma,
+                'dvar-not-centred': tuple((half * x).sum(axis=0) for x in (X, centred / std, 1)),
                 'batch-mean': (half * centred).mean(axis=0), 'not-summed': half * centred,
                 'gamma-forgotten': (half * centred / gamma).sum(axis=0), 'dvar-sign': 0.5 * total / std**3,
                 'dvar-half': -total / std**3, 'dvar-power': powers}
@@ -108,7 +113,10 @@ def check_dmean(answer):
     """dmean"""
     def mistakes(centred, std, dout, gamma):
         total = -(dout * gamma).sum(axis=0)
-        return {'dmean-sign': -total / std, 'not-summed': -dout * gamma / std, 'batch-mean': total / std / len(dout),
+        by_var = (dout * gamma * centred).sum(axis=0) / std**3 * centred
+        return {'dmean-sign': -total / std, 'not-summed': (-dout * gamma / std, total / std + by_var,
+                                                           -dout * gamma / std + by_var),
+                'batch-mean': total / std / len(dout),
                 'dmean-std': (total, total * std, total / std**2), 'gamma-forgotten': -dout.sum(axis=0) / std}
     compare(answer, 'dmean', mistakes)
 
@@ -122,7 +130,8 @@ def check_dX(answer):
         return {'no-variance-term': direct + by_mean, 'no-mean-term': direct + by_var, 'constants': direct,
                 'no-two': direct + by_mean + by_var / 2, 'no-mean-share': direct + m * by_mean + by_var,
                 'no-variance-share': direct + by_mean + m * by_var, 'no-shares': direct + m * (by_mean + by_var),
-                'no-std': direct * std + by_mean + by_var,
+                'no-std': (direct * std + by_mean + by_var, direct * std**2 + by_mean + by_var),
+                'gamma-forgotten': dout / std + by_mean + by_var, 'no-direct': by_mean + by_var,
                 'minus': (direct - by_mean + by_var, direct + by_mean - by_var,
                                                                     direct - by_mean - by_var),
                 'not-centred': tuple(direct + by_mean + by_var / centred * x for x in (problem()[0], centred / std)),

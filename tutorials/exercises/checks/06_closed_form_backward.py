@@ -17,7 +17,9 @@ HINTS = {
     'sums-without-m': "Only the first term has lost its m; where the 1/m in front is left out, both sums are divided "
                       "by m.",
     'gamma-twice': "gamma is there twice: it stands in front of the bracket, so it is not in the bracket as well.",
-    'times-std': "The result was multiplied by std; divide by it.",
+    'times-std': "The result was not divided by std, or multiplied by it: divide by std once.",
+    'means-and-m': "The sums have become means, but the m before dout and the 1/m in front have stayed: have one or "
+                   "the other.",
     'loop': "Do it without a loop: sums along an axis and broadcasting do all rows at once.",
     'gamma-outside': "gamma stands in front, as in batch norm; in layer norm it differs along the row that is summed: "
                      "use dout * gamma inside the sums.",
@@ -66,7 +68,10 @@ def check_dX(answer):
                 'times-std': (front * std**2 * (m * dout - s - t), front * std * (m * dout - s - t)),
                 'one-sum-without-m': (m * front * (dout - s / m - t), m * front * (dout - s - t / m)),
                 'factor-X-hat': tuple(front * (m * dout - s - wrong) for wrong in (
-                    (dout * X_hat).sum(axis=0), X_hat * s, X_hat * t, (dout * X).sum(axis=0) * X_hat)),
+                    (dout * X_hat).sum(axis=0), dout * (dout * X_hat).sum(axis=0), X_hat * s, X_hat * t,
+                    (dout * X).sum(axis=0) * X_hat)) + (
+                        front * (m * dout - X_hat * s - (dout * X_hat).sum(axis=0)),),
+                'means-and-m': front * (m * dout - (s + t) / m),
                 'total': front * (m * dout - dout.sum() - X_hat * (dout * X_hat).sum()),
                 'other-count': (front * m / (m - 1) * (m * dout - s - t), front * (m * dout - s - m / (m - 1) * t),
                                 gamma / (3 * std) * (3 * dout - s - t)),
@@ -93,7 +98,12 @@ def check_layer_norm(answer):
     given = [array.copy() for array in (dout, X_hat, gamma, std)]
     expect(function(answer, 'layernorm_backward')(*given), right,
            {'gamma-outside': gamma * closed_form(dout) / (D * std), 'gamma-forgotten': closed_form(dout) / (D * std),
-            'm-for-D': closed_form(g, m) / (m * std), 'per-column': closed_form(g, m, 0) / (m * std),
+            'm-for-D': closed_form(g, m) / (m * std), 'per-column': (closed_form(g, m, 0) / (m * std),
+            closed_form(g, D, 0) / (D * std)), 'times-std': (closed_form(g) / D, closed_form(g) * std / D),
+            'negative': -closed_form(g) / (D * std), 'means-and-m': (D * g - (total + by_var) / D) / (D * std),
+            'factor-X-hat': tuple((D * g - wrong) / (D * std) for wrong in (
+                X_hat * total + (g * X_hat).sum(axis=1, keepdims=True), total * (1 + X_hat),
+                total + (g * X_hat).sum(axis=1, keepdims=True), total + g * (g * X_hat).sum(axis=1, keepdims=True))),
             'no-variance-term': (D * g - g.sum(axis=1, keepdims=True)) / (D * std),
             'no-mean-term': (D * g - X_hat * (g * X_hat).sum(axis=1, keepdims=True)) / (D * std),
             'constants': g / std, 'sums-without-D': (g - total - by_var) / std, 'D-in-front': closed_form(g) / std,

@@ -25,6 +25,13 @@ HINTS = {
     'eps-ignored': "eps has no effect; add it to the variance under the root.",
     'summed': "The squares were added up and not divided by their number: the variance is their mean.",
     'not-centred': "The mean is still there; subtract it before you divide.",
+    'square-of-mean': "The differences were averaged and then squared, which gives 0: square first, then average.",
+    'across-groups': "The averages run across the groups; the features of a group lie along the last axis, axis=2.",
+    'two-axes': "The variance was averaged over other axes than the mean; in group norm both are taken over axis=2.",
+    'beta-subtracted': "beta was subtracted; it is added: gamma * x_hat + beta.",
+    'times-std': "The differences were multiplied by the root; divide by it.",
+    'not-scaled': "The mean is gone, but the scale is as it was: divide by (var + eps).sqrt().",
+    'gamma-before': "gamma was multiplied before the normalisation, which divides it out again: multiply x_hat by it.",
     'uncentred': "The variance is the mean of (X - mean) ** 2; the mean was not subtracted there.",
     'X-constant': "X is a constant where the mean is subtracted; use X there, not X.value.",
     'no-graph': "Node(array) of a result begins a new graph; compute with the Nodes themselves, without .value.",
@@ -46,12 +53,16 @@ def run(answer):
     return result
 
 
-def of_last_lines(hat, centred, var, gamma, beta, count):
+def of_last_lines(hat, raw, centred, var, gamma, beta, count):
     """What mistakes behind the right mean lead to; ``hat`` puts a normalised array into the shape of the result."""
     std, unbiased = np.sqrt(var + EPS), var * count / (count - 1)
     x_hat = hat(centred / std)
     return {'unbiased': gamma * hat(centred / np.sqrt(unbiased + EPS)) + beta, 'no-gamma': (x_hat + beta, x_hat),
-            'eps-outside': gamma * hat(centred / (np.sqrt(var) + EPS)) + beta, 'no-beta': gamma * x_hat,
+            'square-of-mean': gamma * hat(centred / np.sqrt(EPS + 0 * var)) + beta,
+            'beta-subtracted': gamma * x_hat - beta, 'times-std': gamma * hat(centred * std) + beta,
+            'not-scaled': gamma * hat(centred) + beta, 'not-centred': gamma * hat(raw / std) + beta,
+            'eps-outside': (gamma * hat(centred / (np.sqrt(var) + EPS)) + beta,
+                            gamma * (hat(centred / np.sqrt(var)) + EPS) + beta), 'no-beta': gamma * x_hat,
             'no-root': gamma * hat(centred / (var + EPS)) + beta, 'swapped': beta * x_hat + gamma,
             'eps-ignored': tuple(gamma * hat(centred / np.sqrt(var + e)) + beta for e in (0, 1e-5)),
             'beta-inside': gamma * (x_hat + beta), 'summed': gamma * hat(centred / np.sqrt(count * var + EPS)) + beta}
@@ -63,7 +74,8 @@ def check_value(answer):
     c, var = X - X.mean(axis=0), X.var(axis=0)
     right = gamma * c / np.sqrt(var + EPS) + beta
     expect(run(answer), Node(right), {
-        **of_last_lines(lambda x: x, c, var, gamma, beta, 6), 'not-centred': gamma * X / np.sqrt(var + EPS) + beta,
+        **of_last_lines(lambda x: x, X, c, var, gamma, beta, 6),
+        'gamma-before': gamma * c / np.sqrt(gamma**2 * var + EPS) + beta,
         'uncentred': gamma * c / np.sqrt((X**2).mean(axis=0) + EPS) + beta,
         'global': gamma * (X - X.mean()) / np.sqrt(X.var() + EPS) + beta,
         'rows': gamma * (X - X.mean(axis=1, keepdims=True)) / np.sqrt(X.var(axis=1, keepdims=True) + EPS) + beta},
@@ -113,9 +125,14 @@ def check_group_norm(answer):
     got = function(answer, 'group_norm')(Node(X, 'X'), Node(gamma, 'gamma'), Node(beta, 'beta'), 2, EPS)
     X_hat = normalised(X, (5, 2, 3), 2)
     parts = X.reshape(5, 2, 3)
-    other = of_last_lines(lambda x: x.reshape(5, 6), parts - parts.mean(axis=2, keepdims=True),
+    centred = parts - parts.mean(axis=2, keepdims=True)
+    wrong['across-groups'] = normalised(X, (5, 2, 3), 1)
+    wrong['two-axes'] = tuple((centred / np.sqrt((centred**2).mean(axis=axes, keepdims=True) + EPS)).reshape(5, 6)
+                              for axes in ((1, 2), 1, 0, (0, 2), None))
+    other = of_last_lines(lambda x: x.reshape(5, 6), parts, parts - parts.mean(axis=2, keepdims=True),
                           parts.var(axis=2, keepdims=True), gamma, beta, 3)
-    expect(got, Node(gamma * X_hat + beta), {**{hint: gamma * w + beta for hint, w in wrong.items()}, **other,
+    expect(got, Node(gamma * X_hat + beta), {**other, **{
+        hint: tuple(gamma * x + beta for x in (w if isinstance(w, tuple) else (w,))) for hint, w in wrong.items()},
                                              'size-for-groups': gamma * normalised(X, (5, 3, 2), 2) + beta},
            'the value', 1e-7)
     g, hat = (gamma * dout).reshape(5, 2, 3), X_hat.reshape(5, 2, 3)

@@ -27,6 +27,16 @@ HINTS = {
                    "'gamma_bn1'). Otherwise no gradient comes out under that name, and the parameter would never be "
                    "trained.",
     'eps-ignored': "eps has no effect; add it to the variance under the root.",
+    'no-weights': "The weights are missing, or one of them: momentum * old + (1 - momentum) * new.",
+    'summed': "The squares were added up and not divided by m: the variance is their mean.",
+    'global': "One mean and variance were taken for the whole batch; each feature has its own: axis=0.",
+    'rows': "Each row has an average of its own here; a feature is a column, so average over the batch: axis=0.",
+    'not-centred': "The mean is still there; subtract it before you divide.",
+    'not-scaled': "The mean is gone, but the scale is as it was: divide by (var + eps).sqrt().",
+    'beta-subtracted': "beta was subtracted; it is added: gamma * x_hat + beta.",
+    'turned': "The difference is turned around: X - mean.",
+    'squares-stored': "What is stored is the mean of X ** 2; the variance is the mean of (X - mean) ** 2.",
+    'eps-twice': "eps is there twice; it is added once, to the variance under the root.",
     'swapped': "gamma and beta have changed places: gamma scales, beta shifts.",
     'constants': "In training mean and variance must be Nodes made from X: the gradient goes through them.",
 }
@@ -57,7 +67,12 @@ def mistakes(X, mean, var, eps=1e-5):
     params = parameters()
     gamma, beta, std, centred = params['gamma_bn1'], params['beta_bn1'], np.sqrt(var + eps), X - mean
     return {'swapped': beta * centred / std + gamma, 'no-gamma': (centred / std + beta, centred / std),
-            'no-beta': gamma * centred / std, 'no-root': gamma * centred / (var + eps) + beta,
+            'no-beta': gamma * centred / std,
+            'no-root': (gamma * centred / (var + eps) + beta, gamma * centred / var + beta),
+            'eps-ignored': gamma * centred / np.sqrt(var) + beta,
+            'not-centred': gamma * X / std + beta, 'not-scaled': gamma * centred + beta,
+            'beta-subtracted': gamma * centred / std - beta, 'turned': beta - gamma * centred / std,
+            'eps-twice': (gamma * centred / (std + eps) + beta, gamma * centred / np.sqrt(var + 2 * eps) + beta),
             'eps-outside': gamma * centred / (np.sqrt(var) + eps) + beta}
 
 
@@ -70,12 +85,17 @@ def check_averages(answer):
                             ('avg_variance_bn1', X.var(axis=0),
                              {'eps-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * (X.var(axis=0) + 0.5),
                               'std-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * X.std(axis=0),
+                              'summed': 0.8 * before['avg_variance_bn1'] + 0.2 * 6 * X.var(axis=0),
+                              'squares-stored': 0.8 * before['avg_variance_bn1'] + 0.2 * (X**2).mean(axis=0),
                               'unbiased': 0.8 * before['avg_variance_bn1'] + 0.2 * X.var(axis=0, ddof=1)})):
         if isinstance(params[name], Node):
             raise Wrong('nodes-stored', f"{name} is a Node.")
         old = before[name]
         expect(params[name], 0.8 * old + 0.2 * new,
-               {'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+               {'no-weights': (old + new, 0.8 * old + new, old + 0.2 * new),
+                'global': tuple(0.8 * old + 0.2 * x for x in (X.mean(), X.var())),
+                'rows': tuple(0.8 * old + 0.2 * f(X, axis=1, keepdims=True) for f in (np.mean, np.var)),
+                'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
                 'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2), **more}, name,
                1e-7)
 
@@ -140,5 +160,5 @@ def check_eps(answer):
                              (False, before['avg_mean_bn1'], before['avg_variance_bn1'])):
         got = run(answer, X, parameters(), train=train, eps=0.5)
         expect(got, Node(gamma * (X - mean) / np.sqrt(var + 0.5) + beta),
-               {'eps-ignored': (out(X, mean, var), gamma * (X - mean) / np.sqrt(var) + beta),
-                **mistakes(X, mean, var, 0.5)}, 'the output', 1e-7)
+               {**mistakes(X, mean, var, 0.5),
+                'eps-ignored': (out(X, mean, var), gamma * (X - mean) / np.sqrt(var) + beta)}, 'the output', 1e-7)

@@ -26,7 +26,15 @@ HINTS = {
     'betas-mixed': "m is corrected with beta1, and v with beta2; they are mixed up here.",
     'raw-gradient': "The step goes along dw; it goes along m_hat, the corrected average of the gradients.",
     'old-moments': "The step was made with the old moments; update m and v first.",
-    'no-moments': "That is plain gradient descent; Adam divides m_hat by sqrt(v_hat) + eps.",
+    'precedence': "Without brackets / comes before -: write m / (1 - beta1 ** t).",
+    'eps-early': "eps was added to the root of v before the correction; here it is added to sqrt(v_hat).",
+    'step-alone': "That is the step alone; the new weights are w minus the step.",
+    'root-kept': "What is kept is v itself, not its root.",
+    'm-of-what': "m averages the gradients themselves: dw, not dw ** 2.",
+    'old-kept': "The old moments were returned; return the new ones.",
+    'times-w': "The weights were multiplied; the step is subtracted from them.",
+    'no-moments': "That is gradient descent, plain or with an average of the gradients; Adam divides m_hat by "
+                  "sqrt(v_hat) + eps.",
     'lr-ignored': "lr has no effect: w - lr * m_hat / (sqrt(v_hat) + eps).",
     'eps-twice': "eps is there twice; it is added to the root alone: sqrt(v_hat) + eps.",
     'eps-added': "eps was added to the weights; it belongs to the root below the line: / (sqrt(v_hat) + eps).",
@@ -55,11 +63,13 @@ def check_moments(answer):
     _, new_m, new_v = right(w, dw, m, v, 3)
     _, got_m, got_v = run(answer, 3)
     expect(got_m, new_m, {'corrected-kept': new_m / (1 - B1**3), 'betas-swapped': B2 * m + (1 - B2) * dw,
-                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w)},
+                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w),
+                          'old-kept': m, 'm-of-what': (B1 * m + (1 - B1) * dw**2, B1 * m + (1 - B1) * np.abs(dw))},
            'm', 1e-7)
     expect(got_v, new_v, {'corrected-kept': new_v / (1 - B2**3), 'not-squared': B2 * v + (1 - B2) * dw,
                           'weights-swapped': (1 - B2) * v + B2 * dw**2, 'no-weight': B2 * v + dw**2,
-                          'betas-swapped': B1 * v + (1 - B1) * dw**2, 'v-of-what': (
+                          'root-kept': np.sqrt(new_v), 'old-kept': v, 'betas-swapped': B1 * v + (1 - B1) * dw**2,
+                          'v-of-what': (
                               B2 * v + (1 - B2) * new_m**2, B2 * v + (1 - B2) * np.abs(dw))}, 'v', 1e-7)
 
 
@@ -73,6 +83,7 @@ def check_weights(answer):
         def moved(t, new_m=new_m, new_v=new_v):
             return w - LR * new_m / (1 - B1**t) / (np.sqrt(new_v / (1 - B2**t)) + EPS)
         m_hat, v_hat = new_m / (1 - B1**t), new_v / (1 - B2**t)
+        m_rough, v_rough = new_m - B1**t, new_v - B2**t  # m / 1 - beta1 ** t
         wrong = {'no-correction': w - LR * new_m / (np.sqrt(new_v) + EPS),
                  'one-step-off': tuple(moved(n) for n in (t - 1, t + 1) if n),
                  'eps-inside': w - LR * m_hat / np.sqrt(v_hat + EPS), 'uphill': 2 * w - new_w,
@@ -87,7 +98,10 @@ def check_weights(answer):
                      'betas-mixed': [(m_hat, new_v / (1 - B1**t)), (new_m / (1 - B2**t), v_hat),
                                      (new_m / (1 - B2**t), new_v / (1 - B1**t))],
                      'raw-gradient': [(dw, v_hat), (dw, new_v)], 'old-moments': [(m / (1 - B1**t), v / (1 - B2**t))],
-                     'no-moments': [(dw, (1 - EPS)**2)]}.items()},
+                     'no-moments': [(dw, (1 - EPS)**2), (m_hat, (1 - EPS)**2), (new_m, (1 - EPS)**2)],
+                     'precedence': [(m_rough, v_rough), (m_rough, v_hat), (m_hat, v_rough)]}.items()},
+                 'eps-early': w - LR * np.sqrt(1 - B2**t) / (1 - B1**t) * new_m / (np.sqrt(new_v) + EPS),
+                 'step-alone': (new_w - w, w - new_w), 'times-w': (w * (1 + new_w - w), w * (w - new_w)),
                  'lr-ignored': tuple(w + (new_w - w) * c for c in (1 / LR, 1e-3 / LR)),
                  'eps-twice': w - LR * m_hat / (np.sqrt(v_hat + EPS) + EPS),
                  'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,

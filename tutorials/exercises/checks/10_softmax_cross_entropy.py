@@ -10,7 +10,8 @@ HINTS = {
     'averaged': "The losses of all rows were put together into one number; return one for each row.",
     'mean-of-classes': "The sum over the classes became a mean: the result is too small by the factor K.",
     'no-logarithm': "That is one minus the probability, or the probability itself; the loss is minus its logarithm.",
-    'no-maximum': "An exponential overflowed: subtract the row's maximum first.",
+    'no-maximum': "An exponential overflowed, or was rounded to 0: subtract the row's maximum first, not "
+                  "its mean, its minimum or its largest absolute value.",
     'global-maximum': "The maximum of the whole batch was subtracted; rows far below become log 0.",
     'epsilon-in-log': "A small number was added inside the logarithm, or its argument was clipped, so that the loss "
                       "stops growing; with z - log(sum(exp(z))) there is no logarithm of a small number.",
@@ -22,10 +23,16 @@ HINTS = {
     'max-once': "The maximum was subtracted in one of the two terms; it has to be the same number in both.",
     'all-classes': "The loss of all classes was added up; y chooses the one of the label: sum(y * log_softmax).",
     'no-log-of-sum': "The second term is the logarithm of the sum of the exponentials: z - log(sum(exp(z))).",
-    'other-loss': "That is another loss (the squared error, or one with a term for each class that it is not).",
-    'log2': "That is the logarithm with base 2; nd.log has base e, as exp has.",
+    'other-loss': "That is another loss (the squared error, one made of sigmoids, or one with log(1 - p)).",
+    'log-and-sum': "Logarithm and sum are exchanged: it is the logarithm of the sum of the exponentials.",
+    'over-m': "The losses were divided by the number of rows; return them as they are.",
+    'predicted': "That is the loss of the most likely class; y says which class counts.",
+    'max-divided': "The scores were divided by their maximum; subtract it.",
+    'scores-clipped': "Scores were cut off or divided until they were almost equal, which changes the loss; "
+                      "subtract the row's maximum.",
+    'log2': "That is a logarithm with another base, 2 or 10; nd.log has base e, as exp has.",
     'keepdims': "The losses stand in a column (m, 1); without keepdims the last sum gives (m,).",
-    'exchanged': "The logarithm is that of the softmax, and y stands in front of it.",
+    'exchanged': "y stands in front of the logarithm, and the logarithm is that of the softmax: sum(y * log_softmax).",
 }
 
 
@@ -44,7 +51,9 @@ def finite(answer, scores, labels, right, hint):
     capped = ()
     if np.max(right) > 100:
         capped = tuple(np.minimum(right, -np.log(10.**-n)) for n in (4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30))
-    expect(got, nd.array(right), {'epsilon-in-log': capped}, f'the loss of the scores {scores}', 1e-3)
+    clipped = np.full(len(right), np.log(2.)) if np.min(np.abs(scores)) > 100 else ()
+    expect(got, nd.array(right), {'epsilon-in-log': capped, 'scores-clipped': clipped},
+           f'the loss of the scores {scores}', 1e-3)
 
 
 def check_moderate_scores(answer):
@@ -55,6 +64,7 @@ def check_moderate_scores(answer):
     by_column = (np.exp(scores) / np.exp(scores).sum(axis=0))[np.arange(5), labels]
     y, total, z = np.eye(4)[labels], np.log(np.exp(scores).sum(axis=1)), scores - scores.max(axis=1, keepdims=True)
     of_z = np.exp(z).sum(axis=1, keepdims=True)
+    divided, sigmoid = scores / scores.max(axis=1, keepdims=True), 1 / (1 + np.exp(-scores))
     below = scores - scores.max(axis=0)
     columns_max = np.log(np.exp(below).sum(axis=1)) - (below * y).sum(axis=1)
     expect(loss(answer, scores, labels), nd.array(right),
@@ -62,10 +72,19 @@ def check_moderate_scores(answer):
             'averaged': ([right.mean()], [right.sum()], [right.mean() / 4]), 'mean-of-classes': right / 4,
             'no-logarithm': (1 - chosen, chosen, -chosen), 'columns-max': columns_max,
             'max-once': (np.log(of_z)[:, 0] - (scores * y).sum(axis=1), total - (z * y).sum(axis=1)),
-            'all-classes': -np.log(p).sum(axis=1), 'no-log-of-sum': tuple((y * (s - z)).sum(axis=1) for s in (of_z, 0)),
-            'other-loss': (((p - y)**2).sum(axis=1), -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=1)),
-            'log2': ((np.log2(of_z) - z) * y).sum(axis=1), 'keepdims': right[:, np.newaxis],
-            'exchanged': tuple(-(p * np.log(y + 10.**-n)).sum(axis=1) for n in (5, 6, 7, 8, 9, 10, 12))}, 'the loss')
+            'all-classes': -np.log(p).sum(axis=1), 'no-log-of-sum': (
+                *((y * (s - z)).sum(axis=1) for s in (of_z, 0)), -(y * scores).sum(axis=1)),
+            'other-loss': (((p - y)**2).sum(axis=1), -np.log(1 - chosen),
+                           -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=1), -(y * np.log(sigmoid)).sum(axis=1),
+                           -(y * np.log(sigmoid) + (1 - y) * np.log(1 - sigmoid)).sum(axis=1)),
+            'log2': tuple(((log(of_z) - z) * y).sum(axis=1) for log in (np.log2, np.log10)),
+            'log-and-sum': tuple(((s.sum(axis=1, keepdims=True) - s) * y).sum(axis=1) for s in (z, scores)),
+            'over-m': right / 5, 'predicted': -np.log(p.max(axis=1)),
+            'max-divided': np.log(np.exp(divided).sum(axis=1)) - (divided * y).sum(axis=1),
+            'keepdims': right[:, np.newaxis],
+            'exchanged': (-(p * np.log(p)).sum(axis=1),
+                          *(-(p * np.log(y + 10.**-n)).sum(axis=1) for n in (5, 6, 7, 8, 9, 10, 12)))},
+           'the loss')
 
 
 def check_large_scores(answer):

@@ -8,7 +8,8 @@ from gluon_bn._mxnet import mx, nd
 from gluon_bn.exercises.expect import Wrong, as_numpy, expect, expect_kind, function
 
 HINTS = {
-    'max-pooling': "The pooling takes the maximum; this network takes the mean: pool_type='avg'.",
+    'max-pooling': "The pooling takes the maximum, in both places or in one; this network takes the mean: "
+                   "pool_type='avg'.",
     'relu-first': "ReLU comes before batch norm, in all three places or in some; here batch norm comes first.",
     'order-ignored': "relu_first=True made no difference, or not in every place: then ReLU comes before batch norm in "
                      "all three.",
@@ -16,7 +17,13 @@ HINTS = {
     'norm-missing': "A batch norm is missing, or all of them; one comes behind both convolutions and the dense layer "
                     "of 128.",
     'pool-first': "The pooling comes before batch norm and ReLU; it comes behind them.",
-    'sigmoid': "The activation is a sigmoid; this network has ReLU.",
+    'sigmoid': "The activation is another function, such as a sigmoid; this network has ReLU.",
+    'sum-pooling': "The pooling adds the four values up; this network takes their mean: pool_type='avg'.",
+    'relu-twice': "ReLU stands on both sides of a batch norm; one comes behind it, with relu_first=True before it.",
+    'flatten-order': "The values were flattened in another order than W3 expects: nd.flatten of (m, 50, 4, 4).",
+    'no-gamma-beta': "gamma, beta or both have no effect: pass params['gamma1'], params['beta1'] and so on.",
+    'relu-lost': "With relu_first=True the ReLU is missing, in all three places or in some: it only moves.",
+    'eps': "The eps is another one; leave out that argument.",
     'log-softmax': "The result is a log-softmax; return the scores before it, the loss does the rest.",
     'labels': "That is one number for each image; return its 10 scores.",
     'gamma-beta': "gamma and beta have changed places: gbn.batch_norm(X, gamma, beta, ...).",
@@ -28,7 +35,7 @@ HINTS = {
     'softmax': "The result is a softmax; return the scores before it, the loss does the rest.",
     'no-last-bias': "The bias b4 of the last layer is missing.",
     'no-dense-norm': "The batch norm after the dense layer of 128 is missing.",
-    'mode-lost': "is_training=False has no effect; pass it on to every batch norm.",
+    'mode-lost': "is_training=False has no effect, or not in every batch norm; pass it on to all three.",
     'names': "Each batch norm needs a name of its own: bn1, bn2 and bn3.",
 }
 NAMES = {'bn1', 'bn2', 'bn3'}
@@ -47,16 +54,20 @@ def images(factor=1.):
 
 
 def scores(net, X, is_training, pool='avg', relu_first='', no_norm='', no_relu='', last_bias=True, end=None,
-           no_bias='', relu=gbn.relu, order='pool last', gamma='gamma', beta='beta'):
+           no_bias='', relu=gbn.relu, order='pool last', gamma='gamma', beta='beta', pool_in='12', flatten=nd.flatten,
+           twice=False, scale=1, shift=1, training_in='', eps=1e-5):
     """The network with one thing changed; its averages stay as they are. ``relu_first``: the numbers of the layers."""
     p, means, variances = net.params, dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
 
     def norm_relu(h, k):
         def norm(h):
-            return gbn.batch_norm(h, p[gamma + k], p[beta + k], means, variances, layer_name='bn' + k,
-                                  is_training=is_training)
+            g, b = (p[name + k] if used else nd.ones_like(p[name + k]) * unused
+                    for name, used, unused in ((gamma, scale, 1), (beta, shift, 0)))
+            return gbn.batch_norm(h, g, b, means, variances, eps=eps, layer_name='bn' + k,
+                                  is_training=is_training or k in training_in)
+        h = relu(h) if twice else h
         if k in relu_first:
-            return norm(relu(h))
+            return norm(h if k in no_relu else relu(h))
         h = h if k in no_norm else norm(h)
         return h if k in no_relu else relu(h)
     h = X
@@ -64,11 +75,17 @@ def scores(net, X, is_training, pool='avg', relu_first='', no_norm='', no_relu='
         bias = 0 if k in no_bias else 1
         h = nd.Convolution(h, p['W' + k], p['b' + k] * bias, kernel=(size, size), num_filter=filters)
         h = norm_relu(h, k) if order == 'pool last' else h
-        h = nd.Pooling(h, pool_type=pool, kernel=(2, 2), stride=(2, 2))
+        h = nd.Pooling(h, pool_type=pool if k in pool_in else 'avg', kernel=(2, 2), stride=(2, 2))
         h = h if order == 'pool last' else norm_relu(h, k)
-    h = norm_relu(nd.dot(nd.flatten(h), p['W3']) + (0 if '3' in no_bias else p['b3']), '3')
+    h = norm_relu(nd.dot(flatten(h), p['W3']) + (0 if '3' in no_bias else p['b3']), '3')
     h = nd.dot(h, p['W4']) + (p['b4'] if last_bias else 0)
     return end(h) if end else h
+
+
+def pooled(net, X, is_training):
+    """What other poolings lead to."""
+    return {f'{pool}-pooling': tuple(scores(net, X, is_training, pool=pool, pool_in=layers)
+                                     for layers in ('12', '1', '2')) for pool in ('max', 'sum')}
 
 
 def run(answer, net, X, **options):
@@ -79,11 +96,18 @@ def check_scores_in_training(answer):
     """In training the scores (8, 10) are those of gbn.LeNet with the same parameters."""
     net, X = network(), images()
     wrong = {hint: scores(net, X, True, **change) for hint, change in {
-        'max-pooling': {'pool': 'max'}, 'last-relu': {'no_relu': '3'}, 'sigmoid': {'relu': nd.sigmoid},
+        'last-relu': {'no_relu': '3'}, 'relu-twice': {'twice': True},
+        'flatten-order': {'flatten': lambda h: nd.flatten(h.transpose((0, 2, 3, 1)))},
         'log-softmax': {'end': nd.log_softmax}, 'pool-first': {'order': 'pool first'},
         'gamma-beta': {'gamma': 'beta', 'beta': 'gamma'},
         'relu-on-scores': {'end': gbn.relu}, 'softmax': {'end': gbn.softmax}, 'no-last-bias': {'last_bias': False},
         'no-dense-norm': {'no_norm': '3'}}.items()}
+    wrong.update(pooled(net, X, True))
+    wrong['sigmoid'] = tuple(scores(net, X, True, relu=relu) for relu in (
+        nd.sigmoid, nd.tanh, nd.softsign, lambda h: nd.Activation(h, act_type='softrelu'),
+        *(lambda h, slope=slope: nd.LeakyReLU(h, slope=slope) for slope in (0.01, 0.1, 0.2, 0.25))))
+    wrong['no-gamma-beta'] = tuple(scores(net, X, True, scale=a, shift=b) for a, b in ((0, 0), (0, 1), (1, 0)))
+    wrong['eps'] = tuple(scores(net, X, True, eps=eps) for eps in (1e-3, 1e-2, 0.1, 1))
     some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
     wrong['relu-first'] = tuple(scores(net, X, True, relu_first=layers) for layers in some if layers)
     for hint, what in (('no-relu', 'no_relu'), ('norm-missing', 'no_norm')):
@@ -110,7 +134,8 @@ def check_scores_in_test_mode(answer):
     """In test mode the scores are those of gbn.LeNet with the stored averages."""
     net, X = network(), images()
     wrong = {'no-bias': tuple(scores(net, X, False, no_bias=layers) for layers in ('1', '2', '3', '12', '123')),
-             'mode-lost': scores(net, X, True)}
+             'mode-lost': tuple(scores(net, X, False, training_in=layers) for layers in (
+                 '123', '1', '2', '3', '12', '13', '23')), **pooled(net, X, False)}
     means, variances = net.bn_ewv_means, net.bn_ewv_vars
     got = function(answer, 'forward')(X, net.params, dict(means), dict(variances), is_training=False)
     if not np.isfinite(as_numpy(got)).all():
@@ -138,8 +163,12 @@ def check_relu_first(answer):
     net, X = network(), images()
     some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
     for is_training in (True, False):
-        wrong = tuple(scores(net, X, is_training, relu_first=layers) for layers in some if layers != '123')
+        wrong = {'order-ignored': tuple(scores(net, X, is_training, relu_first=layers) for layers in some
+                                        if layers != '123'),
+                 'relu-lost': tuple(scores(net, X, is_training, relu_first='123', no_relu=layers) for layers in some
+                                    if layers),
+                 'relu-twice': scores(net, X, is_training, twice=True)}
         right = scores(net, X, is_training, relu_first='123')
         means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
         got = function(answer, 'forward')(X, net.params, means, variances, is_training=is_training, relu_first=True)
-        expect(got, right, {'order-ignored': wrong}, 'the result with relu_first=True', 1e-3)
+        expect(got, right, wrong, 'the result with relu_first=True', 1e-3)

@@ -9,14 +9,27 @@ HINTS = {
     'full-batches': "All batches were counted as equally large, or the number of examples is a constant; add up "
                     "data.shape[0], since the last batch is smaller.",
     'batch-count': "The hits were divided by the number of batches; divide by the number of examples.",
-    'last-batch': "Only the last batch counts; add up the hits of all.",
+    'last-batch': "Only the last batch counts, because each one overwrites or resets the sums; add up the hits of all.",
     'training-mode': "The network was asked in training mode: pass is_training=False.",
-    'axis-0': "The largest score was looked for in each column; the classes of an example are in its row: axis=1.",
+    'shapes': "Predictions and labels differ in their shapes. There is one prediction a row: "
+              "nd.argmax(scores, axis=1) has the shape (m,), as the labels have; axis=0 looks for the largest score of "
+              "each column.",
     'percent': "That is a percentage, and should be a share from 0 to 1.",
-    'errors': "That is the share of errors.",
+    'errors': "That is the share of errors, or their number; return the share of hits.",
     'extra-example': "One too many or too few is counted: begin with 0 hits and 0 examples.",
     'first-batch': "Only the first batch counts: return stands inside the loop.",
-    'floor': "No hit was counted, or // cut the fraction off: a prediction is nd.argmax(scores, axis=1), and / "
+    'classes-counted': "The hits were divided by the number of classes (data.shape[1]); data.shape[0] counts the "
+                       "examples.",
+    'batch-dropped': "The last batch was left out; it is smaller, and counts as well.",
+    'running-average': "Each batch was averaged with all before it, so that the last one counts for half; add up hits "
+                       "and examples, and divide at the end.",
+    'two-guesses': "A hit was counted when the label had the second largest score, too; only the largest counts.",
+    'pairs': "Each prediction was compared with every label, because the shapes (m, 1) and (m,) are broadcast to "
+             "(m, m): both must be (m,).",
+    'whole-batches': "A batch was counted as right only if all of it is; add up the hits one by one.",
+    'smallest-score': "The smallest score was taken for the prediction; it is the largest: nd.argmax(scores, axis=1).",
+    'labels-multiplied': "Predictions and labels were multiplied; compare them: predictions == label.",
+    'floor': "No hit was counted, or int or // cut the fraction off: a prediction is nd.argmax(scores, axis=1), and / "
              "divides.",
     'scores-counted': "The hits were divided by the number of scores; data.size counts every value, data.shape[0] the "
                       "rows.",
@@ -25,8 +38,13 @@ HINTS = {
                      "compare the place in its row: nd.argmax(scores, axis=1).",
     'count': "That is the number of hits; divide it by the number of examples.",
 }
-SCORES = np.array([[3., 1., 0.], [0., 2., 1.], [5., 0., 1.], [1., 0., 2.], [0., 1., 4.], [2., 3., 0.], [9., 0., 0.]])
-LABELS = np.array([0, 1, 2, 2, 2, 0, 0])                            # all but examples 2 and 5 are right
+# Chosen so that no two of the mistakes below lead to the same number.
+SCORES = np.array([
+    [2, 1, 0, 4], [0, 4, 1, 2], [1, 2, 0, 3], [0, 1, 2, 5], [0, 1, 4, 3], [3, 4, 1, 5],
+    [0, 2, 1, 3], [0, 4, 1, 2], [2, 1, 0, 5], [4, 3, 5, 2], [2, 1, 0, 3], [4, 2, 1, 0],
+    [0, 5, 3, 4], [2, 3, 1, 0], [0, 2, 4, 5], [3, 0, 1, 2], [2, 3, 0, 5], [5, 2, 4, 3],
+    [2, 3, 0, 4], [2, 0, 3, 5], [1, 2, 5, 4], [3, 0, 2, 5], [4, 1, 0, 2]], dtype=float)   # (23, 4)
+LABELS = np.array([3, 1, 3, 3, 0, 2, 0, 2, 0, 2, 0, 3, 3, 1, 0, 0, 3, 0, 3, 3, 2, 3, 0])     # 14 are right
 
 
 class Net:
@@ -41,41 +59,59 @@ class Net:
 
 
 def batches(size):
-    return [(nd.array(SCORES[i:i + size]), nd.array(LABELS[i:i + size])) for i in range(0, 7, size)]
+    return [(nd.array(SCORES[i:i + size]), nd.array(LABELS[i:i + size])) for i in range(0, 23, size)]
 
 
-def hits(size, axis=1, sign=1):
-    found = []
-    for data, label in batches(size):
-        predictions, labels = np.argmax(sign * as_numpy(data), axis=axis), as_numpy(label)
-        found.append(predictions[:len(labels)] == labels[:len(predictions)])
-    return found
+def mistakes(size):
+    """What each mistake leads to, with batches of ``size`` examples."""
+    parts = [(as_numpy(data), as_numpy(label)) for data, label in batches(size)]
+    n, classes = SCORES.shape
+    hits = [scores.argmax(axis=1) == label for scores, label in parts]
+    right, shares, count = sum(map(np.sum, hits)), [h.mean() for h in hits], len(parts)
+    running = [0., shares[0]]
+    for i, share in enumerate(shares):
+        running = [(running[0] + share) / 2, (running[1] + share) / 2 if i else share]
+    before_last = np.concatenate(hits[:-1] or hits)
+
+    def total(compare):
+        return sum(np.sum(compare(scores, label)) for scores, label in parts) / n
+    sizes = {size, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000}
+    return {
+        'extra-example': ((right + 1) / n, (right - 1) / n, right / (n + 1), right / (n - 1)), 'floor': 0.,
+        'scores-counted': right / (n * classes), 'classes-counted': (right / (count * classes), right / classes),
+        'rounded': tuple(np.round(right / n, digits) for digits in (1, 2, 3)),
+        'largest-score': (total(lambda s, y: s.max(axis=1) == y), total(lambda s, y: s.argmax() == y)),
+        'smallest-score': total(lambda s, y: s.argmin(axis=1) == y),
+        'two-guesses': total(lambda s, y: (np.argsort(-s, axis=1)[:, :2] == y[:, np.newaxis]).any(axis=1)),
+        'pairs': total(lambda s, y: s.argmax(axis=1)[:, np.newaxis] == y),
+        'labels-multiplied': total(lambda s, y: s.argmax(axis=1) * y),
+        'whole-batches': (sum(h.all() * len(h) for h in hits) / n, np.mean([h.all() for h in hits])),
+        'mean-of-batches': np.mean(shares), 'running-average': tuple(running), 'batch-count': right / count,
+        'full-batches': (*(right / (one * count) for one in sizes), right / 10000, right / 60000),
+        'last-batch': (shares[-1], hits[-1].sum() / n), 'first-batch': shares[0],
+        'batch-dropped': (before_last.mean(), before_last.sum() / n),
+        'percent': 100 * right / n, 'errors': (1 - right / n, n - right), 'count': right}
 
 
 def compare(answer, size):
     net = Net()
-    got = function(answer, 'evaluate_accuracy')(batches(size), net)
-    found = hits(size)
+    evaluate = function(answer, 'evaluate_accuracy')
+    try:
+        got = evaluate(batches(size), net)
+    except Exception as error:
+        if 'broadcast' in str(error):
+            raise Wrong('shapes', "two arrays were compared that have shapes that do not fit.") from error
+        raise
     if any(net.modes):
         raise Wrong('training-mode', "the network was called in training mode, which changes its averages.")
-    sizes = (size, 1, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000)
-    wrong = {'extra-example': (5 / 8, 6 / 8), 'floor': 0.,
-             'scores-counted': 5 / 21, 'rounded': (0.71, 0.714, 0.7), 'largest-score': 1 / 7,
-             'mean-of-batches': np.mean([h.mean() for h in found]), 'batch-count': 5 / len(found),
-             'full-batches': (*(5 / (one * len(found)) for one in sizes), 5 / 10000, 5 / 60000),
-             'last-batch': found[-1].mean(), 'first-batch': found[0].mean(), 'percent': 500 / 7, 'errors': 2 / 7,
-             'count': 5}
-    if size == 3:
-        compared = [(np.argmax(as_numpy(data), axis=0), as_numpy(label)) for data, label in batches(3)]
-        wrong['axis-0'] = (sum(h.sum() for h in hits(3, axis=0)) / 7, sum(np.sum(p == y) for p, y in compared) / 7)
-    expect(got, 5 / 7, wrong, f'the accuracy of 5 hits among 7, in batches of {size}', 1e-6)
+    expect(got, 14 / 23, mistakes(size), f'the accuracy of 14 hits among 23, in batches of {size}', 1e-6)
 
 
-def check_batches_of_three(answer):
-    """7 examples in batches of 3, 3 and 1, of which 5 are right: 0.714."""
-    compare(answer, 3)
+def check_batches_of_five(answer):
+    """23 examples in batches of 5, the last of 3, of which 14 are right: 0.609."""
+    compare(answer, 5)
 
 
 def check_one_batch(answer):
-    """The same 7 examples in one batch."""
-    compare(answer, 7)
+    """The same 23 examples in one batch."""
+    compare(answer, 23)

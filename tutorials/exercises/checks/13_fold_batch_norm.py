@@ -11,7 +11,15 @@ HINTS = {
     'eps-outside': "eps stands outside the root: sqrt(var + eps).",
     'eps-ignored': "eps is missing, so that the folded layer differs a little: sqrt(var + eps).",
     'eps-default': "The argument eps has no effect: sqrt(var + eps).",
-    'times-std': "The weights were multiplied by sqrt(var + eps); divide by it.",
+    'times-std': "The weights were multiplied by sqrt(var + eps), or by the variance; divide by the root.",
+    'root-over-gamma': "gamma stands under the root; only var + eps does: gamma / sqrt(var + eps).",
+    'over-scale': "W was divided by the scale; multiply it.",
+    'bias-half-scaled': "In the bias gamma or the root is missing: its scale is that of W, gamma / sqrt(var + eps).",
+    'gamma-for-beta': "gamma was added; beta is: (b - mean) * scale + beta.",
+    'only-beta': "b - mean is missing: (b - mean) * scale + beta.",
+    'bias-zero': "The new bias is not 0: (b - mean) * scale + beta.",
+    'pair-swapped': "The order of what is returned is W, b.",
+    'dot': "W @ scale adds the outputs up; each output has its own scale: W * scale.",
     'scale-of-what': "The weights were multiplied by gamma alone; divide by sqrt(var + eps) as well.",
     'var-as-std': "The weights were divided by the variance; divide by sqrt(var + eps).",
     'beta-for-gamma': "beta stands in the scale where gamma belongs.",
@@ -49,18 +57,24 @@ def compare(answer, name, shape, beside, misplaced):
     several(result, 2, "a pair: W and b")
     scale = gamma / np.sqrt(var + EPS)
     scales = {'no-root': gamma / (var + EPS), 'eps-outside': gamma / (np.sqrt(var) + EPS),
-              'eps-ignored': gamma / np.sqrt(var), 'times-std': gamma * np.sqrt(var + EPS), 'scale-of-what': gamma,
+              'eps-ignored': gamma / np.sqrt(var), 'times-std': gamma * np.sqrt(var + EPS), 'over-scale': 1 / scale,
+              'root-over-gamma': np.sqrt(gamma / (var + EPS)), 'scale-of-what': gamma,
               'var-as-std': gamma / var, 'eps-default': gamma / np.sqrt(var + 1e-5),
               'beta-for-gamma': beta / np.sqrt(var + EPS), 'gamma-forgotten': 1 / np.sqrt(var + EPS)}
     wrong = {hint: W * s.reshape(beside) for hint, s in scales.items()}
+    wrong['times-std'] = tuple(W * (gamma * s).reshape(beside) for s in (np.sqrt(var + EPS), var + EPS, var))
+    wrong['pair-swapped'] = scale * b - scale * mean + beta
     wrong.update({hint: tuple(W * scale.reshape(s) for s in shapes) for hint, shapes in misplaced.items()})
     s, shift = scale.reshape(beside), beta.reshape(beside)
     wrong['shifted-weights'] = (W - mean.reshape(beside)) * s, W * s + shift
     if W.ndim == 2:
+        wrong['dot'] = W @ scale
         wrong['transposed'] = W.T * scale, (W * scale).T
     expect(result[0], W * scale.reshape(beside), {'weights-kept': W, **wrong}, 'the new W', 1e-9)
     expect(result[1], scale * b - scale * mean + beta,
-           {'bias-unscaled': b - scale * mean + beta, 'bias-forgotten': beta - scale * mean,
+           {'bias-half-scaled': ((b - mean) / np.sqrt(var + EPS) + beta, gamma * (b - mean) + beta),
+            'gamma-for-beta': scale * (b - mean) + gamma, 'only-beta': beta, 'bias-zero': 0 * b,
+            'bias-unscaled': b - scale * mean + beta, 'bias-forgotten': beta - scale * mean,
             'mean-forgotten': scale * b + beta, 'beta-forgotten': scale * (b - mean),
             'mean-added': scale * (b + mean) + beta, 'beta-scaled': scale * (b - mean + beta),
             'difference-turned': scale * (mean - b) + beta, 'mean-unscaled': (scale * b - mean + beta,

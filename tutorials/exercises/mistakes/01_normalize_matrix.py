@@ -30,13 +30,24 @@ MISTAKES = [
                       (VAR, "nd.sum((X - mean) ** 2, axis=axis, keepdims=True) / X.shape[0]")]),
     ('arguments', [("eps=1e-5, axis=0", "eps=1e-5"), ("nd.mean(X, axis=axis", "nd.mean(X, axis=0"),
                    ("** 2, axis=axis", "** 2, axis=0")]),
-    ('mxnet-exception', [(MEAN, "nd.mean(X, axis=axis)")]),
+    ('broadcast', [(MEAN, "nd.mean(X, axis=axis)")]),
     ('mxnet-argument', [("from mxnet import nd", "import numpy as np\nfrom mxnet import nd"),
                         (MEAN, "np.mean(X, axis=axis)")]),
     ('several', [(RESULT, "return (X - mean) / nd.sqrt(var + eps), mean, var")]),
     ('changed', [(RESULT, "X -= mean; X /= nd.sqrt(var + eps); return X")]),
     ('none', [(RESULT, "result = (X - mean) / nd.sqrt(var + eps)")]),
     ('type', [(RESULT, "return ((X - mean) / nd.sqrt(var + eps)).asnumpy()")]),
+    ('wrong-sign', [("return (X - mean) / nd.sqrt(var + eps)", "return (mean - X) / nd.sqrt(var + eps)")]),
+    ('by-range', [("return (X - mean) / nd.sqrt(var + eps)",
+                   "return (X - mean) / (nd.max(X, axis=axis, keepdims=True) - nd.min(X, axis=axis, "
+                   "keepdims=True))")]),
+    ('mean-behind', [("return (X - mean) / nd.sqrt(var + eps)", "return X / nd.sqrt(var + eps) - mean")]),
+    ('two-axes', [("nd.mean((X - mean) ** 2, axis=axis,", "nd.mean((X - mean) ** 2, axis=1 - axis,")]),
+    ('length', [("return (X - mean) / nd.sqrt(var + eps)", "return X / nd.norm(X, axis=axis, keepdims=True)")]),
+    ('eps-twice', [("return (X - mean) / nd.sqrt(var + eps)",
+                    "return (X - mean) / (nd.sqrt(var + eps) + eps)")]),
+    ('eps-twice', [("nd.mean((X - mean) ** 2, axis=axis, keepdims=True) ",
+                    "nd.mean((X - mean) ** 2 + eps, axis=axis, keepdims=True) + eps ")]),
 ]
 RIGHT = [
     [(VAR, "nd.mean(nd.square(X - mean), axis=axis, keepdims=True)"),
@@ -49,4 +60,9 @@ RIGHT = [
               "    centred = [column - column.mean() for column in columns]\n"
               "    return nd.stack(*(c / nd.sqrt((c * c).mean() + eps) for c in centred), axis=1)")],
     [(RESULT, "Y = X.copy()\n    Y -= mean\n    Y /= nd.sqrt(var + eps)\n    return Y")],
+    [("return (X - mean) / nd.sqrt(var + eps)",
+      "return nd.LayerNorm(X, nd.ones(X.shape[axis]), nd.zeros(X.shape[axis]), axis=axis, eps=eps)")],
+    [("return (X - mean) / nd.sqrt(var + eps)",
+      "import numpy as np\n    x = X.asnumpy()\n    return nd.array((x - x.mean(axis=axis, keepdims=True)) / "
+      "np.sqrt(x.var(axis=axis, keepdims=True) + eps))")],
 ]

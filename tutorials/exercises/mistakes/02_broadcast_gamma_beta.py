@@ -40,6 +40,18 @@ MISTAKES = [
     ('cancelled', [(VAR, "var = nd.mean(X ** 2, axis=axes, keepdims=True) - mean ** 2")]),
     ('changed', [(RESULT, "X[:] = gamma.reshape(shape) * X_hat + beta.reshape(shape)\n    return X")]),
     ('eps-outside', [(X_HAT, "X_hat = (X - mean) / (nd.sqrt(var) + eps)")]),
+    ('two-axes', [("var = nd.mean((X - mean) ** 2, axis=axes, keepdims=True)",
+                   "var = nd.mean((X - mean) ** 2, axis=axes if X.ndim == 2 else (2, 3), keepdims=True)")]),
+    ('gamma-before', [("mean = nd.mean(X", "X = gamma.reshape(shape) * X\n    mean = nd.mean(X"),
+                      ("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+                       "return X_hat + beta.reshape(shape)")]),
+    ('beta-times', [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+                     "return gamma.reshape(shape) * X_hat * beta.reshape(shape)")]),
+    ('turned', [("X_hat = (X - mean)", "X_hat = (mean - X)")]),
+    ('eps-twice', [("nd.sqrt(var + eps)", "(nd.sqrt(var + eps) + eps)")]),
+    ('broadcast', [("else (1, -1, 1, 1)", "else (1, 1, -1, 1)")]),
+    ('by-gamma', [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+                   "return X_hat / gamma.reshape(shape) + beta.reshape(shape)")]),
 ]
 RIGHT = [
     [("axes = 0 if X.ndim == 2 else (0, 2, 3)", "axes = tuple(i for i in range(X.ndim) if i != 1)")],
@@ -55,4 +67,12 @@ RIGHT = [
               "        x = x - x.mean()\n        channels.append(x / nd.sqrt((x * x).mean() + eps) * "
               "gamma[c] + beta[c])\n"
               "    return nd.concat(*channels, dim=1)")],
+    [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+      "from mxnet import autograd\n    with autograd.train_mode():\n        return nd.BatchNorm(X, gamma, "
+      "beta, nd.zeros_like(gamma), nd.ones_like(gamma), eps=eps, fix_gamma=False)")],
+    [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+      "C = X.shape[1]\n    rows = X.swapaxes(0, 1).reshape((C, -1))\n    rows = rows - rows.mean(axis=1, "
+      "keepdims=True)\n    rows = rows / nd.sqrt(nd.square(rows).mean(axis=1, keepdims=True) + eps) * "
+      "gamma.reshape((C, 1)) + beta.reshape((C, 1))\n    return rows.reshape(X.swapaxes(0, "
+      "1).shape).swapaxes(0, 1)")],
 ]

@@ -49,6 +49,19 @@ MISTAKES = [
     ('cancelled', [("nd.mean((X - mean.reshape((1, -1))) ** 2, axis=0)", "nd.mean(X ** 2, axis=0) - mean ** 2")]),
     ('not-stored', [("in ((means, mean), (variances, var))", "in [(means, mean)]"),
                     (TEST, "mean = means[layer_name]\n        var = nd.mean((X - mean) ** 2, axis=0)")]),
+    ('variance-of-what', [("        for averages, new in",
+                           "        var = nd.mean((X - means.get(layer_name, mean).reshape((1, -1))) ** 2, "
+                           "axis=0)\n        for averages, new in")]),
+    ('no-weights', [("momentum * old + (1 - momentum) * new", "old + new")]),
+    ('no-gamma-beta', [("    X_hat = ",
+                        "    if not is_training:\n        return (X - mean) / nd.sqrt(var + eps)\n    X_hat = ")]),
+    ('on-tape', [("new = new.detach()", "new = new.copy()")]),
+    ('no-weights', [("momentum * old + (1 - momentum) * new", "momentum * old + new")]),
+    ('from-one', [("new if old is None else",
+                   "(1 - momentum) * new + momentum * nd.ones_like(new) if old is None else")]),
+    ('turned', [("X_hat = (X - mean.reshape((1, -1)))", "X_hat = (mean.reshape((1, -1)) - X)")]),
+    ('not-centred', [("X_hat = (X - mean.reshape((1, -1)))", "X_hat = X")]),
+    ('not-scaled', [(" / " + ROOT, "")]),
 ]
 RIGHT = [
     [("            new = new.detach()\n", ""),
@@ -64,4 +77,10 @@ RIGHT = [
      ("averages[layer_name] = new if old",
       "with autograd.pause():\n                averages[layer_name] = new if old")],
     [("mean = nd.mean(X, axis=0)  ", "mean, var = nd.moments(X, axes=0)  #"), (RESULT, "return X_hat * gamma + beta")],
+    [("old = averages.get(layer_name)", "old = averages.get(layer_name, new)"),
+     ("new if old is None else ", "")],
+    [("            averages[layer_name] = new if old is None else momentum * old + (1 - momentum) * new",
+      "            if layer_name not in averages:\n                averages[layer_name] = new\n            "
+      "else:\n                averages[layer_name] *= momentum\n                averages[layer_name] += (1 - "
+      "momentum) * new")],
 ]

@@ -43,6 +43,15 @@ MISTAKES = [
     ('gradient-absolute', [(GRADIENT, "np.abs(dx).sum(axis=0)")]),
     ('moving-turned', [(MOVING, "return b - moving_mean")]),
     ('momentum', [(MOVING, "return 0.9 * moving_mean - 0.1 * b")]),
+    ('other-pair', [("np.abs(layer(h + b) - layer(h)).max()", "np.abs(layer(h + b) - h).max()")]),
+    ('maxima', [("np.abs(layer(h + b) - layer(h)).max()", "abs(layer(h + b).max() - layer(h).max())")]),
+    ('variance-shifted', [("return mean + b, var ", "return mean + b, (np.sqrt(var) + b) ** 2 ")]),
+    ('gradient-total', [("dx.sum(axis=0)", "dx.sum()")]),
+    ('gradient-squared', [("dx.sum(axis=0)", "(dx * dx).sum(axis=0)")]),
+    ('momentum', [("return moving_mean - b", "return moving_mean - 0.1 * b")]),
+    ('range', [("np.abs(layer(h + b) - layer(h)).max()", "np.ptp(layer(h + b) - layer(h))")]),
+    ('other-pair', [("np.abs(layer(h + b) - layer(h)).max()", "np.abs(layer(h + b) - layer(b)).max()")]),
+    ('mean-share', [("return mean + b, var ", "return mean + b / len(b), var ")]),
 ]
 RIGHT = [
     [(EFFECT, "max(abs(layer(h + b) - layer(h)).ravel())"), (GRADIENT, "np.ones(len(dx)) @ dx")],
@@ -54,4 +63,11 @@ RIGHT = [
     [(STATISTICS, "shifted = np.empty_like(mean)\n    for i in range(len(b)):\n        shifted[i] = mean[i] + b[i]\n"
                   "    return shifted, var "), (GRADIENT, "sum(row for row in dx)")],
     [(MOVING, "return np.subtract(moving_mean, b)"), (EFFECT, "float(np.amax(np.absolute(layer(h) - layer(h + b))))")],
+    [("np.abs(layer(h + b) - layer(h)).max()", "np.max(np.fabs(np.subtract(layer(h), layer(h + b))))"),
+     ("dx.sum(axis=0)", "np.add.reduce(dx)")],
+    [("return mean + b, var ", "m = mean.copy()\n    m += b\n    return m, var "),
+     ("return moving_mean - b", "return moving_mean + -1 * b"),
+     ("dx.sum(axis=0)", "dx.T.sum(axis=1)"),
+     ("np.abs(layer(h + b) - layer(h)).max()",
+      "max(np.max(layer(h + b) - layer(h)), -np.min(layer(h + b) - layer(h)))")],
 ]

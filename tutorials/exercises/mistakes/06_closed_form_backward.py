@@ -48,6 +48,25 @@ MISTAKES = [
     ('changed', [("    return gamma", "    dout *= 1.5\n    dout /= 1.5 + 1e-9\n    return gamma")]),
     ('loop', [("    return gamma", "    return np.array([row for row in _rows(dout, X_hat, gamma, std)])\n\n\n"
                                    "def _rows(dout, X_hat, gamma, std):\n    return gamma")]),
+    ('means-and-m', [("(len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))",
+                      "(len(dout) * dout - dout.mean(axis=0) - X_hat * (dout * X_hat).mean(axis=0))")]),
+    ('factor-X-hat', [("(len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))",
+                       "(len(dout) * dout - X_hat * dout.sum(axis=0) - (dout * X_hat).sum(axis=0))")]),
+    ('factor-X-hat', [("return (D * dX_hat - first - X_hat * second) / (D * std)",
+                       "return (D * dX_hat - X_hat * first - second) / (D * std)")]),
+    ('per-column', [("first, second = dX_hat.sum(axis=1, keepdims=True), (dX_hat * X_hat).sum(axis=1, "
+                     "keepdims=True)",
+                     "first, second = dX_hat.sum(axis=0), (dX_hat * X_hat).sum(axis=0)")]),
+    ('broadcast', [("first, second = dX_hat.sum(axis=1, keepdims=True), (dX_hat * X_hat).sum(axis=1, "
+                    "keepdims=True)",
+                    "first, second = dX_hat.sum(axis=1), (dX_hat * X_hat).sum(axis=1)")]),
+    ('factor-X-hat', [("(len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))",
+                       "(len(dout) * dout - dout.sum(axis=0) - dout * (dout * X_hat).sum(axis=0))")]),
+    ('times-std', [("return (D * dX_hat - first - X_hat * second) / (D * std)",
+                    "return (D * dX_hat - first - X_hat * second) / D")]),
+    ('negative', [("return (D * dX_hat - first - X_hat * second) / (D * std)",
+                   "return -(D * dX_hat - first - X_hat * second) / (D * std)")]),
+    ('affine', [("gamma / (len(dout) * std)", "gamma / (len(dout) * np.sqrt(std))")]),
 ]
 RIGHT = [
     [("    return gamma / (len(dout) * std)", "    m = dout.shape[0]\n    return gamma / (m * std)")],
@@ -62,4 +81,15 @@ RIGHT = [
     [(LAYER, "return _core(dX_hat, X_hat, std, 1)\n\n\ndef _core(dX_hat, X_hat, std, axis):\n"
              "    over = {'axis': axis, 'keepdims': True}\n"
              "    return (dX_hat - dX_hat.mean(**over) - X_hat * (dX_hat * X_hat).mean(**over)) / std")],
+    [("    return gamma / (len(dout) * std)",
+      "    m = len(dout)\n    P = np.eye(m) - np.ones((m, m)) / m\n    return gamma / std * (P @ dout - X_hat "
+      "* (dout * X_hat).mean(axis=0))\n    return gamma / (len(dout) * std)"),
+     ("return (D * dX_hat - first - X_hat * second) / (D * std)",
+      "return (dX_hat - np.einsum('ij->i', dX_hat)[:, None] / D - X_hat * np.einsum('ij,ij->i', dX_hat, "
+      "X_hat)[:, None] / D) / std")],
+    [("    return gamma / (len(dout) * std)",
+      "    g = dout * gamma / std\n    return g - g.mean(0) - X_hat * np.mean(g * X_hat, 0)\n    return gamma "
+      "/ (len(dout) * std)"),
+     ("return (D * dX_hat - first - X_hat * second) / (D * std)",
+      "return ((dX_hat - first / D) - X_hat * (second / D)) / std")],
 ]

@@ -41,7 +41,24 @@ MISTAKES = [
     ('gamma-constant', [("return gamma * X_hat_parts", "return gamma.value * X_hat_parts")]),
     ('mean-constant', [("centred = parts - parts.mean(", "centred = parts - parts.value.mean(")]),
     ('missing', [("def group_norm", "def layer_norm")]),
-    ('exception', [(MEAN, "mean = X.mean(axis=1)")]),
+    ('broadcast', [(MEAN, "mean = X.mean(axis=1)")]),
+    ('eps-outside', [("X_hat = (X - mean) / (var + eps).sqrt()", "X_hat = (X - mean) / var.sqrt() + eps")]),
+    ('square-of-mean', [("var = ((X - mean) ** 2).mean(axis=0)", "var = (X - mean).mean(axis=0) ** 2")]),
+    ('across-groups', [("centred = parts - parts.mean(axis=2, keepdims=True)",
+                        "centred = parts - parts.mean(axis=1, keepdims=True)"),
+                       ("variance = (centred ** 2).mean(axis=2, keepdims=True)",
+                        "variance = (centred ** 2).mean(axis=1, keepdims=True)")]),
+    ('two-axes', [("variance = (centred ** 2).mean(axis=2, keepdims=True)",
+                   "variance = (centred ** 2).mean(axis=(1, 2), keepdims=True)")]),
+    ('beta-subtracted', [("return gamma * X_hat + beta  ", "return gamma * X_hat - beta  ")]),
+    ('times-std', [("X_hat = (X - mean) / (var + eps).sqrt()", "X_hat = (X - mean) * (var + eps).sqrt()")]),
+    ('not-scaled', [("X_hat = (X - mean) / (var + eps).sqrt()", "X_hat = X - mean")]),
+    ('broadcast', [("X_hat_parts.reshape(m, D)", "X_hat_parts")]),
+    ('not-centred', [("X_hat_parts = centred / ", "X_hat_parts = parts / ")]),
+    ('gamma-before', [("mean = X.mean(axis=0)", "X = gamma * X\n    mean = X.mean(axis=0)"),
+                      ("return gamma * X_hat + beta  ", "return X_hat + beta  ")]),
+    ('variance-constant', [("variance = (centred ** 2).mean(axis=2, keepdims=True)",
+                            "variance = Node((centred.value ** 2).mean(axis=2, keepdims=True))")]),
 ]
 RIGHT = [
     [(MEAN, "mean = X.sum(axis=0) / X.shape[0]"), (VAR, "var = X.var(axis=0)")],
@@ -58,4 +75,10 @@ RIGHT = [
       "    mean, var = Y.mean(axis=1).reshape(m * groups, 1), Y.var(axis=1).reshape(m * groups, 1)\n"
       "    return ((Y - mean) / (var + eps).sqrt()).reshape(m, D) * gamma + beta\n"
       "    parts = X.reshape(m, groups, -1) ")],
+    [("X_hat = (X - mean) / (var + eps).sqrt()",
+      "X_hat = (X - X.mean(axis=0)) / (X.var(axis=0) + eps) ** 0.5")],
+    [("parts = X.reshape(m, groups, D // groups) ",
+      "import numpy as np\n    size = D // groups\n    A = np.kron(np.eye(groups), np.ones((size, size)) / "
+      "size)\n    c = X - X @ A\n    return c / ((c * c) @ A + eps).sqrt() * gamma + beta\n    parts = "
+      "X.reshape(m, groups, D // groups) ")],
 ]

@@ -37,6 +37,30 @@ MISTAKES = [
     ('never-updated', [("params[name] = momentum * params[name]", "params[name + '_new'] = momentum * params[name]")]),
     ('never-updated', [("(('avg_mean_bn1', mean), ('avg_variance_bn1', var))", "[('avg_mean_bn1', mean)]")]),
     ('type', [(LAST, "return (gamma * (X - mean) / (var + eps).sqrt() + beta).value")]),
+    ('no-weights', [("momentum * params[name] + (1 - momentum) * new.value",
+                     "momentum * params[name] + new.value")]),
+    ('eps-stored', [("mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)",
+                     "mean, var = X.mean(axis=0), X.var(axis=0) + eps")]),
+    ('summed', [("mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)",
+                 "mean = X.mean(axis=0)\n        var = ((X - mean) ** 2).sum(axis=0)")]),
+    ('global', [("mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)",
+                 "mean, var = X.mean(), X.var()")]),
+    ('not-centred', [("return gamma * (X - mean) / (var + eps).sqrt() + beta",
+                      "return gamma * X / (var + eps).sqrt() + beta")]),
+    ('beta-subtracted', [("return gamma * (X - mean) / (var + eps).sqrt() + beta",
+                          "return gamma * (X - mean) / (var + eps).sqrt() - beta")]),
+    ('rows', [("mean, var = X.mean(axis=0), X.var(axis=0)               # (D,)",
+               "mean, var = X.mean(axis=1, keepdims=True), X.var(axis=1, keepdims=True)")]),
+    ('squares-stored', [("('avg_variance_bn1', var)", "('avg_variance_bn1', (X * X).mean(axis=0))")]),
+    ('no-root', [("    else:\n",
+                  "    else:\n        return gamma * (X - params['avg_mean_bn1']) / params['avg_variance_bn1'] "
+                  "+ beta\n")]),
+    ('eps-ignored', [("    else:\n",
+                      "    else:\n        return gamma * (X - params['avg_mean_bn1']) / "
+                      "params['avg_variance_bn1'] ** 0.5 + beta\n")]),
+    ('not-scaled', [(" / (var + eps).sqrt()", "")]),
+    ('turned', [("(X - mean)", "(mean - X)")]),
+    ('eps-twice', [("(var + eps).sqrt()", "((var + eps).sqrt() + eps)")]),
 ]
 RIGHT = [
     [(UPDATE, "params[name] + (1 - momentum) * (new.value - params[name])"),
@@ -49,4 +73,10 @@ RIGHT = [
       "        return X * scale + (beta - params['avg_mean_bn1'] * scale)\n    if train:")],
     [(LAST, "x_hat = (X - mean) / (var + eps) ** 0.5\n    return x_hat * gamma + beta"),
      (TEST, "mean, var = (Node(params[f'avg_{name}_bn1'], f'avg_{name}_bn1') for name in ('mean', 'variance'))")],
+    [("            params[name] = momentum * params[name] + (1 - momentum) * new.value",
+      "            params[name] *= momentum\n            params[name] += (1 - momentum) * new.value")],
+    [("        for name, new in (('avg_mean_bn1', mean), ('avg_variance_bn1', var)):\n            params[name] "
+      "= momentum * params[name] + (1 - momentum) * new.value",
+      "        params.update(avg_mean_bn1=momentum * params['avg_mean_bn1'] + (1 - momentum) * mean.value,\n   "
+      "                   avg_variance_bn1=params['avg_variance_bn1'] * momentum + var.value * (1 - momentum))")],
 ]

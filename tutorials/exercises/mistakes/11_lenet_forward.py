@@ -41,6 +41,31 @@ MISTAKES = [
     ('exception', [("layer_name='bn' + number", "layer_name='bn1'")]),
     ('arguments', [(", relu_first=False", ""), ("normalize(gbn.relu(h), number) if relu_first else ", "")]),
     ('mxnet-exception', [("nd.dot(nd.flatten(h), params['W3'])", "nd.dot(h, params['W3'])")]),
+    ('sum-pooling', [("nd.Pooling(h, pool_type='avg', kernel=(2, 2), stride=(2, 2))                    # (m, 20",
+                      "nd.Pooling(h, pool_type='sum', kernel=(2, 2), stride=(2, 2))                    # (m, 20"),
+                     ("nd.Pooling(h, pool_type='avg', kernel=(2, 2), stride=(2, 2))                    # (m, 50",
+                      "nd.Pooling(h, pool_type='sum', kernel=(2, 2), stride=(2, 2))                    # (m, 50")]),
+    ('relu-twice', [("return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(h, number))",
+                     "return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(gbn.relu(h), "
+                     "number))")]),
+    ('sigmoid', [("return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(h, number))",
+                  "return normalize(nd.LeakyReLU(h, slope=0.1), number) if relu_first else "
+                  "nd.LeakyReLU(normalize(h, number), slope=0.1)")]),
+    ('flatten-order', [("nd.flatten(h)", "nd.flatten(h.transpose((0, 2, 3, 1)))")]),
+    ('no-gamma-beta', [("params['gamma' + number], params['beta' + number]",
+                        "nd.ones_like(params['gamma' + number]), nd.zeros_like(params['beta' + number])")]),
+    ('relu-lost', [("return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(h, number))",
+                    "return normalize(h, number) if relu_first else gbn.relu(normalize(h, number))")]),
+    ('mode-lost', [("is_training=is_training)", "is_training=is_training or number == '3')")]),
+    ('max-pooling', [("nd.Pooling(h, pool_type='avg', kernel=(2, 2), stride=(2, 2))                    # (m, 20",
+                      "nd.Pooling(h, pool_type='max', kernel=(2, 2), stride=(2, 2))                    # (m, 20")]),
+    ('sigmoid', [("return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(h, number))",
+                  "return normalize(nd.tanh(h), number) if relu_first else nd.tanh(normalize(h, number))")]),
+    ('no-gamma-beta', [("params['beta' + number]", "params['beta' + number] * 0")]),
+    ('relu-twice', [("return normalize(gbn.relu(h), number) if relu_first else gbn.relu(normalize(h, number))",
+                     "return gbn.relu(normalize(gbn.relu(h), number)) if relu_first else gbn.relu(normalize(h, "
+                     "number))")]),
+    ('eps', [("layer_name='bn' + number", "eps=0.1, layer_name='bn' + number")]),
 ]
 RIGHT = [
     [(BOTH, "steps = [gbn.relu, lambda h: normalize(h, number)]\n"
@@ -60,4 +85,10 @@ RIGHT = [
     return nd.dot(h, params['W4']) + params['b4']
     h = nd.Convolution(X, params['W1'], params['b1'], kernel=(3, 3), num_filter=20) """)],
     [(POOL + "(m, 50", "h[:, :, :8, :8].reshape((0, 0, 4, 2, 4, 2)).mean(axis=(3, 5))  # (m, 50")],
+    [("nd.dot(nd.flatten(h), params['W3']) + params['b3']",
+      "nd.FullyConnected(h, params['W3'].T, params['b3'], num_hidden=128)")],
+    [("    h = nd.Convolution(X, params['W1']",
+      "    if not relu_first:\n        net = gbn.LeNet(X.ctx)\n        net.params.update(params)\n        "
+      "net.bn_ewv_means, net.bn_ewv_vars = bn_ewv_means, bn_ewv_vars\n        return net(X, is_training)\n    "
+      "h = nd.Convolution(X, params['W1']")],
 ]

@@ -35,6 +35,21 @@ MISTAKES = [
     ('pixels-scaled', [(FACTOR, "factor[:, np.newaxis]")]),
     ('changed', [(RESULT, "W *= scale\n    return W, (b - mean) * scale + beta")]),
     ('type', [(RESULT, "return {'W': W * scale, 'b': (b - mean) * scale + beta}")]),
+    ('times-std', [("scale = gamma / np.sqrt(var + eps)", "scale = gamma * (var + eps)")]),
+    ('root-over-gamma', [("scale = gamma / np.sqrt(var + eps)", "scale = np.sqrt(gamma / (var + eps))")]),
+    ('over-scale', [("return W * scale, (b - mean) * scale + beta",
+                     "return W / scale, (b - mean) * scale + beta")]),
+    ('bias-half-scaled', [("return W * scale, (b - mean) * scale + beta",
+                           "return W * scale, (b - mean) / np.sqrt(var + eps) + beta")]),
+    ('bias-half-scaled', [("return W * scale, (b - mean) * scale + beta",
+                           "return W * scale, (b - mean) * gamma + beta")]),
+    ('gamma-for-beta', [("return W * scale, (b - mean) * scale + beta",
+                         "return W * scale, (b - mean) * scale + gamma")]),
+    ('bias-zero', [("return W * scale, (b - mean) * scale + beta", "return W * scale, np.zeros_like(b)")]),
+    ('only-beta', [("return W * scale, (b - mean) * scale + beta", "return W * scale, beta")]),
+    ('pair-swapped', [("return W * scale, (b - mean) * scale + beta",
+                       "return (b - mean) * scale + beta, W * scale")]),
+    ('dot', [("return W * scale, (b - mean) * scale + beta", "return W @ scale, (b - mean) * scale + beta")]),
 ]
 RIGHT = [
     [(RESULT, "return W @ np.diag(scale), scale * b + (beta - mean * scale)"), (FACTOR, "factor[:, None, None, None]")],
@@ -45,4 +60,9 @@ RIGHT = [
     [("return W * factor.reshape((-1, 1, 1, 1)), (b - mean) * factor + beta",
       "W_rows, new_b = fold_dense(W.reshape(len(W), -1).T, b, gamma, beta, mean, var, eps)\n"
       "    return W_rows.T.reshape(W.shape), new_b")],
+    [("return W * scale, (b - mean) * scale + beta",
+      "def bn(x):\n        return gamma * (x - mean) / np.sqrt(var + eps) + beta\n    return bn(W + b) - "
+      "bn(b), bn(b)")],
+    [("W * factor.reshape((-1, 1, 1, 1))", "np.stack([w * f for w, f in zip(W, factor)])"),
+     ("scale = gamma / np.sqrt(var + eps)", "scale = np.divide(gamma, np.power(var + eps, 0.5))")],
 ]
