@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from gluon_bn import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = sorted((ROOT / 'tutorials').glob('[0-9]*.py'))
+LISTS, ANSWERS = ('Parameters', 'Attributes', 'Raises'), ('Returns', 'Yields')  # sections of docstrings
 
 
 def read_tutorial(text):
@@ -134,6 +136,33 @@ def fill_pictures(app, doctree, docname):
         place.replace_self(nodes.container('', *cards, classes=['cards']))
 
 
+def tidy_docstring(app, what, name, obj, options, lines):
+    """Bring a docstring's sections into the form that napoleon reads, in place.
+
+    "name : description" becomes a name with an indented description; an answer's description one field; and prose
+    behind a list, after an empty line, a paragraph of its own.
+    """
+    lines[:] = inspect.cleandoc('\n'.join(lines)).splitlines()
+    tidy, section, number = [], '', 0
+    while number < len(lines):
+        line, below = lines[number], lines[number + 1] if number + 1 < len(lines) else ''
+        if line and re.fullmatch('-{3,}', below):
+            section = line
+            tidy += [':returns:'] if section in ANSWERS else [line, below]
+            number += 2
+            continue
+        entry = re.match(r'(\*{0,2}\w[\w*, ]*?) : (.+)', line) if section in LISTS else None
+        if entry:
+            tidy += [entry[1], f'    {entry[2]}']
+        elif section in LISTS and line and not line[0].isspace() and not lines[number - 1]:
+            section = ''
+            tidy += ['Notes', '-----', line]
+        else:
+            tidy.append(f'    {line}' if line and section in ANSWERS else line)
+        number += 1
+    lines[:] = tidy
+
+
 def table(columns, rows):
     """A docutils table; text between backquotes is code."""
     group = nodes.tgroup(cols=len(columns))
@@ -193,6 +222,7 @@ def setup(app):
     for name, directive in (('results', Results), ('modules', Modules), ('public-names', PublicNames),
                             ('tutorial-pictures', TutorialPictures)):
         app.add_directive(name, directive)
+    app.connect('autodoc-process-docstring', tidy_docstring, priority=100)  # before napoleon
     app.connect('doctree-resolved', fill_pictures)
     app.connect('env-get-outdated', lambda *_: ['docs/gallery'])
     app.connect('html-page-context', add_links)
