@@ -1,0 +1,96 @@
+"""Time the playground in headless Chromium: steps a second of both networks together, as a person would see them.
+
+The page is built, opened, and trains with its first settings: three hidden layers of 100 units, batches of 60. Needs
+Chromium, its driver (Debian: apt-get install chromium chromium-driver) and selenium. Exit status: 0 done; 2 something
+is missing (one line on standard error).
+"""
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import build_playground
+
+from gluon_bn.support.command_line import Parser, number, run
+
+FLAGS = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+         '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage')
+TRAIN_ALONE = """
+const trainer = new Trainer(page.digits, page.settings), start = performance.now();
+for (let i = 0; i < 50; i++) trainer.advance();                      // compiled by then
+const warm = performance.now();
+while (performance.now() - warm < 1000 * arguments[0]) trainer.advance();
+return (trainer.step - 50) / (performance.now() - warm) * 1000;
+"""
+
+
+def work(args):
+    """Print the figures; returns the exit status."""
+    with tempfile.TemporaryDirectory() as folder, chromium(folder) as browser:
+        browser.set_script_timeout(600)
+        file = Path(folder) / 'playground.html'
+        file.write_text(build_playground.page(), encoding='utf-8')
+        browser.get(file.as_uri() + args.settings)
+        wait_for(browser, "'ready' in document.body.dataset && page.last !== null")
+        alone = browser.execute_script(TRAIN_ALONE, args.seconds)
+        browser.execute_script("document.getElementById('go').click()")
+        wait_for(browser, 'page.last.step >= 50')
+        before, start = browser.execute_script('return page.last.step'), time.perf_counter()
+        time.sleep(args.seconds)
+        steps = browser.execute_script('return page.last.step') - before
+        seen = steps / (time.perf_counter() - start)
+        print(f"Chromium {browser.capabilities['browserVersion']}: {alone:.0f} steps a second in training alone, "
+              f"{seen:.0f} with evaluation and drawing; load of the machine {os.getloadavg()[0]:.1f} on "
+              f"{os.cpu_count()} cores")
+    return 0
+
+
+def chromium(folder):
+    """A browser with a new profile in ``folder``; a context manager."""
+    try:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+    except ImportError:
+        raise ValueError("selenium is missing: pip install selenium.") from None
+    binary, driver = shutil.which('chromium') or shutil.which('google-chrome'), shutil.which('chromedriver')
+    if not (binary and driver):
+        raise ValueError("Chromium or its driver is missing: apt-get install chromium chromium-driver.")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f'--user-data-dir={folder}/profile'):
+        options.add_argument(flag)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})  # the console is kept
+    return webdriver.Chrome(options=options, service=Service(driver))
+
+
+def wait_for(browser, condition):
+    """Until ``condition`` holds in the page; ``ValueError`` after a minute."""
+    end = time.monotonic() + 60
+    while not browser.execute_script(f'return {condition}'):
+        if time.monotonic() > end:
+            raise ValueError(f"the page did not come to {condition} within a minute.")
+        time.sleep(0.05)
+
+
+def parser():
+    """The command line."""
+    p = Parser(description=__doc__)
+    p.add_argument('--seconds', type=number, default=10, metavar='S', help="for each of the two (default: 10)")
+    p.add_argument('--settings', default='', metavar='HASH',
+                   help="the end of the page's address, such as '#depth=20&width=50'")
+    return p
+
+
+def main(argv=None):
+    """Run with the command line ``argv``; returns the exit status."""
+    return run(parser(), work, argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
