@@ -4,6 +4,7 @@ Directives: ``results`` (a file of docs/results as a table), ``modules`` (the fi
 ``public-names`` (the documented public names of a module) and ``tutorial-pictures`` (a picture of each tutorial).
 """
 import ast
+import functools
 import hashlib
 import html
 import importlib
@@ -37,11 +38,12 @@ def read_tutorial(text):
     return notebook
 
 
+@functools.lru_cache(None)  # one for the whole of a build
 def package_digest():
-    """A digest of all code of the package."""
+    """A digest of the package's code, but for that of its commands, which tutorials do not run."""
     digest = hashlib.sha256()
     for path in sorted((ROOT / 'gluon_bn').rglob('*')):
-        if path.suffix in ('.py', '.cc', '.h'):
+        if path.suffix in ('.py', '.cc', '.h') and 'commands' not in path.parts:
             digest.update(str(path.relative_to(ROOT)).encode() + b'\0' + path.read_bytes())
     return digest.hexdigest()
 
@@ -208,8 +210,7 @@ def finish(app, error):
     carrier = Path(importlib.util.find_spec('sphinx-mathjax-offline').origin).parent  # the package that carries MathJax
     (site / '_static' / 'mathjax').mkdir(parents=True, exist_ok=True)
     shutil.copy(carrier / 'static' / 'mathjax' / 'tex-svg.js', site / '_static' / 'mathjax')
-    if (ROOT / 'scripts' / 'build_playground.py').exists():
-        subprocess.run([sys.executable, ROOT / 'scripts' / 'build_playground.py', site / 'docs' / 'play.html',
+    subprocess.run([sys.executable, ROOT / 'scripts' / 'build_playground.py', site / 'docs' / 'play.html',
                     '--tutorials', '../tutorials/{}.html'], check=True, stdout=subprocess.DEVNULL)
     (site / 'index.html').write_text('<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>gluon_bn</title>'
                                      '<meta http-equiv="refresh" content="0; url=docs/index.html">'
