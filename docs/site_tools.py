@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -229,3 +230,27 @@ def setup(app):
     app.connect('html-page-context', add_links)
     app.connect('build-finished', finish)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
+
+
+def build(quick, arguments=()):
+    """Run Sphinx with warnings as errors, its words on standard error; returns its exit status."""
+    from sphinx.cmd.build import build_main
+    for name in ('GLUON_BN_QUICK', 'MPLBACKEND'):
+        os.environ.pop(name, None)
+    if quick:
+        os.environ['GLUON_BN_QUICK'] = '1'
+    os.environ['JUPYTER_PREFER_ENV_PATH'] = '1'  # the kernel is that of this environment
+    os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+    kind = 'quick' if quick else 'full'
+    return build_main(['-W', '--keep-going', '-n', '-q', '-c', str(ROOT / 'docs'),
+                       '-d', str(ROOT / 'build' / f'doctrees-{kind}'), *arguments, str(ROOT), str(site_folder(quick))])
+
+
+def site_folder(quick):
+    """Where the site is."""
+    return ROOT / 'build' / ('site-quick' if quick else 'site')
+
+
+if __name__ == '__main__':
+    given = sys.argv[1:]
+    sys.exit(build('--quick' in given, [argument for argument in given if argument != '--quick']))

@@ -63,7 +63,7 @@ def test_no_sentence_ends_in_the_middle(path):
 
 
 @pytest.mark.parametrize('path', [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem.startswith(LONG) else [])
+    pytest.param(path, id=path.stem, marks=SITE_RUNS_THEM if path.stem.startswith(LONG) else [])
     for path in TUTORIALS])
 def test_runs_in_quick_mode(path):
     environment = {**os.environ, 'GLUON_BN_QUICK': '1', 'MPLBACKEND': 'Agg',
