@@ -16,6 +16,7 @@ NAMEDTUPLE = ('_replace', '_asdict', '_fields')  # public, in spite of their nam
 SECTIONS = ('question', 'expect', 'mathematics', 'fact', 'conjecture', 'exercises', 'next')
 
 LONG = ('05', '09', '10', '11')  # in quick mode, too, they take more than a few seconds of a processor
+SITE_RUNS_THEM = [pytest.mark.slow, pytest.mark.by_hand]  # .ci/run executes them once, when it builds the site
 every_tutorial = pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
 
 
