@@ -41,10 +41,10 @@ def read_tutorial(text):
 
 @functools.lru_cache(None)  # one for the whole of a build
 def package_digest():
-    """A digest of the package's code, but for that of its commands, which tutorials do not run."""
+    """A digest of the package's code, but for commands and exercises, which tutorials do not run."""
     digest = hashlib.sha256()
     for path in sorted((ROOT / 'gluon_bn').rglob('*')):
-        if path.suffix in ('.py', '.cc', '.h') and 'commands' not in path.parts:
+        if path.suffix in ('.py', '.cc', '.h') and not {'commands', 'exercises'} & {*path.parts}:
             digest.update(str(path.relative_to(ROOT)).encode() + b'\0' + path.read_bytes())
     return digest.hexdigest()
 
@@ -241,6 +241,8 @@ def build(quick, arguments=()):
         os.environ['GLUON_BN_QUICK'] = '1'
     os.environ['JUPYTER_PREFER_ENV_PATH'] = '1'  # the kernel is that of this environment
     os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+    # Now, and not in the first tutorial: that they are being built is said on standard error.
+    subprocess.run([sys.executable, '-c', 'from gluon_bn import native; native.available()'], check=True)
     kind = 'quick' if quick else 'full'
     return build_main(['-W', '--keep-going', '-n', '-q', '-c', str(ROOT / 'docs'),
                        '-d', str(ROOT / 'build' / f'doctrees-{kind}'), *arguments, str(ROOT), str(site_folder(quick))])
