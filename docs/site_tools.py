@@ -27,7 +27,7 @@ from gluon_bn import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = sorted((ROOT / 'tutorials').glob('[0-9]*.py'))
-LISTS, ANSWERS = ('Parameters', 'Attributes', 'Raises'), ('Returns', 'Yields')  # sections of docstrings
+LISTS = ('Parameters', 'Attributes', 'Raises')  # sections of docstrings
 
 
 def read_tutorial(text):
@@ -121,12 +121,12 @@ class pictures_place(nodes.General, nodes.Element):  # noqa: N801 - docutils nam
 
 
 def fill_pictures(app, doctree, docname):
-    """Put the cards into the place that ``TutorialPictures`` left; the last picture of a tutorial is its own."""
+    """Put the cards into the place that ``TutorialPictures`` left; the last picture that a tutorial draws."""
     for place in list(doctree.findall(pictures_place)):
         cards = []
         for path in TUTORIALS:
             name = f'tutorials/{path.stem}'
-            found = list(app.env.get_doctree(name).findall(nodes.image))
+            found = [image for image in app.env.get_doctree(name).findall(nodes.image) if 'jupyter_execute' in image['uri']]
             title = app.env.titles[name].astext()
             link = app.builder.get_relative_uri(docname, name)
             heading = nodes.paragraph('', '', nodes.reference('', title, refuri=link, internal=True))
@@ -142,8 +142,8 @@ def fill_pictures(app, doctree, docname):
 def tidy_docstring(app, what, name, obj, options, lines):
     """Bring a docstring's sections into the form that napoleon reads, in place.
 
-    "name : description" becomes a name with an indented description; an answer's description one field; and prose
-    behind a list, after an empty line, a paragraph of its own.
+    "name : description" becomes a name with an indented description, and prose behind a list, after an empty line, a
+    paragraph of its own.
     """
     lines[:] = inspect.cleandoc('\n'.join(lines)).splitlines()
     tidy, section, number = [], '', 0
@@ -151,7 +151,7 @@ def tidy_docstring(app, what, name, obj, options, lines):
         line, below = lines[number], lines[number + 1] if number + 1 < len(lines) else ''
         if line and re.fullmatch('-{3,}', below):
             section = line
-            tidy += [':returns:'] if section in ANSWERS else [line, below]
+            tidy += [line, below]
             number += 2
             continue
         entry = re.match(r'(\*{0,2}\w[\w*, ]*?) : (.+)', line) if section in LISTS else None
@@ -161,7 +161,7 @@ def tidy_docstring(app, what, name, obj, options, lines):
             section = ''
             tidy += ['Notes', '-----', line]
         else:
-            tidy.append(f'    {line}' if line and section in ANSWERS else line)
+            tidy.append(line)
         number += 1
     lines[:] = tidy
 

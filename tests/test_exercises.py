@@ -435,8 +435,9 @@ def test_check_from_the_command_line(tmp_path, capsys):
     assert done.stdout.splitlines()[-1] == '1 of 6 requirements passed.'
     assert path.read_text(encoding='utf-8') == wrong
     path.write_text(FIRST.solution.read_text(encoding='utf-8'), encoding='utf-8')
-    assert main(['check', 'normalize_matrix', str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == '6 of 6 requirements passed.'
+    for arguments in (['normalize_matrix', str(path)], [str(path)]):  # the name and the file, or the file alone
+        assert main(['check', *arguments]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == '6 of 6 requirements passed.'
     assert progress.state(FIRST, tmp_path) == 'passed'
 
 

@@ -63,7 +63,7 @@ def parser(prog=None):
     sub.add_argument('folder', nargs='?', default='.', metavar='DIR', help="(default: this one)")
     sub.add_argument('--notebook', action='store_true', help="as a notebook, NAME.ipynb")
     sub = command('check', run_check, "check your file, requirement by requirement")
-    sub.add_argument('name', metavar='NAME')
+    sub.add_argument('name', metavar='NAME', help="of the exercise, or your file, if it has that name")
     sub.add_argument('path', nargs='?', default='.', metavar='PATH', help="the file or its folder (default: this one)")
     _add_time_limit(sub)
     sub = command('solution', run_solution, "show the solution")
@@ -140,8 +140,10 @@ def run_start(options):
 
 def run_check(options):
     """Check one file and print the verdict."""
-    exercise = find(options.name, options.tasks)
-    path = Path(options.path)
+    name, path = options.name, Path(options.path)
+    if options.path == '.' and Path(name).is_file():  # a file has the name of its exercise
+        name, path = Path(name).stem, Path(name)
+    exercise = find(name, options.tasks)
     if path.is_dir():
         script = path / exercise.skeleton.name
         notebook = script.with_suffix('.ipynb')
