@@ -126,7 +126,8 @@ def fill_pictures(app, doctree, docname):
         cards = []
         for path in TUTORIALS:
             name = f'tutorials/{path.stem}'
-            found = [image for image in app.env.get_doctree(name).findall(nodes.image) if 'jupyter_execute' in image['uri']]
+            found = [image for image in app.env.get_doctree(name).findall(nodes.image)
+                     if 'jupyter_execute' in image['uri']]
             title = app.env.titles[name].astext()
             link = app.builder.get_relative_uri(docname, name)
             heading = nodes.paragraph('', '', nodes.reference('', title, refuri=link, internal=True))
