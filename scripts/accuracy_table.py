@@ -1,4 +1,4 @@
-"""Train with the defaults for several seeds, and one seed for ten epochs; print the README's table of accuracies."""
+"""Train with the defaults for several seeds, and one seed for ten epochs; print the table of accuracies."""
 import json
 import subprocess
 import sys

@@ -158,6 +158,16 @@ def test_help_and_bad_arguments_load_neither_mxnet_nor_matplotlib():
     assert done.stdout.splitlines()[-1] == 'LOADED []', done.stderr
 
 
+def test_the_site_is_built_from_a_checkout_by_the_script(tmp_path, monkeypatch, capsys):
+    from gluon_bn.commands import site
+    monkeypatch.setattr(site, '_SCRIPT', tmp_path / 'build_site.sh')
+    assert command.main(['site']) == 2
+    assert 'from a checkout' in capsys.readouterr().err
+    (tmp_path / 'build_site.sh').write_text('[ "$*" = --quick ] && exit 7')
+    assert command.main(['site', '--quick']) == 7
+    assert command.main(['site']) == 1
+
+
 # ---- evaluate --------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope='module')

@@ -16,6 +16,7 @@ NAMEDTUPLE = ('_replace', '_asdict', '_fields')  # public, in spite of their nam
 SECTIONS = ('question', 'expect', 'mathematics', 'fact', 'conjecture', 'exercises', 'next')
 
 LONG = ('05', '09', '10', '11')  # in quick mode, too, they take more than a few seconds of a processor
+SITE_RUNS_THEM = [pytest.mark.slow, pytest.mark.by_hand]  # .ci/run executes them once, when it builds the site
 every_tutorial = pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -63,7 +64,7 @@ def test_no_sentence_ends_in_the_middle(path):
 
 
 @pytest.mark.parametrize('path', [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem.startswith(LONG) else [])
+    pytest.param(path, id=path.stem, marks=SITE_RUNS_THEM if path.stem.startswith(LONG) else [])
     for path in TUTORIALS])
 def test_runs_in_quick_mode(path):
     environment = {**os.environ, 'GLUON_BN_QUICK': '1', 'MPLBACKEND': 'Agg',

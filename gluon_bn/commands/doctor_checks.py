@@ -214,7 +214,7 @@ def _gpu_advice():
     script = _ROOT / 'scripts' / 'install.sh'
     if script.is_file():
         return f"bash {quoted(script)} cu117"
-    return f"{installer()} --force-reinstall --no-deps mxnet-cu117==1.9.1  # and see the README, GPUs"
+    return f"{installer()} --force-reinstall --no-deps mxnet-cu117==1.9.1  # and see docs/howto/gpu.md"
 
 
 def cache_folder():
