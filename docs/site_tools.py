@@ -23,9 +23,11 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
 from gluon_bn import notebooks
 
-ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = sorted((ROOT / 'tutorials').glob('[0-9]*.py'))
 LISTS = ('Parameters', 'Attributes', 'Raises')  # sections of docstrings
 
