@@ -1,4 +1,5 @@
 """The site: it is built without a warning, every link in it leads somewhere, and nothing comes from the network."""
+import fcntl
 import json
 import os
 import re
@@ -25,9 +26,17 @@ def site():
     """The folder of the site in quick mode: from what was executed before, if nothing has changed."""
     for module in ('sphinx', 'myst_nb', 'furo', 'sphinx_codeautolink', 'sphinx-mathjax-offline'):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install 'gluon_bn[docs]'")
-    done = subprocess.run([sys.executable, ROOT / 'docs' / 'site_tools.py', '--quick'], capture_output=True, text=True,
-                          timeout=1800, env={**os.environ, 'OMP_NUM_THREADS': '1'})
-    assert done.returncode == 0, done.stderr
+    run, stamp = os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid())), ROOT / 'build' / 'site-quick.tested'
+    stamp.parent.mkdir(exist_ok=True)
+    with open(stamp, 'a+', encoding='ascii') as file:  # of several processes that test, the first one builds
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if file.read() != run:
+            done = subprocess.run([sys.executable, ROOT / 'docs' / 'site_tools.py', '--quick'], capture_output=True,
+                                  text=True, timeout=1800, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+            assert done.returncode == 0, done.stderr
+            file.truncate(0)
+            file.write(run)
     return SITE
 
 
