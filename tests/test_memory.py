@@ -100,7 +100,8 @@ def grown(network, first, parts, steps, optimizer):
 
 @pytest.mark.parametrize(('network', 'first', 'parts', 'steps', 'limit', 'optimizer'), [
     ('small', 500, 11, 500, 0.006, 'sgd'),  # 12 bytes a step
-    ('lenet', 50, 9, 30, 0.02, 'sgd'), ('lenet', 50, 9, 30, 0.02, 'momentum'), ('lenet', 50, 9, 30, 0.02, 'rmsprop')])
+    ('lenet', 50, 9, 30, 0.02, 'sgd'), *(pytest.param('lenet', 50, 9, 30, 0.02, optimizer, marks=pytest.mark.slow)
+                                         for optimizer in ('momentum', 'rmsprop'))])
 def test_a_step_of_training_frees_what_it_allocates(network, first, parts, steps, limit, optimizer):
     _, more = grown(network, first, parts, steps, optimizer)
     assert not more > limit, f'{more:.4f} MB in {steps} steps'
