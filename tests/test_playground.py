@@ -536,7 +536,7 @@ def test_keys_and_names_for_those_who_do_not_see_it(page):
     assert 'At step 1: with batch norm' in page.value("document.getElementById('loss').getAttribute('aria-label')")
 
 
-@pytest.mark.slow
+@pytest.mark.by_hand
 @pytest.mark.parametrize('seed', range(1, 6))
 def test_what_the_experiments_say_holds(page, seed):
     """Every text of the guided experiments, for five seeds."""
