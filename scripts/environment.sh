@@ -101,7 +101,8 @@ ensure_environment() {
     if [ "$(cat "$venv/mxnet-build" 2>/dev/null)" != "$build" ]; then  # the builds share their files: first the old one goes
         "$venv/bin/python" -m pip uninstall -q -y mxnet mxnet-cu112 mxnet-cu116 mxnet-cu117 2>/dev/null || true
     fi
-    install_into "$venv/bin/python" "$build" -e "$root${extra:+[$extra]}" \
+    # compat: by a path. By setuptools' other way a folder gluon_bn, as a clone is called, hides the package beside it.
+    install_into "$venv/bin/python" "$build" --config-settings editable_mode=compat -e "$root${extra:+[$extra]}" \
         || { say "The installation failed; the lines above say why. Run the same command again to go on."; exit 1; }
     echo "$build" > "$venv/mxnet-build"
     _wanted_stamp "$build" > "$venv/installed-$extra"

@@ -109,7 +109,8 @@ def test_the_environment_is_made_repaired_and_reused(project):
     subprocess.run([python, '-m', 'venv', str(project / '.venv')], check=True)
     pip_stand_in(project)
     first = shell(project, 'ensure_environment ""')
-    assert (first.returncode, 'pip install -q --no-warn-conflicts -e' in first.stdout) == (0, True), first.stderr
+    assert (first.returncode, 'pip install -q --no-warn-conflicts --config-settings editable_mode=compat -e'
+            in first.stdout) == (0, True), first.stderr
     again = shell(project, 'ensure_environment ""')
     assert (again.returncode, again.stdout, again.stderr) == (0, '', '')
     other = shell(project, 'ensure_environment test')
