@@ -1,5 +1,4 @@
 """The site: it is built without a warning, every link in it leads somewhere, and nothing comes from the network."""
-import fcntl
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import nbformat
 import pytest
 
 import gluon_bn as gbn
+from gluon_bn.support.locks import lock
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / 'build' / 'site-quick'
@@ -29,7 +29,7 @@ def site():
     run, stamp = os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid())), ROOT / 'build' / 'site-quick.tested'
     stamp.parent.mkdir(exist_ok=True)
     with open(stamp, 'a+', encoding='ascii') as file:  # of several processes that test, the first one builds
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file, wait=True)
         file.seek(0)
         if file.read() != run:
             done = subprocess.run([sys.executable, ROOT / 'docs' / 'site_tools.py', '--quick'], capture_output=True,

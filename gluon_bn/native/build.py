@@ -3,7 +3,6 @@
 A library is named after all that it depends on. Beside it is its digest: a file that is not whole, or not what was
 built here, is built anew.
 """
-import fcntl
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from .._mxnet import mx
 from ..data.download import cache_dir
+from ..support.locks import lock
 from . import compiler, trust
 from .compiler import BuildError
 
@@ -92,8 +92,8 @@ def _try(built):
 
 @contextmanager
 def _locked(path):
-    with open(path, 'w', encoding='ascii') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(path, 'w', encoding='ascii') as file:
+        lock(file, wait=True)
         yield
 
 
