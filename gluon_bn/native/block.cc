@@ -121,19 +121,25 @@ inline Floats pixel_gradient(Floats x, Floats dpooled, const Affine<float>& a) {
   return y < 0 ? Floats{} : 0.25f * dpooled;
 }
 
+// Row by row, so that rounding grows with the rows and with the pixels of one, not with all pixels: the terms of dbeta
+// cancel, and its error is in every gradient of the weights.
 void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, double* dbeta, double* dgamma) {
   Floats sum{}, product{};
-  for (int py = 0; py < s.PH; ++py)
+  for (int py = 0; py < s.PH; ++py) {
+    Floats row_sum{}, row_product{};
     for (int px = 0; px < s.PW; ++px)
       for (int v = 0; v < EXAMPLES; v += LANES) {
         const Floats d = load(dout + (py * s.PW + px) * EXAMPLES + v);
         for (int q = 0; q < 4; ++q) {
           const Floats c = load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v);
           const Floats g = pixel_gradient(c, d, a);
-          sum += g;
-          product += g * ((c - a.mean) * a.rstd + a.rest);
+          row_sum += g;
+          row_product += g * ((c - a.mean) * a.rstd + a.rest);
         }
       }
+    sum += row_sum;
+    product += row_product;
+  }
   *dbeta = sum_of_lanes<float>(sum);
   *dgamma = sum_of_lanes<float>(product);
 }
