@@ -14,7 +14,7 @@ from collections.abc import Iterable, MutableMapping
 import numpy as np
 
 from ._mxnet import mx, nd
-from .native.launch import describe
+from .fast.launch import describe
 from .support.arguments import boolean, labels, number, one_of, shown
 
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
@@ -25,7 +25,7 @@ _DTYPES = (np.float16, np.float32, np.float64)
 def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
     """Raise unless ``X``, ``gamma``, ``beta``, ``eps`` and ``momentum`` fit together as the layer's contract has it.
 
-    Returns what X is, a :class:`gluon_bn.native.launch.Described`.
+    Returns what X is, a :class:`gluon_bn.fast.launch.Described`.
     """
     X, *others = _described({'X': X, 'gamma': gamma, 'beta': beta})
     if len(X.shape) not in (2, 4):

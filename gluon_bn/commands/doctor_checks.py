@@ -180,7 +180,7 @@ def _native_advice(status):
 def threads(answer):
     """How many threads MXNet takes."""
     try:
-        from .._mxnet.threads import physical_cores
+        from ..support.threads import physical_cores
         cores = physical_cores()
     except (ImportError, OSError, AttributeError):
         cores = os.cpu_count() or 1
