@@ -177,7 +177,7 @@ def test_an_endless_answer_is_stopped(elsewhere, tmp_path):
 
 def test_every_module_of_it_can_be_imported(elsewhere):
     names = ['autodiff.breast_cancer', 'data', 'exercises.verify', 'gradient_check', 'run.checkpoint',
-             'run.configuration', 'run.live', 'run.mlp_job', 'studies.machine', 'studies.results', 'support.notebooks',
+             'run.configuration', 'run.live', 'run.mlp_job', 'studies.machine',
              *(f'reference.{path.stem}' for path in (ROOT / 'gluon_bn' / 'reference').glob('*.py')),
              *(f'support.{path.stem}' for path in (ROOT / 'gluon_bn' / 'support').glob('*.py'))]
     elsewhere('-c', f"import importlib\nfor name in {names}:\n    importlib.import_module(f'gluon_bn.{{name}}')\n"

@@ -220,7 +220,7 @@ def _gpu_advice():
 def cache_folder():
     """Where downloads and native operators are kept."""
     try:
-        from ..data.download import cache_dir
+        from ..support.files import cache_dir
         folder = cache_dir()
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         return Check('cache folder', 'note', f"not known: {error}", None)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from .._mxnet import mx
-from ..data.download import cache_dir
+from ..support.files import cache_dir
 from ..support.locks import lock
 from . import compiler, trust
 from .compiler import BuildError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..run import checkpoint
+from ..support import archive
 from ..support.arguments import as_array, boolean, integer, labels, mapping, number, shown
 from .layers import generator
 from .solver_state import restore, state_of
@@ -95,14 +95,14 @@ class Solver:
         Raises ``CheckpointError`` for a file that is damaged or does not fit, ``ValueError`` for other changes; then
         nothing has changed.
         """
-        arrays, description = checkpoint.load(checkpoint_name)
+        arrays, description = archive.load(checkpoint_name)
         options = description.get('options') if isinstance(description, dict) else None
         if not isinstance(options, dict) or description.get('kind') != 'Solver':
-            raise checkpoint.CheckpointError(f"{checkpoint_name} is not a checkpoint of a Solver.")
+            raise archive.CheckpointError(f"{checkpoint_name} is not a checkpoint of a Solver.")
         try:  # the file's own: what is wrong with the changes is the caller's
             options = _checked_options(options)
         except (TypeError, ValueError) as error:
-            raise checkpoint.CheckpointError(f"{checkpoint_name} has options that a Solver has not: {error}") from error
+            raise archive.CheckpointError(f"{checkpoint_name} has options that a Solver has not: {error}") from error
         solver = cls(model, data, **{**options, 'checkpoint_name': str(checkpoint_name), **changes})
         others = sorted(name for name in changes if name not in _CHANGEABLE and solver.options[name] != options[name])
         if others:
@@ -190,7 +190,7 @@ class Solver:
     def save(self, path):
         """Write everything that is needed to continue to the file ``path``."""
         arrays, description = state_of(self)
-        checkpoint.save(path, arrays, {**description, 'options': {**self.options, 'checkpoint_name': str(path)}})
+        archive.save(path, arrays, {**description, 'options': {**self.options, 'checkpoint_name': str(path)}})
 
 
 def _copies(named):

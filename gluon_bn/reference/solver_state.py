@@ -5,7 +5,7 @@ refused, before anything has changed.
 """
 import numpy as np
 
-from ..run.checkpoint import CheckpointError
+from ..support.archive import CheckpointError
 from ..support.arguments import floats, integer, number
 from .running_statistics import RunningStatistics
 from .update_rules import remembered, update_rule

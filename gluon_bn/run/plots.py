@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from ..studies.results import mean_and_spread
 from ..support.axes import label_log_axis
 from ..support.files import written_whole
+from ..support.results import mean_and_spread
 
 
 def plot_run(path, losses, batches_per_epoch, history, title):

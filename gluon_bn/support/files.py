@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all, and folders that one process has for itself."""
+"""Files that are written whole or not at all, folders that one process has for itself, and the folder for the cache."""
 import os
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,3 +57,18 @@ def remove_leftovers(folder):
     for path in Path(folder).glob('.*.tmp'):
         path.unlink()
 
+
+def cache_dir():
+    """The folder for downloaded data: ``$GLUON_BN_CACHE``, else ``gluon_bn`` in the user's cache folder.
+
+    Code is built below it, too, so a relative path in ``GLUON_BN_CACHE`` or ``XDG_CACHE_HOME`` does not count: what the
+    current folder happens to be must not decide.
+    """
+    own = os.environ.get('GLUON_BN_CACHE', '')
+    if os.path.isabs(own):
+        return Path(own)
+    if own:
+        warnings.warn(f"GLUON_BN_CACHE is {own!r}, which is no absolute path, and is not used.", RuntimeWarning,
+                      stacklevel=2)
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    return (Path(base) if os.path.isabs(base) else Path(os.path.expanduser('~')) / '.cache') / 'gluon_bn'

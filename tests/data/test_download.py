@@ -12,7 +12,8 @@ import pytest
 
 from gluon_bn.data import DataError
 from gluon_bn.data import download as download_module
-from gluon_bn.data.download import cache_dir, download
+from gluon_bn.data.download import download
+from gluon_bn.support.files import cache_dir
 
 CONTENT = bytes(range(256)) * 3000
 PACKED = gzip.compress(CONTENT, mtime=0)

@@ -12,6 +12,7 @@ from gluon_bn import LeNet
 from gluon_bn._mxnet import nd
 from gluon_bn.run import checkpoint
 from gluon_bn.run.checkpoint import CheckpointError
+from gluon_bn.support import archive
 
 ARRAYS = {'params/W1': np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3), 'losses': np.array([0.1, np.pi]),
           'empty': np.zeros((0, 3), np.float64), 'scalar': np.array(3, np.int64)}
@@ -91,7 +92,7 @@ def test_other_files_and_versions_are_refused(tmp_path, monkeypatch):
     np.savez(path, description=np.array(object(), dtype=object))  # a pickle inside is not opened
     with pytest.raises(CheckpointError, match='no checkpoint'):
         checkpoint.load(path)
-    monkeypatch.setattr(checkpoint, 'FORMAT_VERSION', 99)
+    monkeypatch.setattr(archive, 'FORMAT_VERSION', 99)
     checkpoint.save(path, ARRAYS, DESCRIPTION)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match='format version 99; this gluon_bn reads version 1'):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.studies.results import append_result, read_results
 from gluon_bn.studies.sweeps import experiments
 from gluon_bn.studies.sweeps.experiments import EXPERIMENTS, QUICK, sweep
 from gluon_bn.studies.sweeps.run import Run, load_images, result_of
 from gluon_bn.support.files import FolderInUse, folder_locked
+from gluon_bn.support.results import append_result, read_results
 
 SCRIPT = Path(__file__).resolve().parents[2] / 'scripts' / 'sweep.py'
 SHORT = {'batch_size': 16, 'score_after': (3,), 'test_images': 250}

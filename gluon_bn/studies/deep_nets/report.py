@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
 from ...support.files import written_whole
-from ..results import finite, mean_and_spread
+from ...support.results import finite, mean_and_spread
 from . import runs
 
 TRAINED, UNTRAINED = 0.25, 0.2  # accuracy on 1,000 training images; guessing has 0.1 with a deviation of 0.01

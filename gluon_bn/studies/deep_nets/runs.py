@@ -14,7 +14,7 @@ from ...data import cifar10_splits
 from ...reference.fully_connected import FullyConnectedNet
 from ...reference.solver import Solver
 from ...support.parallel import serve_jobs
-from ..results import by_kind
+from ...support.results import by_kind
 from ..resumable import file_name, fingerprint_of, run_missing
 
 WEIGHT_SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, 20))

@@ -1,7 +1,7 @@
 """What the measured trainings come to: series over the steps, a number for each training, a table."""
 import numpy as np
 
-from ..results import by_kind, finite
+from ...support.results import by_kind, finite
 
 TRAINED = 0.8  # test accuracy; guessing has 0.1
 

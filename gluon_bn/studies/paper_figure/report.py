@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
 from ...support.files import written_whole
+from ...support.results import mean_and_spread
 from ..machine import describe_machine
-from ..results import mean_and_spread
 from . import runs
 from .training import PERCENTILES
 

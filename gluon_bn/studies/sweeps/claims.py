@@ -4,7 +4,7 @@ Each claim is a sentence with a margin, and speaks of every seed or of the mean 
 """
 import numpy as np
 
-from ..results import by_kind
+from ...support.results import by_kind
 
 TRAINED, GUESSING = 0.8, 0.2  # test accuracy: of all seeds above the one, below the other; ten classes
 SCORES = {'test_acc': 'test accuracy', 'recalibrated_acc': 'recalibrated', 'batch_acc': "the test batch's own"}

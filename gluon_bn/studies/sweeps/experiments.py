@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...support.files import folder_locked
 from ...support.parallel import run_jobs
-from ..results import append_result, read_results
+from ...support.results import append_result, read_results
 from .run import POSITIONS, Run, run_from
 
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # on the mean loss

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ...run.plots import draw_band
 from ...support.axes import label_log_axis
 from ...support.files import written_whole
-from ..results import mean_and_spread
+from ...support.results import mean_and_spread
 from . import experiments
 from .claims import SCORES, final, of, summary, values_of
 

@@ -17,8 +17,8 @@ from ...lenet import LeNet
 from ...network_state import stored_statistics_kept
 from ...recalibration import recalibrate
 from ...support.parallel import serve_jobs
+from ...support.results import finite
 from ...training import MovingLoss, evaluate_accuracy, train_step
-from ..results import finite
 
 POSITIONS = ('before', 'after', None)  # of batch norm, beside the activation; None is a network without it
 EVALUATION_BATCH = 250

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import gluon_bn.studies.results
-from gluon_bn.studies.results import append_result, by_kind, finite, mean_and_spread, read_results
+import gluon_bn.support.results
+from gluon_bn.support.results import append_result, by_kind, finite, mean_and_spread, read_results
 
 
 def test_what_is_appended_is_read_in_order(tmp_path):
@@ -57,7 +57,7 @@ def test_several_processes_append_whole_lines(tmp_path):
     code = textwrap.dedent('''
         import sys
         sys.path.insert(0, sys.argv[3])
-        from gluon_bn.studies.results import append_result
+        from gluon_bn.support.results import append_result
         for number in range(50):
             append_result(sys.argv[1], {'process': int(sys.argv[2]), 'number': number, 'padding': 'x' * 5000})
     ''')

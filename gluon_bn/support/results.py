@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..support.reading import content, json_of
+from .reading import content, json_of
 
 
 def append_result(path, result):
