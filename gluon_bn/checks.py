@@ -50,16 +50,6 @@ def check_settings(momentum, eps):
     number('momentum', momentum, at_least=0, at_most=1, hint='the weight of the old value; 0.9 is the usual one')
 
 
-def check_context(ctx):
-    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
-    if not isinstance(ctx, mx.Context):
-        raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
-    if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
-        raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
-                         "gbn.try_gpu(), which is a GPU where one works.")
-    return ctx
-
-
 def check_floats(**arrays):
     """Raise for an array that is no NDArray of floats."""
     for name, array in arrays.items():

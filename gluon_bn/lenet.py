@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ._mxnet import mx, nd
+from ._mxnet.devices import check_context
 from .batch_norm import batch_norm, which_impl
-from .checks import LARGEST_SCALE, MOST_VALUES, check_context, check_examples, check_network, check_params
+from .checks import LARGEST_SCALE, MOST_VALUES, check_examples, check_network, check_params
 from .fast import lenet as fast_lenet
 from .fast import native
 from .functions import relu

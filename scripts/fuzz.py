@@ -36,7 +36,8 @@ def targets():
     from gluon_bn.exercises import catalog, notebooks, submissions
     from gluon_bn.run import checkpoint
     from gluon_bn.run import configuration as config
-    from gluon_bn.studies import results, resumable
+    from gluon_bn.studies import resumable
+    from gluon_bn.support import results
     from gluon_bn.support.reading import content
 
     exercise = catalog.find('1')
