@@ -16,6 +16,8 @@ def work(options):
     """Run the experiments; returns 0 if every claim holds, otherwise 1."""
     with loading('deep-nets'):
         from ..data import download_cifar10
+        from ..studies.deep_nets import runs
+        from ..studies.deep_nets.overview import overview
         from ..studies.deep_nets.report import run_experiment
         from ..studies.deep_nets.runs import EXPERIMENTS, QUICK
     demand_at_least_one(seeds=options.seeds, epochs=options.epochs, processes=options.processes)
@@ -23,12 +25,14 @@ def work(options):
     folder = options.output or ('runs/deep_nets_quick' if options.quick else 'runs/deep_nets')
     experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
     data_dir = download_cifar10() if options.download else options.data_dir
-    verdicts = {}
+    verdicts, kinds = {}, {}
     for name in experiments:
         settings = {**(QUICK[name] if options.quick else {}),
                     **({} if options.epochs is None else {'epochs': options.epochs})}
         jobs = EXPERIMENTS[name](range(seeds), **settings)
         verdicts.update(run_experiment(name, folder, jobs, data_dir, options.processes, judged=not options.quick))
+        kinds[name] = runs.summary(runs.run(folder, jobs, data_dir, report=lambda line: None))  # they are all done
+    print(f"\n{overview(kinds)}\n")
     print(f"Figures and numbers are in {folder}")
     return 0 if all(verdicts.values()) else 1
 

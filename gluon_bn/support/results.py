@@ -72,6 +72,27 @@ def mean_and_spread(values):
     return values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
+def mean_cell(values, digits=3):
+    """What a cell of a table says of the seeds' ``values``: mean ± standard deviation; of one seed its value.
+
+    >>> mean_cell([0.5, 0.7]), mean_cell([0.5], digits=2), mean_cell([0.5, float('inf')])
+    ('0.600 ± 0.141', '0.50', 'not finite')
+    """
+    if not np.isfinite(values).all():
+        return 'not finite'
+    mean, spread = mean_and_spread(values)
+    return f'{mean:.{digits}f} ± {spread:.{digits}f}' if len(values) > 1 else f'{mean:.{digits}f}'
+
+
+def of_seeds(number):
+    """What the head of such a table says.
+
+    >>> of_seeds(3), of_seeds(1)
+    ('mean ± standard deviation of 3 seeds', 'one seed')
+    """
+    return f'mean ± standard deviation of {number} seeds' if number > 1 else 'one seed'
+
+
 def _last_byte(file):
     size = file.seek(0, os.SEEK_END)
     if size:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gluon_bn.support.results
-from gluon_bn.support.results import append_result, by_kind, finite, mean_and_spread, read_results
+from gluon_bn.support.results import append_result, by_kind, finite, mean_and_spread, mean_cell, of_seeds, read_results
 
 
 def test_what_is_appended_is_read_in_order(tmp_path):
@@ -107,3 +107,10 @@ def test_a_result_that_is_written_in_part_is_an_error(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     append_result(path, {'seed': 2})
     assert read_results(path) == [{'seed': 0}, {'seed': 2}]
+
+
+def test_cells_of_several_seeds_and_of_one():
+    assert mean_cell([1, 2, 3]) == '2.000 ± 1.000'
+    assert mean_cell(np.array([0.98765]), digits=4) == '0.9877'
+    assert mean_cell([0.5, float('nan')]) == mean_cell([float('inf')]) == 'not finite'
+    assert [of_seeds(number) for number in (1, 2)] == ['one seed', 'mean ± standard deviation of 2 seeds']

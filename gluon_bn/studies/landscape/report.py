@@ -8,6 +8,7 @@ from ...support.files import written_whole
 from . import runs
 from .figures import FIGURES, NETWORKS
 from .numbers import best_rate, final_loss, median, numbers, of, series, table, trains
+from .overview import overview
 from .runs import EXPERIMENTS, KINDS
 
 
@@ -20,12 +21,13 @@ def run_experiments(names, networks, seeds, folder, data_dir=None, processes=Non
     """
     jobs = {(name, network): EXPERIMENTS[name][0](network, seeds, **changes)
             for network in networks for name in names if network in EXPERIMENTS[name][1]}
-    runs.run(folder, [job for some in jobs.values() for job in some], data_dir, processes, report)
+    results = runs.run(folder, list(dict.fromkeys(sum(jobs.values(), []))), data_dir, processes, report)
     verdicts = {}
     for (name, network), some in jobs.items():
         report(f"\n{name}, {NETWORKS[network]}")
         found = run_experiment(name, network, folder, some, data_dir, processes, report, judged)
         verdicts.update({f'{NETWORKS[network]}: {sentence}': holds for sentence, holds in found.items()})
+    report(f'\n{overview(numbers(results))}\n')
     return verdicts
 
 

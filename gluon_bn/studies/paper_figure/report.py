@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
 from ...support.files import written_whole
-from ...support.results import mean_and_spread
+from ...support.markdown import markdown_table
+from ...support.results import mean_cell, of_seeds
 from ..machine import describe_machine
 from . import runs
 from .training import PERCENTILES
@@ -100,13 +101,14 @@ def numbers(net):
 
 def table(nets):
     """The numbers at the end of training, mean ± standard deviation over the seeds, as a table in Markdown."""
-    rows = ['| setting | net | test accuracy | training accuracy | movement |', '|---|---|---|---|---|']
+    rows = []
     for setting, pair in nets.items():
         for which, net in pair.items():
-            cells = ['{:.4f} ± {:.4f}'.format(*mean_and_spread(net[name][:, -1])) for name in ('test_acc', 'train_acc')]
-            cells.append('{:.3f} ± {:.3f}'.format(*mean_and_spread(movement(net).mean(axis=1))))
-            rows.append(f"| {setting} | {NAMES[which]} | {' | '.join(cells)} |")
-    return '\n'.join(rows)
+            rows.append([setting, NAMES[which],
+                         *(mean_cell(net[name][:, -1], digits=4) for name in ('test_acc', 'train_acc')),
+                         mean_cell(movement(net).mean(axis=1))])
+    seeds = of_seeds(len(next(iter(nets.values()))[True]['seeds']))
+    return markdown_table(['setting', seeds, 'test accuracy', 'training accuracy', 'movement'], rows)
 
 
 def describe(pair):
