@@ -2,7 +2,7 @@
 import pytest
 from test_deep_nets_report import AS_EXPECTED, made_up
 
-from gluon_bn.studies.deep_nets import runs
+from gluon_bn.studies.deep_nets import training as runs
 from gluon_bn.studies.deep_nets.overview import overview
 
 

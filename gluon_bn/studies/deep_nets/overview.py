@@ -1,13 +1,14 @@
 """The experiments on deep nets in one table: a row for each quantity, a column for each normalisation."""
 from ...support.markdown import markdown_table
 from ...support.results import mean_cell, of_seeds
+from ..study import select, values_of
 from .report import trained_scales
 
 COLUMNS = {'batchnorm': 'batch norm', 'layernorm': 'layer norm', None: 'none'}
 
 
 def overview(experiments):
-    """A Markdown table of ``experiments``, a dict name -> what ``runs.summary`` returns; it says how many seeds.
+    """A Markdown table of ``experiments``, a dict name -> what :func:`.report.summary` returns; it says how many seeds.
 
     Numbers are the mean ± standard deviation over the seeds; a cell is empty where there is no such net.
     """
@@ -25,7 +26,7 @@ def _deep_net(kinds):
 
 
 def _weight_scales(kinds):
-    scales = sorted({kind['job']['weight_scale'] for kind in kinds})
+    scales = values_of(kinds, 'weight_scale')
     said = (f"{len(kinds[0]['job']['hidden'])} hidden layers: weight scales at which every seed trains, of "
             f"{len(scales)} from {scales[0]:g} to {scales[-1]:g}")
     trained = {kind['job']['normalization']: len(trained_scales(kinds, kind['job']['normalization'])) for kind in kinds}
@@ -33,11 +34,11 @@ def _weight_scales(kinds):
 
 
 def _batch_sizes(kinds):
-    sizes = sorted({kind['job']['batch_size'] for kind in kinds})
+    sizes = values_of(kinds, 'batch_size')
     job = kinds[0]['job']
     net = f"{len(job['hidden'])} hidden layers, Adam at {job['learning_rate']:.2g}"
     return [_row(f'{net}, batches of {size}: best training accuracy',
-                 [kind for kind in kinds if kind['job']['batch_size'] == size], 'best_train_acc') for size in sizes]
+                 select(kinds, batch_size=size), 'best_train_acc') for size in sizes]
 
 
 _ROWS = {'deep_net': _deep_net, 'weight_scales': _weight_scales, 'batch_sizes': _batch_sizes,

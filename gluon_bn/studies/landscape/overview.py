@@ -3,16 +3,19 @@ import numpy as np
 
 from ...support.markdown import markdown_table
 from .figures import NETWORKS
+from .numbers import numbers
 
 KINDS = {'batch_norm': 'with batch norm', 'plain': 'without', 'noisy_batch_norm': 'noise behind batch norm'}
 QUANTITIES = {'final_loss': 'training loss at the end', 'loss_range': 'range of the loss', 'mean_shift': 'move'}
 
 
-def overview(rows):
-    """A Markdown table of ``rows``, what :func:`.numbers.numbers` returns; means over the seeds.
+def overview(experiments):
+    """A Markdown table of ``experiments``, a dict name -> results; means over the seeds, each training once.
 
     It says how many seeds. A cell is empty where there is no such training; "diverged": of one seed or more.
     """
+    every = {tuple(result['job'].items()): result for results in experiments.values() for result in results}
+    rows = numbers(list(every.values()))
     kinds = {kind: name for kind, name in KINDS.items() if any(row['job']['kind'] == kind for row in rows)}
     settings, lines = {}, []
     for row in rows:

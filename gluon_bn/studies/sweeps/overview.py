@@ -1,13 +1,14 @@
 """The sweeps in one table: a few rows for each, a column with batch norm and one without."""
 from ...support.markdown import markdown_table
 from ...support.results import mean_cell, of_seeds
-from .claims import final, of, trained, trained_rates, values_of
+from ..study import select, values_of
+from .claims import final, trained, trained_rates
 
 WITH, WITHOUT = 'before', None  # positions of batch norm
 
 
 def overview(experiments):
-    """A Markdown table of ``experiments``, a dict name -> what ``claims.summary`` returns; it says how many seeds.
+    """A Markdown table of ``experiments``, a dict name -> what :func:`.claims.summary` returns; it says how many seeds.
 
     Accuracies are the mean ± standard deviation over the seeds. Of the sweeps of momentum and eps there is no row:
     their own tables say more.
@@ -18,8 +19,8 @@ def overview(experiments):
 
 
 def _training(kinds):
-    for scale, lr in dict.fromkeys((kind['run']['weight_scale'], kind['run']['lr']) for kind in kinds):
-        chosen = of(kinds, weight_scale=scale, lr=lr)
+    for scale, lr in dict.fromkeys((kind['job']['weight_scale'], kind['job']['lr']) for kind in kinds):
+        chosen = select(kinds, weight_scale=scale, lr=lr)
         yield [f"weights N(0, {scale:g}²), learning rate {lr:g}, {chosen[0]['steps'][-1]} steps: test accuracy",
                _cell(chosen, WITH), _cell(chosen, WITHOUT)]
 
@@ -37,12 +38,12 @@ def _positions(kinds):
 def _weight_scales(kinds):
     pairs = len(values_of(kinds, 'weight_scale')) * len(values_of(kinds, 'lr'))
     yield [f"pairs of weight scale and learning rate at which every seed trains, of {pairs}",
-           *(sum(map(trained, of(kinds, batch_norm=which))) for which in (WITH, WITHOUT))]
+           *(sum(map(trained, select(kinds, batch_norm=which))) for which in (WITH, WITHOUT))]
 
 
 def _batch_sizes(kinds, lr=0.1):
     for size in values_of(kinds, 'batch_size'):
-        chosen = of(kinds, batch_size=size, lr=lr)
+        chosen = select(kinds, batch_size=size, lr=lr)
         images = size * chosen[0]['steps'][-1]
         yield [f"{images:,} images at learning rate {lr:g} in batches of {size}: test accuracy",
                _cell(chosen, WITH), _cell(chosen, WITHOUT)]
@@ -50,7 +51,7 @@ def _batch_sizes(kinds, lr=0.1):
 
 def _recalibration(kinds):
     size, momentum = max(values_of(kinds, 'batch_size')), max(values_of(kinds, 'momentum'))
-    kind, = of(kinds, batch_size=size, momentum=momentum)
+    kind, = select(kinds, batch_size=size, momentum=momentum)
     for at, step in enumerate(kind['steps']):
         for said, name in ((f"stored with momentum {momentum:g}", 'test_acc'),
                            ("of Algorithm 2 (`gbn.recalibrate`)", 'recalibrated_acc')):
@@ -63,7 +64,7 @@ _ROWS = {'training': _training, 'learning_rates': _learning_rates, 'positions': 
 
 
 def _cell(kinds, position):
-    kind, = of(kinds, batch_norm=position)
+    kind, = select(kinds, batch_norm=position)
     return 'refused' if 'refused' in kind['status'] else mean_cell(final(kind))
 
 
