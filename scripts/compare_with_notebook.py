@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.studies.machine import describe_machine
 from gluon_bn.support.command_line import Parser, run, whole_number
+from gluon_bn.support.markdown import markdown_table
 
 SCRIPTS = Path(__file__).resolve().parent
 
@@ -36,17 +37,19 @@ def work(arguments):
     """Time and print; returns 0."""
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print(describe_machine())
-    ours, notebook = [], []
+    times = {'gluon_bn': [], 'notebook': []}
     for _ in range(arguments.repeats):
         with tempfile.TemporaryDirectory() as folder:
-            for name, times, command in (
-                    ('gluon_bn', ours,
-                     [SCRIPTS / 'train_mnist.py', '--ctx', 'cpu', '--output', f'{folder}/run', *limit]),
-                    ('notebook', notebook, [SCRIPTS / 'notebook_formulation.py', *limit])):
+            for name, command in (
+                    ('gluon_bn', [SCRIPTS / 'train_mnist.py', '--ctx', 'cpu', '--output', f'{folder}/run', *limit]),
+                    ('notebook', [SCRIPTS / 'notebook_formulation.py', *limit])):
                 seconds, line = timed(*command)
-                times.append(seconds)
+                times[name].append(seconds)
                 print(f"{name}: {seconds:6.1f} s   {line}", flush=True)
-    print(f"gluon_bn / notebook: {median(ours) / median(notebook):.3f}")
+    ours, notebook = (median(times[name]) for name in ('gluon_bn', 'notebook'))
+    print('\n' + markdown_table(['formulation', f'seconds, median of {arguments.repeats}', 'gluon_bn / it'],
+                                [['gluon_bn', f'{ours:.1f}', ''],
+                                 ["the notebook's", f'{notebook:.1f}', f'{ours / notebook:.3f}']]))
     return 0
 
 

@@ -36,8 +36,7 @@ def targets():
     from gluon_bn.exercises import catalog, notebooks, submissions
     from gluon_bn.run import checkpoint
     from gluon_bn.run import configuration as config
-    from gluon_bn.studies import resumable
-    from gluon_bn.support import results
+    from gluon_bn.studies import study
     from gluon_bn.support.reading import content
 
     exercise = catalog.find('1')
@@ -59,8 +58,7 @@ def targets():
                          [json.dumps(description).encode()]),
         'config': Target(lambda path: config.read_config(path.parent), config.RunError,
                          [json.dumps(configuration).encode()]),
-        'results': Target(results.read_results, (), [b'{"seed": 0}\n{"seed": 1, "loss": [1.5, null]}\n{"se']),
-        'job': Target(partial(resumable._read, job=job['job'], fingerprint='right'), DataError,
+        'job': Target(partial(study.read_result, description=job['job'], fingerprint='right'), DataError,
                       [json.dumps(job).encode()]),
         'progress': Target(partial(exercise_state, exercise), (), [progress_file(exercise)]),
         'notebook': Target(notebooks.script_of, notebooks.NotANotebook,

@@ -28,9 +28,9 @@ import numpy as np
 import gluon_bn as gbn
 from gluon_bn.support.results import mean_and_spread
 from gluon_bn.run.live import show
-from gluon_bn.studies.deep_nets.report import FIGURES, claims, of, trained_scales, untrained_scales
-from gluon_bn.studies.deep_nets.runs import EXPERIMENTS, run, summary
-from gluon_bn.studies.deep_nets.runs import QUICK as QUICK_SETTINGS
+from gluon_bn.studies.deep_nets import STUDY
+from gluon_bn.studies.deep_nets.report import trained_scales, untrained_scales
+from gluon_bn.studies.study import judge, run, select
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
@@ -38,18 +38,18 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 if QUICK:
     temporary = tempfile.TemporaryDirectory()  # deleted when the script ends
     folder = Path(temporary.name)
-    jobs = {name: make([0], **QUICK_SETTINGS[name]) for name, make in EXPERIMENTS.items()}
+    jobs = {name: make([0], **STUDY.quick[name]) for name, make in STUDY.experiments.items()}
 else:
     folder = Path('runs') / 'deep_nets'
-    jobs = {name: make(range(3)) for name, make in EXPERIMENTS.items()}
-run(folder, [job for name in jobs for job in jobs[name]])
+    jobs = {name: make(range(3)) for name, make in STUDY.experiments.items()}
+run(STUDY, folder, [job for name in jobs for job in jobs[name]])
 
 
 def experiment(name):
     """Show the experiment's figure, assert its claims, and return its results."""
-    kinds = summary(run(folder, jobs[name], report=lambda line: None))
-    show(FIGURES[name](kinds))
-    for sentence, holds in claims(name, kinds).items():
+    kinds = STUDY.summarise(run(STUDY, folder, jobs[name], report=lambda line: None))
+    show(STUDY.figures[name][name](kinds))
+    for sentence, holds in judge(STUDY, name, kinds).items():
         print(f"{'holds' if holds else 'FAILS'}: {sentence}")
         assert holds, sentence
     return kinds
@@ -112,7 +112,7 @@ for kind in kinds:
 # other images. The nets differ by less in validation accuracy than in training accuracy.
 
 # %%
-(norm,), (plain,) = of(kinds, 'batchnorm'), of(kinds, None)
+(norm,), (plain,) = (select(kinds, normalization=name) for name in ('batchnorm', None))
 gain = {name: np.mean(norm[name]) - np.mean(plain[name]) for name in ('best_train_acc', 'best_val_acc')}
 print(gain)
 assert gain['best_val_acc'] < gain['best_train_acc']
@@ -136,7 +136,8 @@ print("not beyond guessing without at", [f'{scale:.2g}' for scale in untrained_s
 # the activations keep their size without help, and the net without batch norm trains well:
 
 # %%
-best = {name: max(of(kinds, name), key=lambda kind: np.mean(kind['best_train_acc'])) for name in ('batchnorm', None)}
+best = {name: max(select(kinds, normalization=name), key=lambda kind: np.mean(kind['best_train_acc']))
+        for name in ('batchnorm', None)}
 for name, kind in best.items():
     print(name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
                 '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
@@ -159,7 +160,7 @@ for kind in kinds:
     print(kind['job']['normalization'], kind['job']['batch_size'],
           'best training accuracy {:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
 if not QUICK:
-    (norm,), (plain,) = (of(kinds, name, batch_size=5) for name in ('batchnorm', None))
+    (norm,), (plain,) = (select(kinds, normalization=name, batch_size=5) for name in ('batchnorm', None))
     assert np.mean(norm['best_train_acc']) < np.mean(plain['best_train_acc'])
 
 # %% [markdown]

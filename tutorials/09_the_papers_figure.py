@@ -25,17 +25,17 @@
 
 # %%
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
-from gluon_bn.studies.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, run_job, unfinished
+from gluon_bn.studies.paper_figure import STUDY
+from gluon_bn.studies.paper_figure.experiments import FIGURE, PAPER, SETTINGS, STEPS, jobs_of_figure
 from gluon_bn.run.live import show
-from gluon_bn.studies.paper_figure.report import by_net, claims, draw, movement, table, tenths
-from gluon_bn.studies.paper_figure.training import Digits, Job, load_digits
+from gluon_bn.studies.paper_figure.report import claims, draw, movement, tenths
+from gluon_bn.studies.study import load_mnist, run, unfinished
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 
@@ -69,7 +69,7 @@ X = nd.array(images[:1000].reshape(1000, 784)) / 255                            
 y = nd.one_hot(nd.array(labels[:1000]), 10)                                         # (1000, 10)
 deviation, gradient = {}, {}
 for batch_norm in (True, False):
-    net = Job(seed=0, batch_norm=batch_norm, steps=STEPS, **SETTINGS['sgd-0.1']).network()
+    net = STUDY.job(seed=0, batch_norm=batch_norm, steps=STEPS, **SETTINGS['sgd-0.1']).network()
     inputs = net.sigmoid_inputs(X, is_training=True)
     deviation[batch_norm] = [float(values.asnumpy().std(axis=0).mean()) for values in inputs.values()]
     with autograd.record():
@@ -113,7 +113,7 @@ assert smaller < deviation[False][2] / 10
 # %%
 SEEDS, settings = range(3), FIGURE
 folder, steps = Path('runs') / 'paper_figure', STEPS
-full = not QUICK and not unfinished(folder, [job for setting in settings for job in jobs_of(setting, SEEDS)])
+full = not QUICK and not unfinished(STUDY, folder, jobs_of_figure(SEEDS))
 if QUICK:
     steps, SEEDS, settings = 100, range(1), ('sgd-0.1',)
     print("This is the quick mode: 100 steps at one rate, one seed, scored on 1,000 images. It sees the beginning\n"
@@ -121,14 +121,14 @@ if QUICK:
 elif not full:
     folder, steps, SEEDS = Path('runs') / 'paper_figure_short', STEPS // 10, range(2)
     settings = ('sgd-0.1', 'keras')
-jobs = {setting: jobs_of(setting, SEEDS, steps) for setting in settings}
-every_job = [job for setting in settings for job in jobs[setting]]
+jobs = jobs_of_figure(SEEDS, settings, steps)
 if QUICK:
-    few = Digits({name: array[:6000 if name.endswith('train') else 1000] for name, array in load_digits().items()})
-    results = iter([{'job': asdict(job), **run_job(job, few)} for job in every_job])
+    few = {name: array[:6000 if name.endswith('train') else 1000] for name, array in load_mnist().items()}
+    few = STUDY.prepare(few)
+    results = [STUDY.train(job, few) for job in jobs]
 else:
-    results = iter(run(folder, every_job))
-nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
+    results = run(STUDY, folder, jobs)
+nets = STUDY.summarise(results)
 show(draw(nets))
 
 # %% [markdown]
@@ -148,7 +148,7 @@ found = {setting: claims(pair) for setting, pair in nets.items()}
 for setting in settings:
     if setting in PAPER:
         assert all(found[setting].values()), (setting, found[setting])
-print(table(nets))
+print(STUDY.table(nets))
 for setting, pair in nets.items():
     gain = tenths(pair[True]) - tenths(pair[False])
     print(setting, 'ahead by, at each tenth:', [f'{value:+.4f}' for value in gain])
@@ -235,7 +235,7 @@ if full:
 #
 # Answers are in `answers.md`, beside this file.
 #
-# 1. Train with SGD from Glorot's weights (`Job(..., weight_scale='glorot')`). How much of the gain is left?
+# 1. Train with SGD from Glorot's weights (`STUDY.job(..., weight_scale='glorot')`). How much of the gain is left?
 # 2. `python scripts/paper_figure.py sgd-0.5`: which of the claims hold at the highest rate, and by how much?
 # 3. Define movement without the division by the final width, or with the percentiles of the tested net
 #    (`sigmoid_inputs(X)`). Does claim 3 survive?

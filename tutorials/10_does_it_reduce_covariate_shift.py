@@ -39,12 +39,11 @@ import numpy as np
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 import mxnet as mx
 from gluon_bn.studies.landscape.measures import Objective, along_gradient, covariate_shift, layers_of, parameters
-from gluon_bn.studies.landscape.figures import FIGURES
-from gluon_bn.studies.landscape.numbers import (best_rate, final_loss, median, numbers, of, over_steps, series, table,
-                                                trains)
-from gluon_bn.studies.landscape.report import claims
-from gluon_bn.studies.landscape.runs import EXPERIMENTS, LEARNING_RATES, SETTINGS, load_splits, run, run_job
+from gluon_bn.studies.landscape import STUDY
 from gluon_bn.studies.landscape.noise import Noise
+from gluon_bn.studies.landscape.numbers import best_rate, final_loss, median, numbers, over_steps, series, table, trains
+from gluon_bn.studies.landscape.training import LEARNING_RATES, SETTINGS
+from gluon_bn.studies.study import judge, load_mnist, run, select
 from gluon_bn.run.live import show
 from mxnet import nd
 
@@ -138,7 +137,7 @@ np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).
 # %% [markdown]
 # ## The trainings
 #
-# `gluon_bn.studies.landscape.runs` trains, and measures at every 25th step of 1,500 of the sigmoid MLP (batch 60,
+# `gluon_bn.studies.landscape.training` trains, and measures at every 25th step of 1,500 of the sigmoid MLP (batch 60,
 # initial weights of 0.1), at every 12th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
 # tests compare parameters and stored statistics bit for bit. Ioffe and Szegedy give no learning rate. So there are
 # three, a factor of 4 apart, the same for both nets; each net's own best can be read off. Three seeds each. All of it
@@ -152,25 +151,24 @@ assert all(b == 4 * a for rates in LEARNING_RATES.values() for a, b in zip(rates
 NETWORKS = ('sigmoid_mlp',) if QUICK else ('sigmoid_mlp', 'lenet')
 quick = {'steps': 4, 'measure_every': 2, 'batch_size': 16, 'test_images': 100}
 seeds, changes = ([0], quick) if QUICK else (range(3), {})
-jobs = {(name, network): make(network, seeds, **changes)
-        for name, (make, networks) in EXPERIMENTS.items() for network in NETWORKS if network in networks}
+jobs = {name: make(seeds, **changes) for name, make in STUDY.experiments.items() if name.endswith(NETWORKS)}
 every_job = [job for some in jobs.values() for job in some]
 if QUICK:
-    splits = load_splits()
-    done = {job: run_job(job, splits) for job in every_job}
+    digits = load_mnist()
+    done = {job: STUDY.train(job, digits) for job in every_job}
     print("This is the quick mode: four steps of the MLP, one seed, and no LeNet, to see that everything runs. It\n"
           "shows nothing, and the figures are not those that the text speaks of. Whether batch norm makes the loss\n"
           "vary less, whether noise harms, and whether the layers' gradients change more is not judged here.")
 else:
-    done = dict(zip(every_job, run(Path('runs') / 'landscape', every_job)))
+    done = dict(zip(every_job, run(STUDY, Path('runs') / 'landscape', every_job)))
 
 
 def experiment(name, network, figure):
     """Show the numbers and a figure of the experiment, assert its claims, and return its results."""
-    results = [done[job] for job in jobs[name, network]]
+    results = [done[job] for job in jobs[f'{name}-{network}']]
     print('\n'.join(table(numbers(results))))
-    show(FIGURES[name][figure](results))
-    for sentence, holds in {} if QUICK else claims(name, results).items():
+    show(STUDY.figures[f'{name}-{network}'][f'{figure}-{network}'](results))
+    for sentence, holds in {} if QUICK else judge(STUDY, f'{name}-{network}', results).items():
         print(f"{'holds' if holds else 'FAILS'}: {sentence}")
         assert holds, sentence
     return results
@@ -178,7 +176,7 @@ def experiment(name, network, figure):
 
 def medians(results, measure, **values):
     """The median over the steps of one of the measures, for each seed."""
-    return np.array([median(series([result], measure)) for result in of(results, **values)])
+    return np.array([median(series([result], measure)) for result in select(results, **values)])
 
 
 # %% [markdown]
@@ -206,7 +204,7 @@ for network in NETWORKS:
 for network, results in rates.items():
     best = {kind: best_rate(results, kind) for kind in ('plain', 'batch_norm')}
     for kind, rate in best.items():
-        chosen = of(results, kind=kind, learning_rate=rate)
+        chosen = select(results, kind=kind, learning_rate=rate)
         print(f"{network}, {kind}, best at {rate:g}: loss at the end {np.mean([final_loss(r) for r in chosen]):.3f}, "
               f"test accuracy {np.mean([r['test_acc'] for r in chosen]):.4f}, "
               f"range of the loss {np.mean(medians(chosen, 'loss_range')):.3f}")
@@ -279,9 +277,9 @@ noisy = {network: experiment('noise', network, 'noise') for network in NETWORKS}
 # %%
 for network, results in noisy.items():
     for kind in ('batch_norm', 'noisy_batch_norm'):
-        print(network, kind, [(result['test_acc'], result['test_acc_batch']) for result in of(results, kind=kind)])
+        print(network, kind, [(result['test_acc'], result['test_acc_batch']) for result in select(results, kind=kind)])
 if not QUICK:
-    gain = {kind: [r['test_acc_batch'] - r['test_acc'] for r in of(noisy['lenet'], kind=kind)]
+    gain = {kind: [r['test_acc_batch'] - r['test_acc'] for r in select(noisy['lenet'], kind=kind)]
             for kind in ('batch_norm', 'noisy_batch_norm')}
     assert min(gain['noisy_batch_norm']) > 0
     assert np.mean(gain['noisy_batch_norm']) > np.mean(gain['batch_norm'])
@@ -292,8 +290,8 @@ if not QUICK:
 
 # %%
 for network, results in noisy.items():
-    print(network, [result['test_acc'] for result in of(results, kind='noisy_plain')])
-    assert QUICK or trains(of(results, kind='noisy_plain'))
+    print(network, [result['test_acc'] for result in select(results, kind='noisy_plain')])
+    assert QUICK or trains(select(results, kind='noisy_plain'))
 
 # %% [markdown]
 # ## 3. Does the update of one layer disturb the next?
@@ -301,8 +299,8 @@ for network, results in noisy.items():
 # $|G_i - G'_i|$, Definition 2.1, for the layers 2 to 4:
 
 # %%
-for results in rates.values():
-    show(FIGURES['learning_rates']['covariate_shift'](results))
+for network, results in rates.items():
+    show(STUDY.figures[f'learning_rates-{network}'][f'covariate_shift-{network}'](results))
 
 # %% [markdown]
 # In LeNet's second layer it is more than twice as *large* with batch norm, absolutely and over the length of the
@@ -316,7 +314,7 @@ def change_of_layer(results, number, **values):
     """The median over the steps of the change of a layer's gradient, absolute and over its length, for each seed."""
     return np.array([np.median([[layer['change'], layer['change'] / layer['norm']] for layer in
                                 (record['shift'][number - 1] for record in result['measured'])], axis=0)
-                     for result in of(results, **values)])
+                     for result in select(results, **values)])
 
 
 for rate in () if QUICK else LEARNING_RATES['lenet'][:2]:
@@ -327,7 +325,7 @@ for rate in () if QUICK else LEARNING_RATES['lenet'][:2]:
 
 crossing = [('sigmoid_mlp', 2), ('sigmoid_mlp', 3), ('sigmoid_mlp', 4), ('lenet', 3), ('lenet', 4)]
 for network, number in [pair for pair in crossing if pair[0] in NETWORKS]:
-    curves = [over_steps(of(rates[network], learning_rate=min(LEARNING_RATES[network]), kind=kind),
+    curves = [over_steps(select(rates[network], learning_rate=min(LEARNING_RATES[network]), kind=kind),
                          lambda record, number=number: record['shift'][number - 1]['change']).mean(axis=0)
               for kind in ('plain', 'batch_norm')]                                   # (steps,) each
     share = (curves[1] > curves[0]).mean()

@@ -33,11 +33,10 @@ from pathlib import Path
 import numpy as np
 
 import gluon_bn as gbn
-from gluon_bn.studies.sweeps.experiments import EXPERIMENTS, sweep
-from gluon_bn.studies.sweeps.experiments import QUICK as QUICK_GRIDS
 from gluon_bn.run.live import show
-from gluon_bn.studies.sweeps.claims import claims, final, of, summary
-from gluon_bn.studies.sweeps.report import FIGURES, table
+from gluon_bn.studies.study import judge, run, select
+from gluon_bn.studies.sweeps import STUDY
+from gluon_bn.studies.sweeps.claims import final
 import mxnet as mx
 from mxnet import autograd, nd
 
@@ -51,21 +50,21 @@ grids = {'positions': {'rates': (0.03, 0.1, 1.0, 100.0)},
          'momenta': {'values': (0.0, 0.9, 0.999)},
          'eps': {'values': (1e-5, 1e-3, 1.0, 10.0), 'scales': (0.01, 0.1)},
          'recalibration': {}}
-runs = {name: EXPERIMENTS[name](range(1), **QUICK_GRIDS[name]) if QUICK else EXPERIMENTS[name](range(2), **grid)
+jobs = {name: STUDY.experiments[name](range(1 if QUICK else 2), **(STUDY.quick[name] if QUICK else grid))
         for name, grid in grids.items()}
 if QUICK:  # a few steps and few test images: the figures show nothing, and the claims about the runs are not judged
-    runs = {name: [replace(run, test_images=100) for run in runs[name]] for name in runs}
+    jobs = {name: [replace(job, test_images=100) for job in some] for name, some in jobs.items()}
     print("This is the quick mode: the figures are not those that the text speaks of; its claims are not judged.")
-sweep(folder, 'tutorial', [run for name in runs for run in runs[name]], processes=1 if QUICK else None)
+run(STUDY, folder, [job for some in jobs.values() for job in some], processes=1 if QUICK else None)
 
 
 def experiment(name):
     """Show an experiment's table and figure, assert its claims, and return its results."""
-    kinds = summary(sweep(folder, name, runs[name]))
-    print(table(kinds))
-    show(FIGURES[name](kinds))
+    kinds = STUDY.summarise(run(STUDY, folder, jobs[name]))
+    print(STUDY.table(kinds))
+    show(STUDY.figures[name][name](kinds))
     if not QUICK:  # a few steps show nothing
-        for sentence, holds in claims(name, kinds).items():
+        for sentence, holds in judge(STUDY, name, kinds).items():
             print(f"{'holds' if holds else 'FAILS'}: {sentence}")
             assert holds, sentence
     return kinds
@@ -123,10 +122,10 @@ assert abs(ratio - 10) < 0.05
 # %%
 kinds = experiment('positions')
 if not QUICK:
-    for sentence, holds in claims('learning_rates', kinds).items():
+    for sentence, holds in judge(STUDY, 'learning_rates', kinds).items():
         print(f"{'holds' if holds else 'FAILS'}: {sentence}")
         assert holds, sentence
-    (norm,), (plain,) = (of(kinds, batch_norm=position, lr=1.0) for position in ('before', None))
+    (norm,), (plain,) = (select(kinds, batch_norm=position, lr=1.0) for position in ('before', None))
     assert final(norm).min() > 0.9
     assert final(plain).max() < 0.2
 
@@ -184,11 +183,11 @@ x_hat = (x - x.mean(axis=0)) / nd.sqrt(((x - x.mean(axis=0)) ** 2).mean(axis=0) 
 assert (gamma * x_hat + beta).asnumpy().tolist() == [beta.asnumpy().tolist()]
 
 kinds = experiment('batch_sizes')
-ones = of(kinds, batch_size=1)
-assert {kind['run']['batch_norm']: set(kind['status']) for kind in ones} == {'before': {'refused'}, None: {'finished'}}
+ones = select(kinds, batch_size=1)
+assert {kind['job']['batch_norm']: set(kind['status']) for kind in ones} == {'before': {'refused'}, None: {'finished'}}
 if not QUICK:
     for position in ('before', None):
-        (sixteen,), (most,) = (of(kinds, batch_norm=position, batch_size=size) for size in (16, 512))
+        (sixteen,), (most,) = (select(kinds, batch_norm=position, batch_size=size) for size in (16, 512))
         assert final(most).mean() < final(sixteen).mean()
 
 # %% [markdown]
@@ -204,7 +203,7 @@ if not QUICK:
 
 # %%
 kinds = experiment('momenta')
-assert all(kind['loss'] == of(kinds, batch_size=kind['run']['batch_size'])[0]['loss'] for kind in kinds)
+assert all(kind['loss'] == select(kinds, batch_size=kind['job']['batch_size'])[0]['loss'] for kind in kinds)
 assert 0.9 ** 9 < 0.4
 assert 0.999 ** 99 > 0.9
 
@@ -262,11 +261,11 @@ assert after > before + 0.05
 kinds = experiment('recalibration')
 for kind in kinds:
     gain = (kind['recalibrated_acc'] - kind['test_acc']).mean(axis=0)
-    print(f"batches of {kind['run']['batch_size']}, momentum {kind['run']['momentum']}: gained",
+    print(f"batches of {kind['job']['batch_size']}, momentum {kind['job']['momentum']}: gained",
           ', '.join(f'{value:+.3f} after {step}' for step, value in zip(kind['steps'], gain)))
 if not QUICK:
     for size in (4, 64):
-        (short,), (long,) = (of(kinds, batch_size=size, momentum=momentum) for momentum in (0.9, 0.99))
+        (short,), (long,) = (select(kinds, batch_size=size, momentum=momentum) for momentum in (0.9, 0.99))
         gains = [(kind['recalibrated_acc'] - kind['test_acc'])[:, 0].mean() for kind in (short, long)]
         assert gains[1] > gains[0]
 

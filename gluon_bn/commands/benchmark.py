@@ -1,4 +1,4 @@
-"""Time gluon_bn against its peers: the layer alone, a training iteration, an epoch with evaluation.
+"""Times of gluon_bn beside its peers: the layer alone, a training iteration, an epoch with evaluation.
 
 Peers are all that are installed: the notebook's formulation, gluon_bn plain and fast, Gluon's own layers, PyTorch, JAX.
 """
@@ -25,10 +25,11 @@ def work(options):
     with loading('benchmark'):
         from ..data import load
         from ..fast.native import native_status
-        from ..studies.benchmarks import measure, notebook_formulation, peers, report
+        from ..studies.benchmarks import measure, report
+        from ..studies.benchmarks.contestants import installed
         from ..studies.machine import describe_machine
         from ..support.files import written_whole
-    contestants = peers.installed(notebook_formulation, options.peers)
+    contestants = installed(options.peers)
     images, labels = load('mnist')
     if options.child:  # one figure of one contestant, in a process of its own
         print(child(options, contestants[0], images, labels))

@@ -1,10 +1,10 @@
-"""What batch norm does to deep nets: the four experiments, with figures and JSON. An interrupted run
-continues.
+"""Deep nets with batch norm and without: four experiments, with figures and JSON. An interrupted run continues.
 
 Exit status: 0 done, and every claim holds; 1 a claim does not hold (never with --quick); 2 bad arguments or bad data
 (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
+from ..support.command_line import demand_at_least_one, loading, run, whole_number
+from .study_options import conduct_study, study_parser
 
 
 def main(argv=None, prog=None):
@@ -16,37 +16,21 @@ def work(options):
     """Run the experiments; returns 0 if every claim holds, otherwise 1."""
     with loading('deep-nets'):
         from ..data import download_cifar10
-        from ..studies.deep_nets.report import run_experiment
-        from ..studies.deep_nets.runs import EXPERIMENTS, QUICK
-    demand_at_least_one(seeds=options.seeds, epochs=options.epochs, processes=options.processes)
-    seeds = (1 if options.quick else 3) if options.seeds is None else options.seeds
-    folder = options.output or ('runs/deep_nets_quick' if options.quick else 'runs/deep_nets')
-    experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
+        from ..studies.deep_nets import STUDY
+    demand_at_least_one(epochs=options.epochs)
     data_dir = download_cifar10() if options.download else options.data_dir
-    verdicts = {}
-    for name in experiments:
-        settings = {**(QUICK[name] if options.quick else {}),
-                    **({} if options.epochs is None else {'epochs': options.epochs})}
-        jobs = EXPERIMENTS[name](range(seeds), **settings)
-        verdicts.update(run_experiment(name, folder, jobs, data_dir, options.processes, judged=not options.quick))
-    print(f"Figures and numbers are in {folder}")
-    return 0 if all(verdicts.values()) else 1
+    return conduct_study(STUDY, options, options.experiments, data_dir,
+                         **({} if options.epochs is None else {'epochs': options.epochs}))
 
 
 def parser(prog=None):
     """The command line."""
-    p = Parser(prog=prog, description=__doc__)
+    p = study_parser(prog, __doc__, "1 seed and a few epochs, to see that it works; the claims are not judged then",
+                     default_output='runs/deep_nets, with --quick runs/deep_nets_quick',
+                     data="folder or archive with the whole of CIFAR-10 (default: the images that come with the "
+                          "package)")
     p.add_argument('experiments', nargs='*', metavar='EXPERIMENT',
                    help="of deep_net, weight_scales, batch_sizes, small_batches (default: all)")
-    p.add_argument('--seeds', type=whole_number, metavar='N', help="trainings of each kind (default: 3)")
     p.add_argument('--epochs', type=whole_number, metavar='N', help="(default: 10)")
-    p.add_argument('--quick', action='store_true',
-                   help="1 seed and a few epochs, to see that it works; the claims are not judged then")
-    p.add_argument('--data-dir', type=folder, metavar='PATH',
-                   help="folder or archive with the whole of CIFAR-10 (default: the images that come with the package)")
     p.add_argument('--download', action='store_true', help="download the whole of CIFAR-10 (170 MB) and use it")
-    p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', type=folder, metavar='DIR',
-                   help="(default: runs/deep_nets, with --quick runs/deep_nets_quick)")
     return p
-

@@ -20,7 +20,8 @@ def work(options):
         from ..run import mlp_job as mlp_run
     options = vars(options)
     folder = options.pop('output') or f"runs/mlp-{time.strftime('%Y%m%d-%H%M%S')}"
-    mlp_run.train(mlp_run.Config(**options), folder)
+    result = mlp_run.train(mlp_run.Config(**options), folder)
+    print(f"\n{mlp_run.table(result)}\n")
     print(f"Numbers, curves and frames are in {folder}")
     return 0
 

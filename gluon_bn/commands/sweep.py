@@ -1,9 +1,10 @@
-"""Sweeps on LeNet: one of the named comparisons, as a table and a figure. An interrupted sweep continues.
+"""Sweeps on LeNet: one or more of the named comparisons, as tables and figures. An interrupted sweep continues.
 
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments, or another process sweeps in the
 same folder (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import Parser, chosen, demand_at_least_one, folder, loading, run, whole_number
+from ..support.command_line import loading, run
+from .study_options import conduct_study, study_parser
 
 
 def main(argv=None, prog=None):
@@ -12,35 +13,18 @@ def main(argv=None, prog=None):
 
 
 def work(options):
-    """Run one sweep and show what came out; returns 0 if every claim holds, otherwise 1."""
+    """Run the sweeps and show what came out; returns 0 if every claim holds, otherwise 1."""
     with loading('sweep'):
-        from ..studies.sweeps.claims import claims
-        from ..studies.sweeps.experiments import EXPERIMENTS, QUICK
-        from ..studies.sweeps.report import run_experiment, table
-    demand_at_least_one(seeds=options.seeds, processes=options.processes)
-    name, = chosen([options.name], EXPERIMENTS, 'experiment')
-    folder = options.output or ('runs/sweeps_quick' if options.quick else 'runs/sweeps')
-    runs = EXPERIMENTS[name](range(options.seeds), **(QUICK[name] if options.quick else {}))
-    kinds = run_experiment(name, folder, runs, options.processes)
-    print(table(kinds), end='')
-    verdicts = {} if options.quick else claims(name, kinds)  # a quick run shows nothing
-    for sentence, holds in verdicts.items():
-        print(f"{'holds' if holds else 'FAILS'}: {sentence}")
-    print(f"The results, {name}.png and {name}.md are in {folder}")
-    return 0 if all(verdicts.values()) else 1
+        from ..studies.sweeps import STUDY
+    return conduct_study(STUDY, options, options.names)
 
 
 def parser(prog=None):
     """The command line."""
-    p = Parser(prog=prog, description=__doc__)
-    p.add_argument('name', metavar='NAME',
-                   help="one of training, learning_rates, positions, weight_scales, batch_sizes, momenta, eps, "
-                        "recalibration")
-    p.add_argument('--seeds', type=whole_number, default=3, metavar='N',
-                   help="trainings of each kind (default: %(default)s)")
-    p.add_argument('--quick', action='store_true', help="a few steps of a few runs, to see that everything works")
-    p.add_argument('--processes', type=whole_number, metavar='N', help="(default: one a physical core)")
-    p.add_argument('--output', type=folder, metavar='DIR',
-                   help="(default: runs/sweeps, with --quick runs/sweeps_quick)")
+    p = study_parser(prog, __doc__, seeds=3,
+                     quick="a few steps of a few runs, to see that everything works; the claims are not judged then",
+                     default_output='runs/sweeps, with --quick runs/sweeps_quick')
+    p.add_argument('names', nargs='+', metavar='NAME',
+                   help="of training, learning_rates, positions, weight_scales, batch_sizes, momenta, eps, "
+                        "recalibration; of more than one, a table of them all comes last")
     return p
-

@@ -4,7 +4,6 @@ A library is named after all that it depends on. Beside it is its digest: a file
 built here, is built anew.
 """
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from .._mxnet import mx
 from ..support.files import cache_dir
 from ..support.locks import lock
+from ..support.processor import processor_lines
 from . import compiler, trust
 from .compiler import BuildError
 
@@ -38,8 +38,8 @@ def library(target):
 
 def _key(words, said, target):
     """What the library depends on, in 20 digits."""
-    mxnet = Path(mx.__file__).parent
-    key = sha256(repr((words, compiler.FLAGS, compiler.ZIG_FLAGS, target, mx.__version__, said, _processor())).encode())
+    mxnet, processor = Path(mx.__file__).parent, processor_lines('model name', 'flags')  # -march=native means them
+    key = sha256(repr((words, compiler.FLAGS, compiler.ZIG_FLAGS, target, mx.__version__, said, processor)).encode())
     for path in compiler.files(mxnet):
         key.update(path.read_bytes())
     return key.hexdigest()[:20]
@@ -100,12 +100,3 @@ def _locked(path):
 def _first_line(said):
     line = (said.splitlines() or [''])[0].strip()
     return line if line.isprintable() else ''
-
-
-def _processor():
-    """What ``-march=native`` depends on."""
-    try:
-        with open('/proc/cpuinfo', encoding='utf-8') as file:
-            return sorted({line for line in file if line.startswith(('model name', 'flags'))})
-    except OSError:
-        return platform.machine()

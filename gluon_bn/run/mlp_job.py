@@ -11,6 +11,7 @@ import numpy as np
 from .. import data
 from ..reference.mlp import INITIALIZATIONS, MLP
 from ..support.files import written_whole
+from ..support.markdown import markdown_table
 from .live import LivePlot, save_history
 
 NUM_DEV = 5000  # the last training images choose the epoch, so that the test images have no part in it
@@ -90,3 +91,13 @@ def train(config, folder, report=print):
     report(f"{config.epochs} epochs in {result['seconds']} s. Test accuracy {result['best']['test_acc']:.4f} in epoch "
            f"{best}, the best on the dev images; {result['last']['test_acc']:.4f} in the last one.")
     return result
+
+
+def table(result):
+    """What :func:`train` returned as a table in Markdown."""
+    config = result['config']
+    net = (f"{' and '.join(map(str, config['hidden']))} hidden units, batch {config['batch_size']:,}, Adam at "
+           f"{config['lr']:g}, {config['epochs']:,} epochs, seed {config['seed']}")
+    best, last = (f"{result[when]['test_acc']:.4f}" for when in ('best', 'last'))
+    return markdown_table(['network', 'epoch, the best on the dev images', 'test accuracy then', 'in the last epoch'],
+                          [[net, result['best_epoch'], best, last]])

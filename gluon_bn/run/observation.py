@@ -27,17 +27,30 @@ def observe(net, data, label):
     {'1': (8, 20, 26, 26), '2': (8, 50, 9, 9), '3': (8, 128)}
     """
     check_net(net, needed=('params', 'activation_inputs'))
-    label, numbers = check_batch(data, label)
+    check_batch(data, label)
     with stored_statistics_kept(net):
         inputs = net.activation_inputs(data, is_training=True)
-        with autograd.record():
-            scores = net(data, is_training=True)                                                    # (m, K)
-            check_classes(numbers, scores.shape[-1])
-            target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                         # (m, K)
-            loss = nd.mean(softmax_cross_entropy(scores, target))                                   # (1,)
-        gradients = autograd.grad(loss, list(net.params.values()))  # given back, not put into param.grad
+        _, gradients = mean_loss_and_gradients(net, data, label)
     return {'pre-activations': _as_arrays(inputs), 'weights': _as_arrays(net.params),
-            'gradients': _as_arrays(dict(zip(net.params, gradients)))}
+            'gradients': _as_arrays(gradients)}
+
+
+def mean_loss_and_gradients(net, data, label):
+    """The mean loss of a batch in training, ``(1,)``, and its gradient by each parameter, name -> NDArray.
+
+    The gradients kept in the parameters are not changed; the stored statistics are, as by any batch.
+
+    >>> loss, gradients = mean_loss_and_gradients(LeNet(), nd.random.uniform(shape=(8, 1, 28, 28)), nd.arange(8))
+    >>> loss.shape, gradients['W4'].shape
+    ((1,), (10, 128))
+    """
+    label, numbers = check_batch(data, label)
+    with autograd.record():
+        scores = net(data, is_training=True)                                                        # (m, K)
+        check_classes(numbers, scores.shape[-1])
+        target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                             # (m, K)
+        loss = nd.mean(softmax_cross_entropy(scores, target))                                       # (1,)
+    return loss, dict(zip(net.params, autograd.grad(loss, list(net.params.values()))))
 
 
 def dead_units(observed):

@@ -36,11 +36,16 @@ def plot_run(path, losses, batches_per_epoch, history, title):
         file.write(picture.getbuffer())
 
 
-def draw_band(axes, x, values, color, marker, label, line='-'):
-    """The mean over the first axis of ``values``, the seeds, and a band of one standard deviation around it."""
+def draw_band(axes, x, values, color, marker, label, line='-', band='spread'):
+    """The mean over the first axis of ``values``, the seeds, and a band of one standard deviation around it.
+
+    With ``band='extremes'`` it reaches from the lowest to the highest of the seeds; None draws no band.
+    """
     mean, spread = mean_and_spread(values)
     axes.plot(x, mean, color=color, marker=marker, markersize=4, linestyle=line, linewidth=1.2, label=label)
-    axes.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
+    if band is not None:
+        ends = (mean - spread, mean + spread) if band == 'spread' else (np.min(values, axis=0), np.max(values, axis=0))
+        axes.fill_between(x, *ends, color=color, alpha=0.15, linewidth=0)
     axes.grid(alpha=0.3)
     axes.legend(loc='best', fontsize='small')
 

@@ -1,4 +1,4 @@
 """Experiments with several seeds, and benchmarks: each makes its figures and says which of its claims hold.
 
-They use everything but ``commands``.
+``study`` has what they share, each study is a folder; they use everything but ``commands``.
 """

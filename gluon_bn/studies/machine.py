@@ -1,11 +1,11 @@
-"""What a measurement was made on."""
+"""Description of the machine on which a measurement was made."""
 import os
-import platform
 import sys
 
 import numpy as np
 
 from .. import _mxnet
+from ..support.processor import processor_lines
 from ..support.threads import physical_cores
 
 
@@ -16,7 +16,8 @@ def describe_machine():
     True
     """
     mxnet = _mxnet_version()  # first: loading MXNet decides how many threads
-    return (f"{_processor()}, {physical_cores()} cores, {os.environ.get('OMP_NUM_THREADS')} threads; Python "
+    processor = processor_lines('model name')[0].split(':', 1)[1].strip()
+    return (f"{processor}, {physical_cores()} cores, {os.environ.get('OMP_NUM_THREADS')} threads; Python "
             f"{sys.version.split()[0]}, {mxnet}, NumPy {np.__version__}")
 
 
@@ -25,11 +26,3 @@ def _mxnet_version():
         return f'MXNet {_mxnet.mx.__version__}'
     except ImportError:
         return 'no MXNet'
-
-
-def _processor():
-    try:
-        with open('/proc/cpuinfo', encoding='utf-8') as file:
-            return next(line.split(':', 1)[1].strip() for line in file if line.startswith('model name'))
-    except (OSError, StopIteration):
-        return platform.machine()

@@ -1,5 +1,4 @@
 """The command gluon-bn: its subcommands, what they say of bad arguments, and their exit status."""
-import importlib
 import json
 import os
 import re
@@ -70,9 +69,9 @@ def test_the_version(capsys):
     (['evaluate'], 'gluon-bn evaluate: the following arguments are required: RUN; --help'),
     (['exercises', 'chek'], 'gluon-bn exercises: argument COMMAND: invalid choice'),
     (['sweep', 'epsilon'], 'gluon-bn sweep: there is no experiment epsilon; expected one of: '),
-    (['figure', '--steps', '5'], 'gluon-bn figure: --steps is at least 20.'),
+    (['figure', '--steps', '5'], 'gluon-bn figure: --steps is 5; it must be at least 20.'),
     (['landscape', '--network', 'resnet'], "gluon-bn landscape: argument --network: invalid choice: 'resnet'"),
-    (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds, --epochs and --processes are at least 1.'),
+    (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds is 0; it must be at least 1.'),
     (['breast-cancer', '--splits', '0'], "gluon-bn breast-cancer: argument --splits: '0' is not a whole number"),
     (['benchmark', '--peers', 'Gluon'], "gluon-bn benchmark: --peers must name 'gluon_bn fast'"),
     (['doctor', '--jsn'], 'gluon-bn doctor: unrecognized arguments: --jsn; did you mean --json?'),
@@ -103,47 +102,50 @@ def test_a_script_calls_itself_by_its_own_name(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("train_mnist: argument --lr: ")
 
 
-@pytest.mark.parametrize(('module', 'home'), [(deep_nets, 'deep_nets.runs'), (landscape, 'landscape.runs'),
-                                              (sweep, 'sweeps.experiments')], ids=['deep-nets', 'landscape', 'sweep'])
-def test_the_help_names_every_experiment(module, home):
+@pytest.mark.parametrize('module', [deep_nets, landscape, sweep], ids=['deep-nets', 'landscape', 'sweep'])
+def test_the_help_names_every_experiment(module):
     """The commands say the names themselves, so that their help does not load the experiments."""
-    home = importlib.import_module(f'gluon_bn.studies.{home}')
-    text = ' '.join(module.parser().format_help().split())
-    assert ', '.join(home.EXPERIMENTS) in text
-    if module is landscape:
-        assert tuple(home.LEARNING_RATES) == landscape.NETWORKS
+    from gluon_bn.studies import deep_nets as nets
+    from gluon_bn.studies import sweeps
+    from gluon_bn.studies.landscape.training import LEARNING_RATES, NAMES
+    names = {deep_nets: nets.STUDY.experiments, sweep: sweeps.STUDY.experiments, landscape: NAMES}[module]
+    assert ', '.join(names) in ' '.join(module.parser().format_help().split())
+    assert tuple(LEARNING_RATES) == landscape.NETWORKS
 
 
-def test_deep_nets_quick_is_a_part_of_the_whole_and_judges_nothing(monkeypatch, tmp_path, capsys):
-    from gluon_bn.studies.deep_nets import report
-    from gluon_bn.studies.deep_nets.runs import EXPERIMENTS
+def test_a_studys_options_decide_about_jobs_folder_and_status(monkeypatch, capsys):
+    from gluon_bn.studies import study
+    from gluon_bn.studies.deep_nets import STUDY
     calls = []
 
-    def record(name, folder, jobs, data_dir, processes, judged):
-        calls.append((name, folder, jobs, judged))
-        return {'a claim': not judged}
+    def record(study, experiments, folder, data_dir, processes, judged, train):
+        calls.append((experiments, folder, judged))
+        return {name: {'a claim': not judged} for name in experiments}
 
-    monkeypatch.setattr(report, 'run_experiment', record)
+    monkeypatch.setattr(study, 'conduct', record)
     assert deep_nets.main(['--quick']) == 0
-    assert [name for name, *_ in calls] == list(EXPERIMENTS)
-    for name, folder, jobs, judged in calls:
-        whole = EXPERIMENTS[name]([0])
-        assert (folder, judged) == ('runs/deep_nets_quick', False)
-        of_quick, of_whole = (sum(job.epochs / job.batch_size for job in some) for some in (jobs, whole))
+    (experiments, folder, judged), = calls
+    assert (list(experiments), folder, judged) == (list(STUDY.experiments), 'runs/deep_nets_quick', False)
+    for name, jobs in experiments.items():
+        of_quick, of_whole = (sum(map(STUDY.cost, some)) for some in (jobs, STUDY.experiments[name]([0])))
         assert of_quick < 0.5 * of_whole
         assert {job.seed for job in jobs} == {0}
-    calls.clear()
     assert deep_nets.main(['deep_net', '--quick', '--seeds', '2', '--epochs', '1', '--output', 'there']) == 0
-    (_, folder, jobs, _), = calls
-    assert (str(folder), {job.seed for job in jobs}, {job.epochs for job in jobs}) == ('there', {0, 1}, {1})
-    calls.clear()
+    jobs, = calls[1][0].values()
+    assert (calls[1][1], {job.seed for job in jobs}, {job.epochs for job in jobs}) == ('there', {0, 1}, {1})
     assert deep_nets.main(['deep_net']) == 1
-    assert calls[0][3] is True
-    assert calls[0][2] == EXPERIMENTS['deep_net'](range(3))
+    assert calls[2] == ({'deep_net': STUDY.experiments['deep_net'](range(3))}, 'runs/deep_nets', True)
+    assert landscape.main(['small_weights', 'noise', '--network', 'lenet']) == 1
+    assert list(calls[3][0]) == ['noise-lenet']
+    assert figure.main(['keras', '--quick', '--steps', '20']) == 0
+    jobs, = calls[4][0].values()
+    assert {(job.optimizer, job.steps, job.seed) for job in jobs} == {('rmsprop', 20, 0)}
+    assert figure.main([]) == 1
+    assert len(calls[5][0]['paper_figure']) == 3 * 2 * 3
 
 
 def test_the_figures_help_names_settings_and_steps():
-    from gluon_bn.studies.paper_figure.runs import FIGURE, SETTINGS, STEPS
+    from gluon_bn.studies.paper_figure.experiments import FIGURE, SETTINGS, STEPS
     text = ' '.join(figure.parser().format_help().split())
     assert f"of {', '.join(SETTINGS)} (default: {', '.join(FIGURE)})" in text
     assert f'(default: {STEPS:,})' in text

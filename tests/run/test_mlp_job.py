@@ -44,6 +44,7 @@ def test_the_script(tmp_path, script_here):
                                    '--output', tmp_path)
     assert status == 0, err
     assert 'Test accuracy' in out
+    assert f"| 0 | {json.loads((tmp_path / 'result.json').read_text())['best']['test_acc']:.4f} | " in out
     assert (tmp_path / 'result.json').exists()
     status, _, err = script_here(SCRIPT, '--batch-size', 1, '--output', tmp_path / 'wrong')
     assert status == 2

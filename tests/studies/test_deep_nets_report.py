@@ -1,18 +1,20 @@
 import json
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gluon_bn.studies.deep_nets import runs
-from gluon_bn.studies.deep_nets.report import FIGURES, claims, run_experiment
+from gluon_bn.studies.deep_nets import STUDY
+from gluon_bn.studies.deep_nets import training as runs
+from gluon_bn.studies.deep_nets.report import FIGURES, summary
+from gluon_bn.studies.study import conduct, judge
 
-SCRIPT = Path(__file__).resolve().parents[2] / 'scripts' / 'deep_nets.py'
+claims = partial(judge, STUDY)
 
 
 def made_up(jobs, accuracy):
     """Results as trainings would give them, with accuracies that are known."""
-    return runs.summary([{
+    return summary([{
         'job': {**vars(job), 'hidden': list(job.hidden)}, 'diverged': None,
         'losses': [loss(job, accuracy(job))] * (job.epochs * runs.NUM_TRAINING // job.batch_size),
         'train_acc': [0.1] + [accuracy(job)] * job.epochs, 'val_acc': [0.1] + [accuracy(job) / 2] * job.epochs}
@@ -41,7 +43,7 @@ def test_claims_hold_where_they_are_true_and_fail_where_they_are_not(name):
 @pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_figures_have_their_lines_units_and_legends(name):
     jobs = runs.EXPERIMENTS[name](range(2), epochs=2)
-    figure = FIGURES[name](made_up(jobs, AS_EXPECTED[name]))
+    figure = FIGURES[name][name](made_up(jobs, AS_EXPECTED[name]))
     loss, train, val = figure.axes
     assert '(nats per image)' in loss.get_ylabel()
     assert 'training accuracy (%)' in train.get_ylabel()
@@ -65,7 +67,7 @@ def drawn(name, jobs):
     """The lines of each panel, label -> (x, y), and the results by normalisation, batch size and weight scale."""
     results = [course(job) for job in jobs]
     lines = [{line.get_label(): line.get_xydata().T for line in axes.lines}
-             for axes in FIGURES[name](runs.summary(results)).axes]
+             for axes in FIGURES[name][name](summary(results)).axes]
     of_kind = {}
     for result in results:
         job = result['job']
@@ -115,7 +117,7 @@ def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
     """Experiments 1 and 2, small: real trainings, figures, JSON and the claims."""
     jobs = runs.weight_scale_jobs([0], epochs=6, scales=(2e-3, 0.5))
     said = []
-    verdicts = run_experiment('weight_scales', tmp_path, jobs, processes=2, report=said.append)
+    verdicts = conduct(STUDY, {'weight_scales': jobs}, tmp_path, processes=2, report=said.append)['weight_scales']
     assert all(verdicts.values()), said
     with open(tmp_path / 'weight_scales.json', encoding='utf-8') as file:
         written = json.load(file)
@@ -129,15 +131,8 @@ def test_with_real_images_batch_norm_trains_where_without_it_does_not(tmp_path):
 @pytest.mark.by_hand
 @pytest.mark.parametrize('name', runs.EXPERIMENTS)
 def test_every_claim_holds_in_full(name, tmp_path):
-    verdicts = run_experiment(name, tmp_path, runs.EXPERIMENTS[name](range(3)))
+    verdicts = conduct(STUDY, {name: runs.EXPERIMENTS[name](range(3))}, tmp_path)[name]
     assert all(verdicts.values()), verdicts
-
-
-def test_the_script_refuses_in_one_line(tmp_path, script_here):
-    status, _, err = script_here(SCRIPT, 'deep_web', '--output', tmp_path)
-    assert status == 2
-    assert err.strip() == ('deep_nets: there is no experiment deep_web; expected one of: deep_net, weight_scales, '
-                           'batch_sizes, small_batches.')
 
 
 def otherwise(name, jobs, chosen, **changes):

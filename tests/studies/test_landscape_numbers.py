@@ -5,7 +5,6 @@ from gluon_bn.studies.landscape.numbers import (
     best_rate,
     final_loss,
     numbers,
-    of,
     over_steps,
     series,
     steps,
@@ -92,9 +91,3 @@ def test_the_best_rate_has_the_lowest_loss_at_the_end():
 @pytest.mark.parametrize(('accuracies', 'expected'), [((0.9, 0.95), True), ((0.9, 0.5), False)])
 def test_to_train_is_to_train_with_every_seed(accuracies, expected):
     assert trains([result(acc=acc) for acc in accuracies]) is expected
-
-
-def test_of_selects():
-    results = [result(), result('batch_norm'), result('batch_norm', seed=1)]
-    assert of(results, kind='batch_norm', seed=1) == results[2:]
-    assert of(results, kind='batch_norm') == results[1:]

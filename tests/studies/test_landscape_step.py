@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from test_landscape_runs import ALL_QUICK, QUICK, splits  # noqa: F401
+from test_landscape_training import ALL_QUICK, QUICK, splits  # noqa: F401
 
 from gluon_bn import train_step
 from gluon_bn._mxnet import nd
-from gluon_bn.studies.landscape.runs import make_network
 from gluon_bn.studies.landscape.step import activation_inputs, measured_step, moved
+from gluon_bn.studies.landscape.training import make_network
 
 
 def state(net):
@@ -17,8 +17,8 @@ def test_measuring_does_not_disturb_the_training(job, splits):  # noqa: F811
     """Parameters and stored statistics are the same bit for bit as without, and so are the losses."""
     measured, bare = make_network(job), make_network(job)
     for step in range(3):
-        images = nd.array(splits[0][0][16 * step:16 * (step + 1)] / 255)
-        labels = nd.array(splits[0][1][16 * step:16 * (step + 1)])
+        images = nd.array(splits['X_train'][16 * step:16 * (step + 1)] / 255)
+        labels = nd.array(splits['y_train'][16 * step:16 * (step + 1)])
         for net in (measured, bare):
             if net.noise is not None:
                 net.noise.step = step

@@ -9,9 +9,12 @@ from matplotlib import image
 from gluon_bn._mxnet import nd
 from gluon_bn.run.observation import observe
 from gluon_bn.run.tensorboard import filter_grid, part_path
+from gluon_bn.studies.paper_figure import STUDY, run_recorded
 from gluon_bn.studies.paper_figure import events as paper_events
-from gluon_bn.studies.paper_figure.runs import events_folder, jobs_of, run, run_job
-from gluon_bn.studies.paper_figure.training import Digits, load_digits, recorded_steps, train
+from gluon_bn.studies.paper_figure.events import events_folder, train_recorded
+from gluon_bn.studies.paper_figure.experiments import jobs_of
+from gluon_bn.studies.paper_figure.training import Digits, recorded_steps, train
+from gluon_bn.studies.study import load_mnist, run
 
 pytest.importorskip('tensorboardX', reason='tensorboardX is not installed')
 STEPS = 40
@@ -30,13 +33,13 @@ def scalars_of(job, records):
 
 @pytest.fixture(scope='module')
 def digits(small_data):
-    return Digits(load_digits(small_data))
+    return Digits(load_mnist(small_data))
 
 
 @pytest.mark.parametrize('batch_norm', [True, False])
 def test_every_tag_step_and_value(batch_norm, digits, read_events, tmp_path):
     job = replace(jobs_of('keras', range(1), STEPS)[0], batch_norm=batch_norm)
-    records = run_job(job, digits, tmp_path)['records']
+    records = train_recorded(job, digits, tmp_path)['records']
     events = read_events(events_folder(tmp_path, job))
     assert {key: values for key, values in events.items() if key[0] == 'scalars'} == scalars_of(job, records)
     expected = HISTOGRAMS if batch_norm else {tag for tag in HISTOGRAMS if 'gamma' not in tag and 'beta' not in tag}
@@ -57,23 +60,23 @@ def test_every_tag_step_and_value(batch_norm, digits, read_events, tmp_path):
 def test_a_training_that_was_done_before_has_its_scalars(small_data, read_events, tmp_path):
     """Those of the others are left as they are; each training is one row of the HParams tab."""
     jobs = jobs_of('keras', range(1), STEPS)
-    results = run(tmp_path / 'out', jobs, small_data, processes=1, report=str)
+    results = run(STUDY, tmp_path / 'out', jobs, small_data, processes=1, report=str)
     for job, result in zip(jobs, results):
         assert result['job'] == asdict(job)
-    run(tmp_path / 'out', jobs, small_data, report=str, events=tmp_path / 'events')
+    run_recorded(tmp_path / 'out', jobs, small_data, report=str, events=tmp_path / 'events')
     folders = [events_folder(tmp_path / 'events', job) for job in jobs]
     assert sorted((tmp_path / 'events').iterdir()) == sorted(folders)
     for job, result, folder in zip(jobs, results, folders):
         assert read_events(folder) == scalars_of(job, result['records'])
     before = [part_path(folder, 0).read_bytes() for folder in folders]
-    run(tmp_path / 'out', jobs, small_data, report=str, events=tmp_path / 'events')
+    run_recorded(tmp_path / 'out', jobs, small_data, report=str, events=tmp_path / 'events')
     assert [part_path(folder, 0).read_bytes() for folder in folders] == before
 
 
 @pytest.mark.slow
 def test_workers_write_the_events_of_what_they_train(small_data, read_events, tmp_path):
     jobs = jobs_of('sgd-0.1', range(1), STEPS)[:1]
-    [result] = run(tmp_path / 'out', jobs, small_data, processes=1, report=str, events=tmp_path / 'events')
+    [result] = run_recorded(tmp_path / 'out', jobs, small_data, processes=1, report=str, events=tmp_path / 'events')
     events = read_events(events_folder(tmp_path / 'events', jobs[0]))
     assert {tag for kind, tag in events if kind == 'histograms'} == HISTOGRAMS
     assert {key: values for key, values in events.items() if key[0] == 'scalars'} == scalars_of(
@@ -86,5 +89,5 @@ def test_a_training_that_fails_leaves_no_events(digits, tmp_path, monkeypatch):
 
     monkeypatch.setattr(paper_events, 'observe', fail)
     with pytest.raises(FloatingPointError):
-        run_job(jobs_of('sgd-0.1', range(1), STEPS)[0], digits, tmp_path)
+        train_recorded(jobs_of('sgd-0.1', range(1), STEPS)[0], digits, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -4,20 +4,21 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from gluon_bn.studies.paper_figure import runs
+from gluon_bn.studies.paper_figure import STUDY
+from gluon_bn.studies.paper_figure.experiments import PAPER, SETTINGS, jobs_of, jobs_of_figure
 from gluon_bn.studies.paper_figure.report import (
     by_net,
     claims,
     describe,
     draw,
-    make_figure,
     movement,
-    numbers,
+    numbers_of,
+    summary,
     table,
     tenths,
 )
-from gluon_bn.studies.paper_figure.runs import PAPER, SETTINGS, jobs_of
 from gluon_bn.studies.paper_figure.training import recorded_steps
+from gluon_bn.studies.study import conduct
 
 STEPS = 1000
 
@@ -72,7 +73,7 @@ def test_movement_is_the_same_in_other_units_of_the_input():
 
 def test_numbers_and_table_have_means_and_spreads_of_the_seeds():
     nets = {setting: by_net(made_up(setting, better, steadier)) for setting in SETTINGS}
-    assert numbers(nets['keras'][True])['final_test_acc'] == pytest.approx([0.95, 0.96])
+    assert numbers_of(nets['keras'][True])['final_test_acc'] == pytest.approx([0.95, 0.96])
     lines = table(nets).splitlines()
     assert len(lines) == 2 + 2 * len(SETTINGS)
     assert lines[2].startswith('| sgd-0.1 | with batch norm | 0.9550 ± 0.0071 | 1.0000 ± 0.0000 |')
@@ -101,32 +102,40 @@ def test_the_figure_has_its_lines_units_and_legends():
     assert b.get_ylim() == c.get_ylim()
 
 
-def test_what_is_made_is_written_and_said(tmp_path, monkeypatch):
-    def run(folder, jobs, data_dir, processes, report, events):
+def test_what_is_made_is_written_and_said(tmp_path):
+    def train(folder, jobs, data_dir, processes, report):
         results = {(result['job']['lr'], result['job']['seed'], result['job']['batch_norm']): result
                    for setting in SETTINGS for result in made_up(setting, lambda job, t: 1 - better(job, t))}
         return [results[job.lr, job.seed, job.batch_norm] for job in jobs]
 
-    monkeypatch.setattr(runs, 'run', run)
     said = []
-    found = make_figure(tmp_path, ['sgd-0.02', 'keras'], range(2), STEPS, report=said.append)
-    assert list(found) == ['sgd-0.02', 'keras']
+    experiment = {'paper_figure': jobs_of_figure(range(2), ['sgd-0.02', 'keras'], STEPS)}
+    found = conduct(STUDY, experiment, tmp_path, report=said.append, train=train)['paper_figure']
+    assert len(found) == 3
+    assert not any(found.values())
     with open(tmp_path / 'paper_figure.json', encoding='utf-8') as file:
         written = json.load(file)['settings']
-    assert {setting: content['claims'] for setting, content in written.items()} == found
+    assert {f'sgd-0.02: {sentence}': holds for sentence, holds in written['sgd-0.02']['claims'].items()} == found
+    assert list(written) == ['sgd-0.02', 'keras']
     assert [content['demanded'] for content in written.values()] == [setting in PAPER for setting in written]
     assert written['keras']['without']['final_test_acc'] == pytest.approx([0.1, 0.09])
     assert (tmp_path / 'paper_figure.png').read_bytes().startswith(b'\x89PNG')
-    assert said[1].startswith('sgd-0.02: FAILS: with batch norm the net is ahead at every tenth')
-    assert any(line.startswith('keras: not so: with batch norm the net ends higher') for line in said)
+    assert 'FAILS: sgd-0.02: with batch norm the net is ahead at every tenth of training after the first' in said
+    assert 'not so: keras: with batch norm the net ends higher' in said
     said.clear()
-    make_figure(tmp_path, ['sgd-0.02', 'keras'], range(2), STEPS, report=said.append, judged=False)
-    assert said[1:] == [f'The claims are not judged: {STEPS} steps are too few.']
+    conduct(STUDY, experiment, tmp_path, report=said.append, judged=False, train=train)
+    assert said[1:] == ['The claims are not judged: the trainings are too short.']
+
+
+def test_a_summary_tells_the_settings_apart():
+    nets = summary([result for setting in SETTINGS for result in made_up(setting, better)])
+    assert list(nets) == list(SETTINGS)
+    assert [nets[setting][True]['job']['lr'] for setting in SETTINGS] == [v['lr'] for v in SETTINGS.values()]
 
 
 @pytest.mark.slow
 @pytest.mark.by_hand
 def test_every_claim_of_the_paper_holds_in_a_fifth_of_the_steps_of_its_setting(tmp_path):
     """The whole figure, `python scripts/paper_figure.py`, takes 23 minutes; this takes minutes."""
-    found = make_figure(tmp_path, ['sgd-0.1'], steps=10_000)
-    assert all(found['sgd-0.1'].values()), found
+    found = conduct(STUDY, {'paper_figure': jobs_of_figure(range(3), ['sgd-0.1'], 10_000)}, tmp_path)['paper_figure']
+    assert all(found.values()), found

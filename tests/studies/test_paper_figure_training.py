@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gluon_bn import SigmoidMLP, data, evaluate_accuracy, reference, sgd, softmax_cross_entropy, train_step
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.studies.paper_figure.training import LOOKED_AT, Digits, Job, load_digits, look, recorded_steps, train
+from gluon_bn.studies.paper_figure.training import LOOKED_AT, Digits, Job, look, recorded_steps, train
+from gluon_bn.studies.study import load_mnist
 
 SGD = Job(seed=3, batch_norm=True, optimizer='sgd', lr=0.1 / 60, weight_scale=0.1, steps=40)
 RMSPROP = Job(seed=3, batch_norm=True, optimizer='rmsprop', lr=0.001, weight_scale='glorot', steps=40, momentum=0.99,
@@ -17,7 +18,7 @@ RMSPROP = Job(seed=3, batch_norm=True, optimizer='rmsprop', lr=0.001, weight_sca
 
 @pytest.fixture(scope='module')
 def arrays():
-    return load_digits()
+    return load_mnist()
 
 
 @pytest.fixture(scope='module')

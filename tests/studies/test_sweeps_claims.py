@@ -1,15 +1,20 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gluon_bn.studies.sweeps.claims import claims, final, guessing, of, summary, trained, values_of
+from gluon_bn.studies.study import judge, select, values_of
+from gluon_bn.studies.sweeps import STUDY
+from gluon_bn.studies.sweeps.claims import final, guessing, summary, trained
 from gluon_bn.studies.sweeps.experiments import EXPERIMENTS
+
+claims = partial(judge, STUDY)
 
 
 def result(run, accuracy, status='finished', **scores):
     steps = [] if status == 'refused' else run.score_after[:1] if status == 'diverged' else run.score_after
-    return {'run': {**vars(run), 'score_after': list(run.score_after)}, 'status': status,
+    return {'job': {**vars(run), 'score_after': list(run.score_after)}, 'status': status,
             'reason': 'because' if status == 'refused' else None, 'loss': 1.0 if status == 'finished' else None,
             'scores': [{'step': step, 'test_acc': accuracy, **scores} for step in steps]}
 
@@ -103,9 +108,9 @@ def test_selecting():
     kinds = summary(map(rates_world, EXPERIMENTS['positions']([0], rates=(0.1, 100.0))))
     assert values_of(kinds, 'batch_norm') == [None, 'after', 'before']
     assert values_of(kinds, 'lr') == [0.1, 100.0]
-    chosen, = of(kinds, batch_norm=None, lr=100.0)
+    chosen, = select(kinds, batch_norm=None, lr=100.0)
     assert guessing(chosen)
-    assert [trained(kind) for kind in of(kinds, lr=0.1)] == [True, True, True]
+    assert [trained(kind) for kind in select(kinds, lr=0.1)] == [True, True, True]
 
 
 def with_other(result_of_run, chosen, accuracy):

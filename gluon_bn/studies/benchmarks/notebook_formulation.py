@@ -1,4 +1,4 @@
-"""The main job as notebooks write it: means over three axes, broadcasting, a DataLoader with a per-sample transform.
+"""Formulation of the main job as in notebooks: means over three axes, broadcasting, a transform for each sample.
 
 The yardstick of scripts/compare_with_notebook.py, not a model to follow: it computes the same network, with the same
 initial scale, learning rate and batch size, one epoch and both accuracies.
@@ -75,6 +75,16 @@ def evaluate_accuracy(p, data):
     return numerator / denominator
 
 
+def step(p, data, label, lr=0.001):
+    """One step of SGD; returns the mean loss, which may still be computed."""
+    with autograd.record():
+        loss = -nd.nansum(nd.one_hot(label, 10) * nd.log_softmax(net(p, data, True)), axis=0, exclude=True)
+    loss.backward()
+    for param in p.values():
+        param[:] = param - lr * param.grad
+    return nd.mean(loss)
+
+
 def main(argv=None, prog=None):
     """Run with the command line ``argv``; returns the exit status."""
     parser = Parser(prog=prog, description=__doc__)
@@ -90,12 +100,7 @@ def train(limit=None):
     train_data = batches(True, limit, shuffle=True)
     moving_loss = MovingLoss()
     for X, label in train_data:
-        with autograd.record():
-            loss = -nd.nansum(nd.one_hot(label, 10) * nd.log_softmax(net(p, X, True)), axis=0, exclude=True)
-        loss.backward()
-        for param in p.values():
-            param[:] = param - 0.001 * param.grad
-        moving_loss.read(nd.mean(loss).asscalar())
+        moving_loss.read(step(p, X, label).asscalar())
     print(f"Epoch 0. Loss: {moving_loss.average:.4f}, Train_acc {evaluate_accuracy(p, train_data):.4f}, "
           f"Test_acc {evaluate_accuracy(p, batches(False, limit, shuffle=False)):.4f}")
     return 0

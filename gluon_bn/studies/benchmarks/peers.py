@@ -1,4 +1,4 @@
-"""The contestants on MXNet. A contestant has a ``name`` and three methods:
+"""Contestants on MXNet. A contestant has a ``name`` and three methods:
 
 ``layer(shape)``    two functions without arguments: forward, and forward and backward, of batch norm alone
 ``network()``       an object with ``batches(images, labels, batch_size)``, which gives pairs for ``step(data, label)``,
@@ -10,6 +10,7 @@ import numpy as np
 from ... import LeNet, batch_norm, evaluate_accuracy, train_step
 from ..._mxnet import autograd, mx, nd
 from ...data import batches
+from . import notebook_formulation
 
 LEARNING_RATE = 0.001
 
@@ -54,32 +55,21 @@ class GluonBN(OnMXNet):
 
 
 class Notebook(OnMXNet):
-    """The notebook's formulation: ``module`` is ``scripts/notebook_formulation.py``."""
+    """The notebook's formulation."""
 
     name = 'notebook'
 
-    def __init__(self, module):
-        self.module = module
-
     def prepare(self, channels):
         """The layer as a function of X, gamma and beta."""
-        return lambda X, gamma, beta: self.module.batch_norm(X, gamma, beta, f'layer {channels}', True)
+        return lambda X, gamma, beta: notebook_formulation.batch_norm(X, gamma, beta, f'layer {channels}', True)
 
     def network(self):
         """The notebook's LeNet and its update."""
-        p, module = self.module.parameters(), self.module
-
-        def step(net, data, label):
-            with autograd.record():
-                loss = -nd.nansum(nd.one_hot(label, 10) * nd.log_softmax(net(data, True)), axis=0, exclude=True)
-            loss.backward()
-            for param in p.values():
-                param[:] = param - LEARNING_RATE * param.grad
-            return nd.mean(loss)
-
-        module.MEANS.clear()
-        module.VARIANCES.clear()
-        return _Network(lambda data, is_training: module.net(p, data, is_training), step)
+        p = notebook_formulation.parameters()
+        notebook_formulation.MEANS.clear()
+        notebook_formulation.VARIANCES.clear()
+        return _Network(lambda data, is_training: notebook_formulation.net(p, data, is_training),
+                        lambda net, data, label: notebook_formulation.step(p, data, label, LEARNING_RATE))
 
 
 class Gluon(OnMXNet):
@@ -132,33 +122,6 @@ class _Network:
     def correct(self, images, labels):
         """How many of the images are recognised, in batches of 256."""
         return round(evaluate_accuracy(batches(images, labels, 256, ctx=mx.cpu()), self._net) * len(images))
-
-
-def installed(notebook_module, names=None):
-    """The contestants of these names, or all; those whose library is not installed are left out, and not imported."""
-    makers = {'notebook': lambda: Notebook(notebook_module),
-              'gluon_bn plain': lambda: GluonBN('plain'), 'gluon_bn fast': lambda: GluonBN('fast'),
-              'Gluon': lambda: Gluon(False), 'Gluon hybridized': lambda: Gluon(True),
-              'PyTorch eager': lambda: _torch(False), 'PyTorch compiled': lambda: _torch(True), 'JAX jitted': _jax}
-    found = []
-    for name in makers if names is None else names:
-        try:
-            found.append(makers[name]())
-        except ImportError:
-            continue
-        except KeyError:
-            raise ValueError(f"there is no contestant {name}; expected one of: {', '.join(makers)}.") from None
-    return found
-
-
-def _torch(compiled):
-    from .torch_peer import Torch
-    return Torch(compiled)
-
-
-def _jax():
-    from .jax_peer import Jax
-    return Jax()
 
 
 def as_float(images):

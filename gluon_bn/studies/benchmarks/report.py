@@ -1,4 +1,4 @@
-"""The table for people, the numbers for programs, the pictures."""
+"""Tables, numbers and pictures of the times."""
 from statistics import median
 
 import matplotlib.pyplot as plt

@@ -1,1 +1,11 @@
-"""What batch norm does to deep nets, after cs231n: ``runs`` trains them, ``report`` shows and judges."""
+"""Deep nets with batch norm and without, after cs231n.
+
+``training`` trains them, ``report`` draws and judges, ``overview`` is the table of all experiments.
+"""
+from ..study import Study
+from .overview import overview
+from .report import CLAIMS, FIGURES, numbers, summary
+from .training import EXPERIMENTS, QUICK, Job, cost, load_images, train, words
+
+STUDY = Study('deep_nets', Job, load_images, train, words, cost, EXPERIMENTS, QUICK, summary, FIGURES, CLAIMS, numbers,
+              overview=overview)

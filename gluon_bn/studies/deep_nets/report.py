@@ -1,65 +1,50 @@
-"""What came out of the experiments: their figures, their numbers, and the claims that the numbers must bear out."""
-import json
-from pathlib import Path
-
+"""Figures and numbers of the experiments, and the claims that the numbers must bear out."""
 import numpy as np
 from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
-from ...support.files import written_whole
-from ...support.results import finite, mean_and_spread
-from . import runs
+from ...support.results import json_safe, mean_and_spread, of_seeds
+from ..study import seeds_together, select, values_of
+from .training import NUM_TRAINING
 
 TRAINED, UNTRAINED = 0.25, 0.2  # accuracy on 1,000 training images; guessing has 0.1 with a deviation of 0.01
 _STYLES = {'batchnorm': ('tab:blue', 'o', 'batch norm'), 'layernorm': ('tab:green', '^', 'layer norm'),
            None: ('tab:orange', 's', 'no normalisation')}
 
 
-def run_experiment(name, folder, jobs, data_dir=None, processes=None, report=print, judged=True):
-    """Do one of ``runs.EXPERIMENTS``; write ``<name>.json`` and ``<name>.png`` to ``folder``.
+def summary(results):
+    """Bring the results of the seeds together: one dict for each kind of job, in the order of their coming.
 
-    Returns the claims as a dict sentence -> bool; see :func:`claims`. With ``judged=False``, for trainings too short to
-    show anything, there are none. Raises what ``runs.run`` raises.
+    Each has ``job`` (without the seed), ``seeds``, and lists over the seeds: ``losses`` (every batch), ``train_acc``,
+    ``val_acc`` (after the first batch, then each epoch), ``best_train_acc``, ``best_val_acc``, and ``final_loss``, the
+    mean over the last epoch. A training that diverged has an infinite final loss.
     """
-    folder = Path(folder)
-    kinds = runs.summary(runs.run(folder, jobs, data_dir, processes, report))
-    verdicts = claims(name, kinds) if judged else {}
-    figure = FIGURES[name](kinds)
-    with written_whole(folder / f'{name}.png') as file:
-        figure.savefig(file, format='png', dpi=120)
-    with written_whole(folder / f'{name}.json', 'w') as file:
-        json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts,
-                   'results': [finite({**kind, **_statistics(kind)}) for kind in kinds]}, file, indent=1)
-    for sentence, holds in verdicts.items():
-        report(f"{'holds' if holds else 'FAILS'}: {sentence}")
-    if not judged:
-        report("The claims are not judged: the trainings are too short.")
-    return verdicts
+    return [{'job': job, 'seeds': [result['job']['seed'] for result in of_job],
+             **{name: [result[name] for result in of_job] for name in ('losses', 'train_acc', 'val_acc')},
+             'best_train_acc': [max(result['train_acc'], default=0) for result in of_job],
+             'best_val_acc': [max(result['val_acc'], default=0) for result in of_job],
+             'final_loss': [_final_loss(result) for result in of_job]} for job, of_job in seeds_together(results)]
 
 
-def claims(name, kinds):
-    """What the experiment ``name`` is to show, as a dict sentence -> whether the results ``kinds`` bear it out."""
-    return {sentence: bool(holds) for sentence, holds in _CLAIMS[name](kinds).items()}
-
-
-def of(kinds, normalization, **values):
-    """Those of ``kinds`` (from ``runs.summary``) with this normalisation and these values in their jobs."""
-    return [kind for kind in kinds if kind['job']['normalization'] == normalization
-            and all(kind['job'][key] == value for key, value in values.items())]
+def numbers(kinds):
+    """All that :func:`summary` returned, with mean and spread of what the claims are about, as JSON can hold it."""
+    return {'results': [json_safe({**kind, **_statistics(kind)}) for kind in kinds]}
 
 
 def trained_scales(kinds, normalization):
     """The weight scales at which the nets of all seeds learned something (training accuracy above 0.25)."""
-    return [kind['job']['weight_scale'] for kind in of(kinds, normalization) if min(kind['best_train_acc']) > TRAINED]
+    return [kind['job']['weight_scale'] for kind in select(kinds, normalization=normalization)
+            if min(kind['best_train_acc']) > TRAINED]
 
 
 def untrained_scales(kinds, normalization):
     """The weight scales at which the nets of no seed got far from guessing (accuracy below 0.2)."""
-    return [kind['job']['weight_scale'] for kind in of(kinds, normalization) if max(kind['best_train_acc']) < UNTRAINED]
+    return [kind['job']['weight_scale'] for kind in select(kinds, normalization=normalization)
+            if max(kind['best_train_acc']) < UNTRAINED]
 
 
 def _deep_net_claims(kinds):
-    (norm,), (plain,) = of(kinds, 'batchnorm'), of(kinds, None)
+    (norm,), (plain,) = select(kinds, normalization='batchnorm'), select(kinds, normalization=None)
     return {
         "with batch norm the training loss of the last epoch is lower, for every seed":
             all(np.array(norm['final_loss']) < plain['final_loss']),
@@ -70,7 +55,8 @@ def _deep_net_claims(kinds):
 def _weight_scale_claims(kinds):
     with_norm, without = trained_scales(kinds, 'batchnorm'), trained_scales(kinds, None)
     failing = untrained_scales(kinds, None)
-    losses = {name: [np.mean(kind['final_loss']) for kind in of(kinds, name)] for name in ('batchnorm', None)}
+    losses = {name: [np.mean(kind['final_loss']) for kind in select(kinds, normalization=name)]
+              for name in ('batchnorm', None)}
     return {
         "with batch norm the nets train at every weight scale where they do without it":
             set(without) <= set(with_norm),
@@ -85,9 +71,10 @@ def _weight_scale_claims(kinds):
 
 
 def _batch_size_claims(kinds):
-    sizes = sorted({kind['job']['batch_size'] for kind in kinds})
-    norm = [_mean_train_acc(of(kinds, 'batchnorm', batch_size=size)[0]) for size in sizes]
-    gain = [norm[i] - _mean_train_acc(of(kinds, None, batch_size=size)[0]) for i, size in enumerate(sizes)]
+    sizes = values_of(kinds, 'batch_size')
+    norm, plain = ([_mean_train_acc(kind) for size in sizes
+                    for kind in select(kinds, normalization=name, batch_size=size)] for name in ('batchnorm', None))
+    gain = np.subtract(norm, plain)
     return {
         "with the largest batches, batch norm learns faster than no normalisation": gain[-1] > 0,
         "what batch norm gains over no normalisation is more with the largest batches than with the smallest":
@@ -96,15 +83,16 @@ def _batch_size_claims(kinds):
 
 def _small_batch_claims(kinds):
     smallest = min(kind['job']['batch_size'] for kind in kinds)
-    batch, layer = (of(kinds, name, batch_size=smallest)[0] for name in ('batchnorm', 'layernorm'))
+    batch, layer = (select(kinds, normalization=name, batch_size=smallest)[0] for name in ('batchnorm', 'layernorm'))
     return {
         "with the smallest batches, layer norm reaches a higher training accuracy than batch norm, for every seed":
             all(np.array(layer['best_train_acc']) > batch['best_train_acc']),
-        "batch norm gains from larger batches": _best_train_acc(of(kinds, 'batchnorm')[-1]) > _best_train_acc(batch)}
+        "batch norm gains from larger batches":
+            np.mean(select(kinds, normalization='batchnorm')[-1]['best_train_acc']) > np.mean(batch['best_train_acc'])}
 
 
-_CLAIMS = {'deep_net': _deep_net_claims, 'weight_scales': _weight_scale_claims, 'batch_sizes': _batch_size_claims,
-           'small_batches': _small_batch_claims}
+CLAIMS = {'deep_net': _deep_net_claims, 'weight_scales': _weight_scale_claims, 'batch_sizes': _batch_size_claims,
+          'small_batches': _small_batch_claims}
 
 
 def draw_deep_net(kinds):
@@ -125,7 +113,7 @@ def draw_weight_scales(kinds):
     figure, (loss_axes, *accuracy_axes) = _panels("Seven hidden layers of 50, batch 50, Adam at 0.001", kinds)
     for normalization in ('batchnorm', None):
         color, marker, label = _STYLES[normalization]
-        chosen = of(kinds, normalization)
+        chosen = select(kinds, normalization=normalization)
         scales = [kind['job']['weight_scale'] for kind in chosen]
         for axes, name, unit in ((loss_axes, 'final_loss', 1), (accuracy_axes[0], 'best_train_acc', 100),
                                  (accuracy_axes[1], 'best_val_acc', 100)):
@@ -141,12 +129,12 @@ def draw_weight_scales(kinds):
 def draw_batch_sizes(kinds):
     """Loss, training and validation accuracy epoch by epoch, a line for each batch size and normalisation."""
     figure, (loss_axes, *accuracy_axes) = _panels("Five hidden layers of 100, Adam at 0.000316", kinds)
-    sizes = sorted({kind['job']['batch_size'] for kind in kinds})
+    sizes = values_of(kinds, 'batch_size')
     for kind in kinds:
         size = kind['job']['batch_size']
         color, marker, label = _STYLES[kind['job']['normalization']]
         line, label = ('-', '--', ':')[::-1][sizes.index(size) % 3], f'{label}, batch {size}'
-        per_epoch = [np.reshape(losses, (-1, runs.NUM_TRAINING // size)).mean(axis=1)
+        per_epoch = [np.reshape(losses, (-1, NUM_TRAINING // size)).mean(axis=1)
                      for losses in kind['losses']]                                    # (seeds, epochs)
         draw_band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
@@ -156,16 +144,16 @@ def draw_batch_sizes(kinds):
     return figure
 
 
-FIGURES = {'deep_net': draw_deep_net, 'weight_scales': draw_weight_scales, 'batch_sizes': draw_batch_sizes,
-           'small_batches': draw_batch_sizes}
+FIGURES = {name: {name: draw} for name, draw in {
+    'deep_net': draw_deep_net, 'weight_scales': draw_weight_scales, 'batch_sizes': draw_batch_sizes,
+    'small_batches': draw_batch_sizes}.items()}
 
 
 def _panels(title, kinds):
     """A figure with three axes in a row."""
-    seeds = len(kinds[0]['seeds'])
     figure = Figure(figsize=(15, 4.5), layout='constrained')
-    spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{title}; {runs.NUM_TRAINING:,} CIFAR-10 images; {spread}")
+    spread = of_seeds(len(kinds[0]['seeds']), "mean and standard deviation")
+    figure.suptitle(f"{title}; {NUM_TRAINING:,} CIFAR-10 images; {spread}")
     return figure, figure.subplots(1, 3)
 
 
@@ -179,11 +167,13 @@ def _mean_train_acc(kind):
     return float(np.mean([accuracies[1:] for accuracies in kind['train_acc']]))
 
 
-def _best_train_acc(kind):
-    return float(np.mean(kind['best_train_acc']))
-
-
 def _statistics(kind):
     """Mean and spread over the seeds of the numbers that the claims are about."""
     return {f'{name}_{what}': float(value) for name in ('best_train_acc', 'best_val_acc', 'final_loss')
             for what, value in zip(('mean', 'spread'), mean_and_spread(kind[name]))}
+
+
+
+def _final_loss(result):
+    last_epoch = result['losses'][-(NUM_TRAINING // result['job']['batch_size']):]
+    return float('inf') if result['diverged'] else float(np.mean(last_epoch))

@@ -2,9 +2,12 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...run.plots import draw_band
 from ...support.axes import label_log_axis
+from ..study import select, values_of
 from .measures import MULTIPLES
-from .numbers import of, over_steps, series, steps
+from .numbers import over_steps, series, steps
+from .training import EXPERIMENTS
 
 NETWORKS = {'sigmoid_mlp': "sigmoid MLP", 'lenet': "LeNet"}
 STYLES = {'plain': ('tab:orange', '-', 'without batch norm'), 'batch_norm': ('tab:blue', '-', 'batch norm'),
@@ -18,13 +21,13 @@ def draw_landscape(results):
     The loss has a panel for each kind of net, of the same scale: from the lowest value over the step lengths to the
     highest, means over the seeds.
     """
-    rates = sorted({result['job']['learning_rate'] for result in results})
+    rates = values_of(results, 'learning_rate')
     figure, panels = _panels(results, len(rates), "Along the gradient, steps of "
                              f"{MULTIPLES[0]:g} to {MULTIPLES[-1]:g} learning rates", columns=4)
     for row, rate in zip(panels, rates):
         row[1].sharey(row[0])
         for axes, kind in zip(row, ('plain', 'batch_norm')):
-            chosen = of(results, kind=kind, learning_rate=rate)
+            chosen = select(results, kind=kind, learning_rate=rate)
             losses = over_steps(chosen, lambda record: record['losses'])             # (seeds, steps, lengths)
             _range(axes, steps(chosen), losses.min(axis=2), losses.max(axis=2), kind)
             _log(axes, ylabel="loss (nats per image)", title=f"{STYLES[kind][2]}, learning rate {rate:g}")
@@ -38,11 +41,11 @@ def draw_landscape(results):
 
 def draw_covariate_shift(results):
     """A row for each learning rate: how much the update of the layers before changes the gradient of each layer."""
-    rates = sorted({result['job']['learning_rate'] for result in results})
+    rates = values_of(results, 'learning_rate')
     figure, panels = _panels(results, len(rates), "Change of a layer's gradient by the update of the layers before it")
     for row, rate in zip(panels, rates):
         for kind in ('plain', 'batch_norm'):
-            chosen = of(results, kind=kind, learning_rate=rate)
+            chosen = select(results, kind=kind, learning_rate=rate)
             shift = over_steps(chosen, lambda record: [layer['change'] for layer in record['shift'][1:]])
             for i, axes in enumerate(row):
                 _line(axes, steps(chosen), shift[:, :, i], kind)                     # (seeds, steps, layers)
@@ -53,9 +56,9 @@ def draw_covariate_shift(results):
 def draw_noise(results):
     """Training loss, test accuracy, and the moves of an activation's inputs, with noise and without."""
     figure, (above, below) = _panels(results, 2, "Noise before the activations, anew at every step", shaded=False)
-    kinds = [kind for kind in STYLES if of(results, kind=kind)]
+    kinds = [kind for kind in STYLES if select(results, kind=kind)]
     for kind in kinds:
-        chosen = of(results, kind=kind)
+        chosen = select(results, kind=kind)
         losses = np.array([result['losses'] for result in chosen], np.float64)       # (seeds, steps)
         window = max(1, losses.shape[1] // 50)
         smooth = np.array([np.convolve(seed, np.ones(window) / window, 'valid') for seed in losses])
@@ -67,7 +70,7 @@ def draw_noise(results):
     for i, (name, marker, label) in enumerate((('test_acc', 'o', 'stored statistics'),
                                                ('test_acc_batch', 's', "each batch's statistics"))):
         for at, kind in enumerate(kinds):
-            values = [100 * result[name] for result in of(results, kind=kind)]
+            values = [100 * result[name] for result in select(results, kind=kind)]
             above[1].plot([at + 0.2 * i] * len(values), values, marker, color=STYLES[kind][0], alpha=0.7,
                           markerfacecolor='none' if i else None, label=label if at == 0 else None)
     above[1].set(ylabel="test accuracy without noise (%)", title="accuracy of each seed", xlabel='',
@@ -75,7 +78,7 @@ def draw_noise(results):
                  xticklabels=[STYLES[kind][2].replace(' batch', '\nbatch') for kind in kinds])
     above[1].legend(loc='best', fontsize='small')
     for axes, kind in zip(below, kinds):
-        first = of(results, kind=kind)[:1]
+        first = select(results, kind=kind)[:1]
         mean, std = np.array([list(record['inputs'].values())[-1]['unit'] for record in first[0]['measured']]).T
         color, _, label = STYLES[kind]
         axes.fill_between(steps(first), mean - std, mean + std, color=color, alpha=0.3, linewidth=0)
@@ -84,13 +87,15 @@ def draw_noise(results):
     return figure
 
 
-FIGURES = {'learning_rates': {'landscape': draw_landscape, 'covariate_shift': draw_covariate_shift},
-           'noise': {'noise': draw_noise}, 'small_weights': {'small_weights': draw_landscape}}
+_DRAWN = {'learning_rates': {'landscape': draw_landscape, 'covariate_shift': draw_covariate_shift},
+          'noise': {'noise': draw_noise}, 'small_weights': {'small_weights': draw_landscape}}
+FIGURES = {experiment: {f"{title}-{experiment.split('-')[1]}": draw
+                        for title, draw in _DRAWN[experiment.split('-')[0]].items()} for experiment in EXPERIMENTS}
 
 
 def _panels(results, rows, title, columns=3, shaded=True):
     """A figure with rows of axes, over training steps."""
-    job, seeds = results[0]['job'], len({result['job']['seed'] for result in results})
+    job, seeds = results[0]['job'], len(values_of(results, 'seed'))
     figure = Figure(figsize=(5 * columns, 0.6 + 3.7 * rows), layout='constrained')
     shown = "mean, shaded from lowest to highest" if shaded else "mean"
     spread = f"{seeds} seeds: {shown}" if seeds > 1 else "one seed"
@@ -112,10 +117,7 @@ def _log(axes, **labels):
 def _line(axes, x, values, kind, shaded=True):
     """The mean over the seeds, the first axis of ``values``; ``shaded`` from the lowest seed to the highest."""
     color, style, label = STYLES[kind]
-    axes.plot(x, values.mean(axis=0), color=color, linestyle=style, linewidth=1.2, label=label)
-    if shaded:
-        axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
-    axes.legend(loc='best', fontsize='small')
+    draw_band(axes, x, values, color, None, label, style, 'extremes' if shaded else None)
 
 
 def _range(axes, x, lowest, highest, kind):

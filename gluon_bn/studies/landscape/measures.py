@@ -10,9 +10,8 @@ from typing import List
 
 import numpy as np
 
-from ..._mxnet import autograd, nd
-from ...functions import softmax_cross_entropy
 from ...network_state import stored_statistics_kept
+from ...run.observation import mean_loss_and_gradients
 
 MULTIPLES = (0.5, 1, 2, 3, 4)  # step lengths in learning rates: from half a step of training to four, as theirs
 
@@ -100,8 +99,8 @@ class Objective:
     data, label : ``(m, ...)`` and ``(m,)``, as for :func:`gluon_bn.train_step`
 
     A call ``objective(x)`` takes ``x (P,)`` for the parameters and gives ``(loss, gradient (P,))``, both in double
-    precision (computed in the network's). The network's parameters and stored statistics are the same afterwards, bit
-    for bit; the gradients in its parameters are not, and the next training step overwrites them.
+    precision (computed in the network's). The network's parameters with their gradients, and its stored statistics, are
+    the same afterwards, bit for bit.
 
     >>> net = LeNet(weight_scale=0.1)
     >>> objective = Objective(net, nd.random.uniform(shape=(8, 1, 28, 28)), nd.arange(8))
@@ -119,12 +118,8 @@ class Objective:
         set_parameters(self.net, x)
         try:
             with stored_statistics_kept(self.net):
-                with autograd.record():
-                    scores = self.net(self.data, is_training=True)                                    # (m, K)
-                    target = nd.one_hot(self.label, scores.shape[1], dtype=scores.dtype)              # (m, K)
-                    loss = nd.mean(softmax_cross_entropy(scores, target))                             # (1,)
-                loss.backward()
-            return float(loss.asscalar()), _as_vector(param.grad for param in self.net.params.values())
+                loss, gradients = mean_loss_and_gradients(self.net, self.data, self.label)
+            return float(loss.asscalar()), _as_vector(gradients.values())
         finally:
             set_parameters(self.net, here)
 

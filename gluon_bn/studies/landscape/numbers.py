@@ -1,18 +1,10 @@
-"""What the measured trainings come to: series over the steps, a number for each training, a table."""
+"""Numbers of the measured trainings: series over the steps, a number for each training, a table."""
 import numpy as np
 
-from ...support.results import by_kind, finite
+from ...support.results import json_safe
+from ..study import seeds_together, select, values_of
 
 TRAINED = 0.8  # test accuracy; guessing has 0.1
-
-
-def of(results, **values):
-    """Those of ``results`` whose jobs have these values: the seeds of one kind of training.
-
-    >>> of([{'job': {'seed': 0, 'kind': 'plain'}}, {'job': {'seed': 0, 'kind': 'batch_norm'}}], kind='plain')
-    [{'job': {'seed': 0, 'kind': 'plain'}}]
-    """
-    return [result for result in results if all(result['job'][name] == value for name, value in values.items())]
 
 
 def over_steps(results, value_of):
@@ -54,7 +46,7 @@ def numbers(results):
     ``rate_times_smoothness`` is the median of that product: below 2 a step is not too long for a parabola.
     """
     rows = []
-    for job, seeds in by_kind(results, 'job'):
+    for job, seeds in seeds_together(results):
         trainings = [_numbers_of_one(result) for result in seeds]
         rows.append({'job': job, 'seeds': [result['job']['seed'] for result in seeds],
                      **{name: [training[name] for training in trainings] for name in trainings[0]}})
@@ -63,7 +55,7 @@ def numbers(results):
 
 def _numbers_of_one(result):
     medians = {name: median(series([result], name)) for name in MEASURES}
-    return finite({'final_loss': final_loss(result), 'test_acc': result['test_acc'],
+    return json_safe({'final_loss': final_loss(result), 'test_acc': result['test_acc'],
                    'test_acc_batch': result['test_acc_batch'], **medians,
                    'rate_times_smoothness': result['job']['learning_rate'] * medians['smoothness']})
 
@@ -84,8 +76,9 @@ def table(rows):
 
 def best_rate(results, kind):
     """The learning rate at which the trainings of ``kind`` end with the lowest mean loss."""
-    rates = sorted({result['job']['learning_rate'] for result in of(results, kind=kind)})
-    return min(rates, key=lambda rate: np.mean([final_loss(r) for r in of(results, kind=kind, learning_rate=rate)]))
+    chosen = select(results, kind=kind)
+    return min(values_of(chosen, 'learning_rate'),
+               key=lambda rate: np.mean([final_loss(result) for result in select(chosen, learning_rate=rate)]))
 
 
 def trains(results):

@@ -1,22 +1,42 @@
-"""The trainings of the paper's figure in TensorBoard: each is a run with one event file, there when it is finished."""
-from contextlib import contextmanager
+"""Trainings of the paper's figure in TensorBoard: each is a run with one event file, there when it is finished."""
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 
 from ..._mxnet import nd
 from ...run.observation import observe
 from ...run.tensorboard import add_end, add_hparams, add_observation, event_file, part_path
+from ...support.results import json_safe
+from ..study import file_stem
+from .training import train, words
 
 OBSERVED = 256  # training images, with which the network is observed
 SCALARS = ('loss', 'train_acc', 'test_acc')
+
+
+def train_recorded(job, digits, events=None):
+    """Train one network; returns ``job`` and ``records`` as JSON holds them, the percentiles in five digits.
+
+    ``digits`` is a :class:`.training.Digits`; ``events`` a folder for TensorBoard's files, None for none.
+    """
+    with nullcontext() if events is None else recorded(events_folder(events, job), job, digits) as on_record:
+        _, records = train(job, digits, on_record)
+    return {'job': asdict(job), 'records': [{**record, 'percentiles': json_safe(record['percentiles'], digits=5)}
+                                            for record in records]}
+
+
+def events_folder(events, job):
+    """Where TensorBoard's files of the training ``job`` are."""
+    return Path(events) / file_stem(words(job), job)
 
 
 @contextmanager
 def recorded(folder, job, digits):
     """For the time of one training: what :func:`.training.train` is to call at every record.
 
-    ``folder`` gets the run's events, as :mod:`gluon_bn.run.tensorboard` describes:
-    the scalars of each record; at the first
-    one, and at the first of each tenth of the training, also the histograms and filters, for the first training images.
+    ``folder`` gets the run's events, as :mod:`gluon_bn.run.tensorboard` describes: the scalars of each record; at the
+    first one, and at the first of each tenth of the training, also the histograms and filters, for the first training
+    images.
     """
     first, tenth = (digits.X_train[:OBSERVED], nd.array(digits.y_train[:OBSERVED])), -1
     with _events(folder, job) as writer:

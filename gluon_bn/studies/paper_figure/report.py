@@ -1,49 +1,25 @@
-"""What came out of the trainings for Figure 1: the figure, the numbers, and the claims that they must bear out."""
-import json
-from pathlib import Path
-
+"""The figure, its numbers, and the claims that they must bear out."""
 import numpy as np
 from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
-from ...support.files import written_whole
-from ...support.results import mean_and_spread
+from ...support.markdown import markdown_table
+from ...support.results import mean_cell, of_seeds
 from ..machine import describe_machine
-from . import runs
+from ..study import select
+from .experiments import PAPER, setting_of
 from .training import PERCENTILES
 
 NAMES = {True: 'with batch norm', False: 'without'}
 _COLORS = {True: 'tab:blue', False: 'tab:orange'}
 
 
-def make_figure(folder, settings, seeds=range(3), steps=runs.STEPS, data_dir=None, processes=None,
-                report=print, events=None, judged=True):
-    """Do the trainings that are missing; write ``paper_figure.png`` and ``paper_figure.json`` to ``folder``.
-
-    Parameters
-    ----------
-    settings : names of ``paper_figure.SETTINGS``
-    folder, data_dir, processes, report, events : as for :func:`gluon_bn.studies.paper_figure.runs.run`
-
-    judged : False does not report the claims, because the trainings are too short to say anything
-
-    Returns setting -> claims, see :func:`claims`. Raises what ``runs.run`` raises.
-    """
-    jobs = {setting: runs.jobs_of(setting, seeds, steps) for setting in settings}
-    results = iter(runs.run(folder, sum(jobs.values(), []), data_dir, processes, report, events))
-    nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
-    figure, found = draw(nets), {setting: claims(pair) for setting, pair in nets.items()}
-    with written_whole(Path(folder) / 'paper_figure.png') as file:
-        figure.savefig(file, format='png', dpi=110)
-    with written_whole(Path(folder) / 'paper_figure.json', 'w') as file:
-        json.dump({'machine': describe_machine(), 'settings': {setting: {
-            'setting': describe(pair), 'claims': found[setting], 'demanded': setting in runs.PAPER,
-            **{NAMES[which]: numbers(net) for which, net in pair.items()}} for setting, pair in nets.items()}},
-            file, indent=1)
-    for line in (table(nets), *(_verdicts(found) if judged else [
-            f"The claims are not judged: {steps} steps are too few."])):
-        report(line)
-    return found
+def summary(results):
+    """Bring the results together: setting -> net with batch norm and without, see :func:`by_net`."""
+    settings = {}
+    for result in results:
+        settings.setdefault(setting_of(result['job']), []).append(result)
+    return {setting: by_net(of_setting) for setting, of_setting in settings.items()}
 
 
 def by_net(results):
@@ -54,7 +30,7 @@ def by_net(results):
     """
     pair = {}
     for which in NAMES:
-        chosen = [result for result in results if result['job']['batch_norm'] == which]
+        chosen = select(results, batch_norm=which)
         pair[which] = {'job': {name: value for name, value in chosen[0]['job'].items() if name != 'seed'},
                        'seeds': [result['job']['seed'] for result in chosen],
                        'steps': [record['step'] for record in chosen[0]['records']],
@@ -91,7 +67,7 @@ def claims(pair):
             bool(movement(pair[True]).mean() < movement(pair[False]).mean())}
 
 
-def numbers(net):
+def numbers_of(net):
     """What the table and the claims are made of, as JSON can hold it."""
     return {'seeds': net['seeds'], 'test_acc_at_tenths': tenths(net).tolist(),
             **{f'final_{name}': net[name][:, -1].tolist() for name in ('test_acc', 'train_acc')},
@@ -100,13 +76,14 @@ def numbers(net):
 
 def table(nets):
     """The numbers at the end of training, mean ± standard deviation over the seeds, as a table in Markdown."""
-    rows = ['| setting | net | test accuracy | training accuracy | movement |', '|---|---|---|---|---|']
+    rows = []
     for setting, pair in nets.items():
         for which, net in pair.items():
-            cells = ['{:.4f} ± {:.4f}'.format(*mean_and_spread(net[name][:, -1])) for name in ('test_acc', 'train_acc')]
-            cells.append('{:.3f} ± {:.3f}'.format(*mean_and_spread(movement(net).mean(axis=1))))
-            rows.append(f"| {setting} | {NAMES[which]} | {' | '.join(cells)} |")
-    return '\n'.join(rows)
+            rows.append([setting, NAMES[which],
+                         *(mean_cell(net[name][:, -1], digits=4) for name in ('test_acc', 'train_acc')),
+                         mean_cell(movement(net).mean(axis=1))])
+    seeds = of_seeds(len(next(iter(nets.values()))[True]['seeds']))
+    return markdown_table(['setting', seeds, 'test accuracy', 'training accuracy', 'movement'], rows)
 
 
 def describe(pair):
@@ -125,8 +102,7 @@ def draw(nets):
     """The figure, a row for each setting: (a) test accuracy, (b, c) percentiles of one sigmoid's input."""
     figure = Figure(figsize=(15, 4.3 * len(nets) + 0.4), layout='constrained')
     rows = figure.subfigures(len(nets), 1, squeeze=False)[:, 0]
-    seeds = len(next(iter(nets.values()))[True]['seeds'])
-    spread = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
+    spread = of_seeds(len(next(iter(nets.values()))[True]['seeds']), "mean and standard deviation")
     figure.suptitle(f"Three hidden layers of 100 sigmoids on MNIST; accuracies: {spread}")
     for row, (setting, pair) in zip(rows, nets.items()):
         row.suptitle(f"{setting}: {describe(pair)}", fontsize='medium')
@@ -162,9 +138,20 @@ def _draw_percentiles(axes, title, net):
     axes.legend(fontsize='small', loc='lower center', ncol=len(PERCENTILES))
 
 
-def _verdicts(found):
-    """A line for each claim: whether it holds, where the paper makes it; what is the case, in another setting."""
-    for setting, sentences in found.items():
-        words = ('FAILS', 'holds') if setting in runs.PAPER else ('not so', 'so it is')
-        for sentence, holds in sentences.items():
-            yield f"{setting}: {words[holds]}: {sentence}"
+def paper_claims(nets):
+    """The claims in the settings that are the paper's."""
+    return {f'{setting}: {sentence}': holds for setting, pair in nets.items() if setting in PAPER
+            for sentence, holds in claims(pair).items()}
+
+
+def remarks(name, nets, judged):
+    """What is the case in the other settings, where nothing is demanded."""
+    return [f"{'so it is' if holds else 'not so'}: {setting}: {sentence}" for setting, pair in nets.items()
+            if judged and setting not in PAPER for sentence, holds in claims(pair).items()]
+
+
+def numbers(nets):
+    """What is kept beside the figure, as JSON can hold it."""
+    return {'machine': describe_machine(), 'settings': {setting: {
+        'setting': describe(pair), 'claims': claims(pair), 'demanded': setting in PAPER,
+        **{NAMES[which]: numbers_of(net) for which, net in pair.items()}} for setting, pair in nets.items()}}

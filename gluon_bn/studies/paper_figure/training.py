@@ -1,4 +1,4 @@
-"""Training the sigmoid MLP for tens of thousands of steps, and looking at it on the way: :func:`train`.
+"""Training of the sigmoid MLP for tens of thousands of steps, looked at on the way: :func:`train`.
 
 The network is so small that calling operators takes most of the time. So the images are in memory as one NDArray, the
 parameters are joined, the softmax and its gradient are one operator, and nothing waits for a number between two looks.
@@ -8,7 +8,6 @@ from typing import Union
 
 import numpy as np
 
-from ... import data
 from ..._mxnet import autograd, mx, nd
 from ...functions import softmax_cross_entropy
 from ...network_state import stored_statistics_kept
@@ -55,18 +54,10 @@ def recorded_steps(steps):
     return sorted({round(step) for step in [*within, *(steps * k / parts for k in range(1, parts + 1))]} - {0})
 
 
-def load_digits(data_dir=None):
-    """MNIST as NumPy arrays: dict ``X_train``, ``y_train``, ``X_test``, ``y_test``; see :func:`gluon_bn.data.load`."""
-    arrays = {}
-    for name, train in (('train', True), ('test', False)):
-        arrays['X_' + name], arrays['y_' + name] = data.load('mnist', train, data_dir)
-    return arrays
-
-
 class Digits:
     """MNIST in memory: NDArrays ``X`` ``(n, 784)`` in [0, 1] and NumPy arrays ``y`` ``(n,)``, for training and test.
 
-    ``arrays`` is what :func:`load_digits` returns.
+    ``arrays`` is what :func:`gluon_bn.studies.study.load_mnist` returns.
     """
 
     def __init__(self, arrays):
@@ -164,3 +155,13 @@ def _optimizer(job, params):
         mean_squares = {}
         return lambda: rmsprop({'all': params}, mean_squares, job.lr, rescale_grad=1 / job.batch_size)
     raise ValueError(f"there is no optimizer {job.optimizer!r}; expected 'sgd' or 'rmsprop'.")
+
+
+def words(job):
+    """What the file with the result of ``job`` is called."""
+    return f"{job.optimizer}-{job.lr:.3g}-{'batchnorm' if job.batch_norm else 'none'}-seed{job.seed}"
+
+
+def cost(job):
+    """What rises with the time that ``job`` takes: with its steps, and with batch norm."""
+    return job.steps * (2 if job.batch_norm else 1)

@@ -1,1 +1,13 @@
-"""How far the knobs of LeNet can be turned: ``run`` is one training, ``claims`` judges, ``report`` shows."""
+"""Limits of LeNet's knobs, with batch norm and without.
+
+``training`` is one training, ``experiments`` says what is varied, ``claims`` judges, ``report`` and ``overview`` show.
+"""
+from ..study import Study, load_mnist
+from .claims import CLAIMS, numbers, summary
+from .experiments import EXPERIMENTS, QUICK
+from .overview import overview
+from .report import FIGURES, table
+from .training import Job, cost, train, words
+
+STUDY = Study('sweeps', Job, load_mnist, train, words, cost, EXPERIMENTS, QUICK, summary, FIGURES, CLAIMS, numbers,
+              table=table, overview=overview)

@@ -1,10 +1,11 @@
-"""What came out of the sweeps, in numbers: the seeds brought together, and the claims that must hold.
+"""Claims about the sweeps that must hold, and the seeds brought together for them.
 
 Each claim is a sentence with a margin, and speaks of every seed or of the mean over them, as it says.
 """
 import numpy as np
 
-from ...support.results import by_kind
+from ...support.results import json_safe
+from ..study import seeds_together, select, values_of
 
 TRAINED, GUESSING = 0.8, 0.2  # test accuracy: of all seeds above the one, below the other; ten classes
 SCORES = {'test_acc': 'test accuracy', 'recalibrated_acc': 'recalibrated', 'batch_acc': "the test batch's own"}
@@ -13,29 +14,24 @@ SCORES = {'test_acc': 'test accuracy', 'recalibrated_acc': 'recalibrated', 'batc
 def summary(results):
     """Bring the seeds together: a dict for each kind of run, in the order of their coming.
 
-    Each has ``run`` (a dict without the seed), ``seeds``, ``status``, ``reason`` and ``loss`` (None if there is none),
+    Each has ``job`` (a dict without the seed), ``seeds``, ``status``, ``reason`` and ``loss`` (None if there is none),
     lists over the seeds; ``steps``, those after which the network was scored; and for each kind of score, of which
     ``test_acc`` is always there, an array ``(seeds, steps)``. A run that diverged keeps its last accuracy; one that was
     refused has nan.
     """
     kinds = []
-    for run, of_run in by_kind(results, 'run'):
-        names = [name for name in SCORES if any(name in score for result in of_run for score in result['scores'])]
-        kinds.append({'run': run, 'steps': run['score_after'], 'seeds': [result['run']['seed'] for result in of_run],
-                      **{name: [result[name] for result in of_run] for name in ('status', 'reason', 'loss')},
-                      **{name: np.array([_course(result, name) for result in of_run])
+    for job, of_job in seeds_together(results):
+        names = [name for name in SCORES if any(name in score for result in of_job for score in result['scores'])]
+        kinds.append({'job': job, 'steps': job['score_after'], 'seeds': [result['job']['seed'] for result in of_job],
+                      **{name: [result[name] for result in of_job] for name in ('status', 'reason', 'loss')},
+                      **{name: np.array([_course(result, name) for result in of_job])
                          for name in dict.fromkeys(['test_acc', *names])}})
     return kinds
 
 
-def of(kinds, **values):
-    """Those of ``kinds`` with these values in their runs."""
-    return [kind for kind in kinds if all(kind['run'][name] == value for name, value in values.items())]
-
-
-def values_of(kinds, name):
-    """The values of a knob among ``kinds``, rising (None first)."""
-    return sorted({kind['run'][name] for kind in kinds}, key=lambda value: (value is not None, value))
+def numbers(kinds):
+    """What :func:`summary` returned, as JSON can hold it."""
+    return {'results': json_safe(kinds)}
 
 
 def final(kind, name='test_acc'):
@@ -53,19 +49,14 @@ def guessing(kind):
     return bool(np.all(final(kind) < GUESSING))
 
 
-def claims(name, kinds):
-    """What the experiment ``name`` is to show, as a dict sentence -> whether ``kinds``, its summary, bear it out."""
-    return {sentence: bool(holds) for sentence, holds in _CLAIMS[name](kinds).items()}
-
-
 def trained_rates(kinds, **values):
     """The learning rates at which the networks with these values of the knobs learned, with all seeds."""
-    return [kind['run']['lr'] for kind in of(kinds, **values) if trained(kind)]
+    return [kind['job']['lr'] for kind in select(kinds, **values) if trained(kind)]
 
 
 def _training_claims(kinds):
-    pairs = [(norm, plain) for norm, plain in zip(of(kinds, batch_norm='before'), of(kinds, batch_norm=None))]
-    small, fast = (of(kinds, batch_norm=None, **{name: extreme(values_of(kinds, name))})
+    pairs = [(norm, plain) for norm, plain in zip(select(kinds, batch_norm='before'), select(kinds, batch_norm=None))]
+    small, fast = (select(kinds, batch_norm=None, **{name: extreme(values_of(kinds, name))})
                    for name, extreme in (('weight_scale', min), ('lr', max)))
     return {
         "with batch norm the network trains (test accuracy above 0.8 for every seed) in each setting":
@@ -81,7 +72,7 @@ def _training_claims(kinds):
 
 def _learning_rate_claims(kinds):
     norm, plain = (trained_rates(kinds, batch_norm=position) for position in ('before', None))
-    highest = of(kinds, lr=max(values_of(kinds, 'lr')))
+    highest = select(kinds, lr=max(values_of(kinds, 'lr')))
     return {
         "with batch norm the network trains (test accuracy above 0.8 for every seed) wherever it does without":
             bool(plain) and set(plain) <= set(norm),
@@ -93,7 +84,7 @@ def _learning_rate_claims(kinds):
 
 def _position_claims(kinds):
     rates = sorted(set(trained_rates(kinds, batch_norm='before')) & set(trained_rates(kinds, batch_norm='after')))
-    mean = {position: np.array([final(of(kinds, batch_norm=position, lr=lr)[0]).mean() for lr in rates])
+    mean = {position: np.array([final(select(kinds, batch_norm=position, lr=lr)[0]).mean() for lr in rates])
             for position in ('before', 'after', None)}
     return {
         "batch norm trains in both positions at rates that are a factor of 30 apart":
@@ -108,9 +99,9 @@ def _weight_scale_claims(kinds):
     scales = values_of(kinds, 'weight_scale')
     rates = {position: {scale: trained_rates(kinds, batch_norm=position, weight_scale=scale) for scale in scales}
              for position in ('before', None)}
-    best = [max(of(kinds, batch_norm='before', weight_scale=scale), key=lambda kind: final(kind).mean())['run']['lr']
-            for scale in scales]
-    small = [kind for kind in of(kinds, batch_norm=None) if kind['run']['weight_scale'] <= 0.01]
+    best = [max(select(kinds, batch_norm='before', weight_scale=scale),
+                key=lambda kind: final(kind).mean())['job']['lr'] for scale in scales]
+    small = [kind for kind in select(kinds, batch_norm=None) if kind['job']['weight_scale'] <= 0.01]
     return {
         "with batch norm there is a learning rate at which the network trains, for every scale of the weights":
             all(rates['before'].values()),
@@ -123,13 +114,13 @@ def _weight_scale_claims(kinds):
 
 
 def _batch_size_claims(kinds):
-    ones, twos = (of(kinds, batch_size=size) for size in (1, 2))
-    pairs = [(of(kinds, batch_norm='before', batch_size=kind['run']['batch_size'], lr=kind['run']['lr'])[0], kind)
-             for kind in of(kinds, batch_norm=None) if kind['run']['batch_size'] >= 16]
-    at_two = {kind['run']['batch_norm']: final(kind) for kind in of(twos, lr=0.1)}
+    ones, twos = (select(kinds, batch_size=size) for size in (1, 2))
+    pairs = [(select(kinds, batch_norm='before', batch_size=kind['job']['batch_size'], lr=kind['job']['lr'])[0], kind)
+             for kind in select(kinds, batch_norm=None) if kind['job']['batch_size'] >= 16]
+    at_two = {kind['job']['batch_norm']: final(kind) for kind in select(twos, lr=0.1)}
     return {
         "batches of one are refused with batch norm, at every learning rate and seed, and never without":
-            all((set(kind['status']) == {'refused'}) == (kind['run']['batch_norm'] is not None) for kind in ones),
+            all((set(kind['status']) == {'refused'}) == (kind['job']['batch_norm'] is not None) for kind in ones),
         "with batches of two at a learning rate of 0.1, batch norm is behind by more than 0.1, for every seed":
             (at_two[None] - at_two['before'] > 0.1).all(),
         "with batches of 16 and more, batch norm is ahead at every learning rate, on the mean over the seeds":
@@ -138,13 +129,13 @@ def _batch_size_claims(kinds):
 
 def _momentum_claims(kinds):
     def at_64(momentum, step):
-        kind, = of(kinds, batch_size=64, momentum=momentum)
+        kind, = select(kinds, batch_size=64, momentum=momentum)
         return kind['test_acc'][:, kind['steps'].index(step)]
 
-    four = {kind['run']['momentum']: kind['test_acc'][:, -1].mean() for kind in of(kinds, batch_size=4)}
+    four = {kind['job']['momentum']: kind['test_acc'][:, -1].mean() for kind in select(kinds, batch_size=4)}
     return {
         "momentum does not change training: the loss is the same to the last bit":
-            all(kind['loss'] == of(kinds, batch_size=kind['run']['batch_size'])[0]['loss'] for kind in kinds),
+            all(kind['loss'] == select(kinds, batch_size=kind['job']['batch_size'])[0]['loss'] for kind in kinds),
         "after ten steps on 64 images, momentum 0.999 is behind 0.9 by more than 0.05, for every seed":
             (at_64(0.9, 10) - at_64(0.999, 10) > 0.05).all(),
         "after the last step on 64 images, momentum 0 and 0.9 differ by less than 0.03, for every seed":
@@ -154,19 +145,20 @@ def _momentum_claims(kinds):
 
 
 def _eps_claims(kinds):
-    mean = {(kind['run']['weight_scale'], kind['run']['eps']): final(kind).mean() for kind in kinds}
+    mean = {(kind['job']['weight_scale'], kind['job']['eps']): final(kind).mean() for kind in kinds}
     usual = [abs(accuracy - mean[scale, 1e-5]) for (scale, value), accuracy in mean.items() if value <= 1e-3]
     return {
         "up to 1e-3, eps changes the test accuracy by less than 0.03, on the mean over the seeds": max(usual) < 0.03,
         "an eps of 1 keeps weights of scale 0.01 from training beyond guessing (0.2)":
-            guessing(of(kinds, weight_scale=0.01, eps=1.0)[0]),
+            guessing(select(kinds, weight_scale=0.01, eps=1.0)[0]),
         "weights of scale 0.1 train with an eps of 1, and not with 10":
-            trained(of(kinds, weight_scale=0.1, eps=1.0)[0]) and guessing(of(kinds, weight_scale=0.1, eps=10.0)[0])}
+            trained(select(kinds, weight_scale=0.1, eps=1.0)[0])
+            and guessing(select(kinds, weight_scale=0.1, eps=10.0)[0])}
 
 
 def _recalibration_claims(kinds):
     def gain(momentum, size, step):
-        kind, = of(kinds, momentum=momentum, batch_size=size)
+        kind, = select(kinds, momentum=momentum, batch_size=size)
         at = kind['steps'].index(step)
         return kind['recalibrated_acc'][:, at] - kind['test_acc'][:, at]
 
@@ -179,15 +171,15 @@ def _recalibration_claims(kinds):
             min(gain(momentum, 4, 1000).mean() for momentum in (0.9, 0.99)) > 0}
 
 
-_CLAIMS = {'training': _training_claims, 'learning_rates': _learning_rate_claims, 'positions': _position_claims,
-           'weight_scales': _weight_scale_claims, 'batch_sizes': _batch_size_claims, 'momenta': _momentum_claims,
-           'eps': _eps_claims, 'recalibration': _recalibration_claims}
+CLAIMS = {'training': _training_claims, 'learning_rates': _learning_rate_claims, 'positions': _position_claims,
+          'weight_scales': _weight_scale_claims, 'batch_sizes': _batch_size_claims, 'momenta': _momentum_claims,
+          'eps': _eps_claims, 'recalibration': _recalibration_claims}
 
 
 def _course(result, name):
     """The scores of one result at each of its run's steps; a run that diverged keeps the last one that there is."""
     known = {score['step']: score[name] for score in result['scores'] if name in score}
     last = known[max(known)] if known else np.nan
-    return [known.get(step, last) for step in result['run']['score_after']]
+    return [known.get(step, last) for step in result['job']['score_after']]
 
 

@@ -1,7 +1,7 @@
-"""One training of LeNet on MNIST for the experiments: :class:`Run` says what is trained, :func:`result_of` trains it.
+"""Training of LeNet on MNIST for the sweeps: :class:`Job` says what is trained, :func:`train` trains it.
 
 The learning rates here are those for the *mean* loss of a batch, so that they can be compared over batch sizes: the
-main job's 0.001 on the summed loss of 64 images is 0.064. Run as a module, this is a worker.
+main job's 0.001 on the summed loss of 64 images is 0.064.
 """
 import math
 from dataclasses import asdict, dataclass
@@ -16,8 +16,7 @@ from ...functions import relu
 from ...lenet import LeNet
 from ...network_state import stored_statistics_kept
 from ...recalibration import recalibrate
-from ...support.parallel import serve_jobs
-from ...support.results import finite
+from ...support.results import json_safe
 from ...training import MovingLoss, evaluate_accuracy, train_step
 
 POSITIONS = ('before', 'after', None)  # of batch norm, beside the activation; None is a network without it
@@ -25,7 +24,7 @@ EVALUATION_BATCH = 250
 
 
 @dataclass(frozen=True)
-class Run:
+class Job:
     """What one training computes: nothing else has a part in its result.
 
     ``batch_norm`` is its position beside the activation, None for none. The network is scored on ``test_images`` after
@@ -74,11 +73,6 @@ class Run:
         return self.score_after[-1]
 
 
-def run_from(description):
-    """The run that ``asdict(run)`` describes, also after a way through JSON."""
-    return Run(**{**description, 'score_after': tuple(description['score_after'])})
-
-
 class NormAfterActivation(LeNet):
     """LeNet with ReLU first and batch norm after it, in every layer."""
 
@@ -87,74 +81,72 @@ class NormAfterActivation(LeNet):
         return self._normalize(relu(h), number, is_training)
 
 
-def load_images():
-    """MNIST: ``{'train': (images, labels), 'test': (images, labels)}``."""
-    return {name: data.load('mnist', train) for name, train in (('train', True), ('test', False))}
-
-
-def network_of(run):
-    """The network of a run before its first step: initial values drawn by MXNet's generator, seeded with the seed."""
-    mx.random.seed(run.seed)
-    net = (NormAfterActivation if run.batch_norm == 'after' else LeNet)(
-        mx.cpu(), weight_scale=run.weight_scale, batch_norm=run.batch_norm is not None, momentum=run.momentum,
-        eps=run.eps)
+def make_network(job):
+    """The network of a job before its first step: initial values drawn by MXNet's generator, seeded with the seed."""
+    mx.random.seed(job.seed)
+    net = (NormAfterActivation if job.batch_norm == 'after' else LeNet)(
+        mx.cpu(), weight_scale=job.weight_scale, batch_norm=job.batch_norm is not None, momentum=job.momentum,
+        eps=job.eps)
     for name, param in net.params.items():
-        if run.gamma_one and name.startswith(('gamma', 'beta')):
+        if job.gamma_one and name.startswith(('gamma', 'beta')):
             param[:] = name.startswith('gamma')
     return net
 
 
-def result_of(run, images):
-    """Train and score; returns a dict that JSON can hold, the same for the same run (on one machine, with one thread).
+def train(job, digits):
+    """Train and score; returns a dict that JSON can hold, the same for the same job (on one machine, with one thread).
 
-    ``images`` is what :func:`load_images` returns. In the result, ``status`` is
+    ``digits`` is what :func:`gluon_bn.studies.study.load_mnist` returns. In the result, ``status`` is
 
-    - 'finished': ``scores`` has a dict for each of ``run.score_after``, with ``step`` and ``test_acc``, and in a run
+    - 'finished': ``scores`` has a dict for each of ``job.score_after``, with ``step`` and ``test_acc``, and in one
       that recalibrates ``recalibrated_acc`` and ``batch_acc``; ``loss`` is the mean over the last tenth of the steps;
     - 'diverged', if the loss or a parameter was no longer finite, which ended the training: the last of ``scores`` has
       the accuracy as it stood then, and ``loss`` is None;
     - 'refused', if the network does not train on such batches, for the ``reason`` it gave: no scores, no loss.
     """
-    net, moving_loss, scores, diverged, step = network_of(run), MovingLoss(), [], False, 0
-    result = {'run': asdict(run), 'status': 'finished', 'reason': None, 'scores': scores, 'loss': None}
-    for step, (X, y) in enumerate(islice(data.whole_batches(*images['train'], run.batch_size, run.seed), run.steps), 1):
+    net, moving_loss, scores, diverged, step = make_network(job), MovingLoss(), [], False, 0
+    result = {'job': asdict(job), 'status': 'finished', 'reason': None, 'scores': scores, 'loss': None}
+    for step, (X, y) in enumerate(islice(_batches(digits, job, job.seed), job.steps), 1):
         try:
-            moving_loss.add(train_step(net, X, y, run.lr / run.batch_size))
+            moving_loss.add(train_step(net, X, y, job.lr / job.batch_size))
         except ValueError as error:
             if step > 1:  # a batch like the others: that is no refusal
                 raise
             return {**result, 'status': 'refused', 'reason': str(error)}
-        scoring = step in run.score_after
+        scoring = step in job.score_after
         diverged = not np.isfinite(moving_loss.losses[-1:]).all() or scoring and not _finite_parameters(net)
         if diverged:
             break
         if scoring:
-            scores.append(_scores(net, run, images, step))
+            scores.append(_scores(net, job, digits, step))
     moving_loss.finish()
     if diverged or not np.isfinite(moving_loss.losses).all():
         scores[:] = [score for score in scores if score['step'] < step]
-        scores.append({'step': step, 'test_acc': evaluate_accuracy(_test_batches(images, run), net)})
+        scores.append({'step': step, 'test_acc': evaluate_accuracy(_test_batches(digits, job), net)})
         return {**result, 'status': 'diverged'}
-    return finite({**result, 'loss': float(np.mean(moving_loss.losses[-max(1, run.steps // 10):]))})
+    return json_safe({**result, 'loss': float(np.mean(moving_loss.losses[-max(1, job.steps // 10):]))})
 
 
-def _scores(net, run, images, step):
+def _scores(net, job, digits, step):
     """The test accuracy with the stored statistics; if asked for, also with recalibrated ones and the batch's own."""
-    scores = {'step': step, 'test_acc': evaluate_accuracy(_test_batches(images, run), net)}
-    if run.recalibrate:
-        scores['batch_acc'] = evaluate_accuracy(_test_batches(images, run), net, is_training=True)
-        batches = -(-run.recalibrate // run.batch_size)
+    scores = {'step': step, 'test_acc': evaluate_accuracy(_test_batches(digits, job), net)}
+    if job.recalibrate:
+        scores['batch_acc'] = evaluate_accuracy(_test_batches(digits, job), net, is_training=True)
+        batches = -(-job.recalibrate // job.batch_size)
         with stored_statistics_kept(net):
-            others = data.whole_batches(*images['train'], run.batch_size, run.seed + 2**16)
-            recalibrate(net, islice(others, batches))
-            scores['recalibrated_acc'] = evaluate_accuracy(_test_batches(images, run), net)
+            recalibrate(net, islice(_batches(digits, job, job.seed + 2**16), batches))
+            scores['recalibrated_acc'] = evaluate_accuracy(_test_batches(digits, job), net)
     return scores
 
 
-def _test_batches(images, run):
+def _batches(digits, job, seed):
+    return data.whole_batches(digits['X_train'], digits['y_train'], job.batch_size, seed)
+
+
+def _test_batches(digits, job):
     """Every so many-th of the test images: the first half of MNIST's is easier than the second."""
-    every = len(images['test'][0]) // run.test_images
-    chosen = (array[::every][:run.test_images] for array in images['test'])
+    every = len(digits['X_test']) // job.test_images
+    chosen = (array[::every][:job.test_images] for array in (digits['X_test'], digits['y_test']))
     return data.batches(*chosen, EVALUATION_BATCH, ctx=mx.cpu())
 
 
@@ -162,10 +154,11 @@ def _finite_parameters(net):
     return all(np.isfinite(param.asnumpy()).all() for param in net.params.values())
 
 
-def _serve():
-    images = load_images()
-    serve_jobs(lambda description: result_of(run_from(description), images))
+def words(job):
+    """What the file with the result of ``job`` is called."""
+    return f"{job.batch_norm or 'none'}-lr{job.lr:g}-scale{job.weight_scale:g}-batch{job.batch_size}-seed{job.seed}"
 
 
-if __name__ == '__main__':
-    _serve()
+def cost(job):
+    """About how long ``job`` takes: the images, and what every step costs besides."""
+    return job.steps * (job.batch_size + 10) * (1 if job.batch_norm == 'before' else 2)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gluon_bn import data
-from gluon_bn.data import DataError
-from gluon_bn.studies.deep_nets import runs
-from gluon_bn.studies.deep_nets.runs import Job, run, run_job, summary
+from gluon_bn.studies.deep_nets import training as runs
+from gluon_bn.studies.deep_nets.report import summary
+from gluon_bn.studies.deep_nets.training import Job, train
 
 QUICK = [Job(seed, normalization, hidden=(10,), epochs=1) for normalization in ('batchnorm', None) for seed in (0, 1)]
 
@@ -40,12 +40,12 @@ def test_of_the_whole_data_set_1000_images_train(monkeypatch, tmp_path):
         return dict.fromkeys(('X_train', 'y_train', 'X_val', 'y_val', 'X_test'))
 
     monkeypatch.setattr(runs, 'cifar10_splits', splits_of)
-    assert set(runs._splits(tmp_path)) == {'X_train', 'y_train', 'X_val', 'y_val'}
+    assert set(runs.load_images(tmp_path)) == {'X_train', 'y_train', 'X_val', 'y_val'}
     assert asked == [(tmp_path, 1000)]
 
 
 def test_a_job_is_reproducible_and_json_can_hold_it(splits):
-    first, second = (json.dumps(run_job(QUICK[0], splits)) for _ in range(2))
+    first, second = (json.dumps(train(QUICK[0], splits)) for _ in range(2))
     assert first == second
     result = json.loads(first)
     assert len(result['losses']) == 20
@@ -55,32 +55,14 @@ def test_a_job_is_reproducible_and_json_can_hold_it(splits):
 
 def test_a_training_that_diverges_is_a_result(splits):
     poisoned = {**splits, 'X_train': np.full_like(splits['X_train'], np.nan)}
-    result = run_job(QUICK[0], poisoned)
+    result = train(QUICK[0], poisoned)
     assert 'nan in iteration 1' in result['diverged']
     kind, = summary([result])
     assert kind['final_loss'] == [float('inf')]
 
 
-@pytest.mark.slow
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path, splits):
-    said = []
-    results = run(tmp_path, QUICK[:2], processes=1, report=said.append)
-    assert [result['job']['seed'] for result in results] == [0, 1]
-    assert results[0]['losses'] == run_job(QUICK[0], splits)['losses']  # another process, the same numbers
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'jobs').iterdir()}
-    damaged = sorted(times)[0]
-    damaged.write_text(damaged.read_text()[:50])
-    assert run(tmp_path, QUICK[:2] * 2, processes=1, report=said.append) == results * 2
-    assert said == ['2 trainings, 0 of them done before.', '2 trainings, 1 of them done before.']
-    assert sum(path.stat().st_mtime_ns != time for path, time in times.items()) == 1
-    result = json.loads(damaged.read_text())
-    damaged.write_text(json.dumps({**result, 'data': 'others'}))
-    with pytest.raises(DataError, match='of other images'):
-        run(tmp_path, QUICK[:2], processes=1, report=said.append)
-
-
 def test_summary_brings_the_seeds_together(splits):
-    results = [run_job(job, splits) for job in QUICK]
+    results = [train(job, splits) for job in QUICK]
     kinds = summary(results)
     assert [kind['seeds'] for kind in kinds] == [[0, 1], [0, 1]]
     assert kinds[0]['job']['normalization'] == 'batchnorm'
@@ -101,7 +83,7 @@ def test_the_final_loss_is_the_mean_over_the_last_epoch_and_the_best_accuracy_th
 
 
 def test_the_final_loss_of_a_real_training_is_that_of_its_last_epoch(splits):
-    result = run_job(Job(0, 'batchnorm', hidden=(10,), epochs=3), splits)
+    result = train(Job(0, 'batchnorm', hidden=(10,), epochs=3), splits)
     kind, = summary([result])
     assert kind['final_loss'] == [pytest.approx(np.mean(result['losses'][-20:]))]
     assert kind['final_loss'] != [pytest.approx(np.mean(result['losses'][:20]))]

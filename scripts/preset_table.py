@@ -1,0 +1,50 @@
+"""Train with a preset for several seeds; print the table of test accuracies, and of when a target was first reached.
+
+Epochs are counted from 0; seconds are those of training, evaluation aside. Finished runs are read, interrupted ones
+continued.
+"""
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
+
+from accuracy_table import train
+
+from gluon_bn.run.configuration import PRESETS
+from gluon_bn.support.command_line import Parser, number, run, whole_number
+from gluon_bn.support.markdown import markdown_table
+
+
+def main():
+    """Print the table in Markdown; returns the exit status."""
+    options = Parser(description=__doc__)
+    options.add_argument('preset', metavar='PRESET', choices=tuple(PRESETS), help=f"one of {', '.join(PRESETS)}")
+    options.add_argument('--seeds', type=whole_number, default=5, help='seeds 0 to N-1 (default: 5)')
+    options.add_argument('--target', type=number, help="test accuracy to reach (default: the preset's)")
+    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
+    options.add_argument('--folder', type=Path, default=Path('runs/presets'),
+                         help='of the runs (default: runs/presets)')
+    return run(options, work)
+
+
+def work(arguments):
+    """Train and print; returns 0."""
+    target = PRESETS[arguments.preset]['target'] if arguments.target is None else arguments.target
+    limit = [] if arguments.limit is None else ['--limit', arguments.limit]
+    rows = [row(seed, train(arguments.folder / f'{arguments.preset}-seed{seed}', '--preset', arguments.preset,
+                            '--seed', seed, *limit), target) for seed in range(arguments.seeds)]
+    print(markdown_table(['seed', 'test accuracy', 'seconds of training', f'{target:g} was first reached in epoch',
+                          'after seconds'], rows))
+    return 0
+
+
+def row(seed, records, target):
+    """The cells of one run, whose metrics are ``records``."""
+    passed = [number for number, record in enumerate(records) if record['test_acc'] >= target]
+    seconds = [sum(record['train_seconds'] for record in records[:epochs]) for epochs in range(len(records) + 1)]
+    first = [passed[0], f'{seconds[passed[0] + 1]:.1f}'] if passed else ['', '']
+    return [seed, f"{records[-1]['test_acc']:.4f}", f'{seconds[-1]:.1f}', *first]
+
+
+if __name__ == '__main__':
+    sys.exit(main())
