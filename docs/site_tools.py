@@ -52,7 +52,7 @@ def package_digest():
 
 
 class Results(SphinxDirective):
-    """The table of ``docs/results/NAME.json``, with the command that makes it, the machine and the date."""
+    """The table of ``docs/results/NAME.json``, with the command that makes it, the machine, the date and the note."""
 
     required_arguments = 1
 
@@ -63,7 +63,7 @@ class Results(SphinxDirective):
         found = json.loads(path.read_text(encoding='utf-8'))
         about = nodes.paragraph(classes=['made-by'])
         about += [nodes.Text('Made by '), nodes.literal(text=found['command']),
-                  nodes.Text(f" on {found['machine']}; {found['date']}.")]
+                  nodes.Text(f" on {found['machine']}; {found['date']}. {found.get('note', '')}")]
         return [wide(table(found['columns'], found['rows'])), about]
 
 
