@@ -69,12 +69,12 @@ def chromium(folder):
     return webdriver.Chrome(options=options, service=Service(driver))
 
 
-def wait_for(browser, condition):
-    """Until ``condition`` holds in the page; ``ValueError`` after a minute."""
-    end = time.monotonic() + 60
+def wait_for(browser, condition, minutes=1):
+    """Until ``condition`` holds in the page; ``ValueError`` after so many minutes."""
+    end = time.monotonic() + 60 * minutes
     while not browser.execute_script(f'return {condition}'):
         if time.monotonic() > end:
-            raise ValueError(f"the page did not come to {condition} within a minute.")
+            raise ValueError(f"the page did not come to {condition} within {minutes} min.")
         time.sleep(0.05)
 
 

@@ -22,7 +22,7 @@ PAGES = ('docs/index', 'tutorials/02_lenet_on_mnist', 'tutorials/03_backward_by_
          'tutorials/exercises/TEACHING', 'docs/playground', 'docs/howto/index')
 WIDTHS = {'desktop': 1280, 'phone': 390}
 SITE, PLAYGROUND = 'tutorials/02_lenet_on_mnist', 'docs/play'
-MIDDLE = 600  # steps of the playground
+MIDDLE = 300  # steps of the playground
 
 
 def work(args):
@@ -72,7 +72,7 @@ def train(browser):
     """Let the playground train, and pause it in the middle."""
     wait_for(browser, "'ready' in document.body.dataset && page.last !== null")
     browser.execute_script("document.getElementById('go').click()")
-    wait_for(browser, f'page.last.step >= {MIDDLE}')
+    wait_for(browser, f'page.last.step >= {MIDDLE}', minutes=10)
     browser.execute_script("document.getElementById('go').click()")
     wait_for(browser, '!page.last.running && !page.waits')
 
