@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_bn import notebooks
+from gluon_bn.support import notebooks
 
 TUTORIALS = sorted((ROOT / 'tutorials').glob('[0-9]*.py'))
 LISTS = ('Parameters', 'Attributes', 'Raises')  # sections of docstrings
@@ -245,7 +245,7 @@ def build(quick, arguments=()):
     os.environ['JUPYTER_PREFER_ENV_PATH'] = '1'  # the kernel is that of this environment
     os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
     # Now, and not in the first tutorial: that they are being built is said on standard error.
-    subprocess.run([sys.executable, '-c', 'from gluon_bn import native; native.available()'], check=True)
+    subprocess.run([sys.executable, '-c', 'from gluon_bn.fast import native; native.available()'], check=True)
     kind = 'quick' if quick else 'full'
     return build_main(['-W', '--keep-going', '-n', '-q', '-c', str(ROOT / 'docs'),
                        '-d', str(ROOT / 'build' / f'doctrees-{kind}'), *arguments, str(ROOT), str(site_folder(quick))])

@@ -1,24 +1,23 @@
 """Batch normalization from scratch on Apache MXNet.
 
-A map; the first line of each module says the rest.
+A map; the first lines of each module say the rest.
 
-=================================================  ====================================================================
-``batch_norm``, ``checks``, ``fast``, ``native``   the layer: the paper's formula, what it refuses, and how it gets fast
-``activations``, ``losses``, ``optimizers``        what a network has besides
-``lenet``, ``fast_lenet``, ``sigmoid_mlp``         networks by hand; ``copied``: their copies train on
-``training``, ``recalibration``                    an epoch, and exact statistics for test time
-``data``                                           MNIST, Fashion-MNIST and CIFAR-10 as arrays, and batches of them
-``run``, ``config``, ``checkpoint``, ``plots``     the main job in a folder, resumable
-``observation``, ``tensorboard``, ``run_events``   the inside of a network, in TensorBoard
-``reference``, ``numpy_layers``                    layers forward and backward by hand, in NumPy alone
-``gradient_check``                                 gradients by differences, with which the others are compared
-``fully_connected``, ``solver``, ``mlp``           networks of those layers, and their training
-``autodiff``, ``breast_cancer``                    reverse-mode differentiation, and a network of its ``Node`` objects
-``paper_figure``, ``landscape``, ``deep_nets``     why it works: experiments with several seeds
-``experiments``, ``sweeps``                        how far its knobs can be turned
-``exercises``, ``notebooks``                       assignments that mark themselves; the tutorials for Jupyter
-``_mxnet``, ``support``                            MXNet made to run on this machine; helpers
-=================================================  ====================================================================
+======================================================  ================================================================
+``batch_norm``, ``functions``, ``optimizers``           the layer; activations and the loss; SGD and its kin
+``lenet``, ``sigmoid_mlp``                              networks by hand
+``training``, ``recalibration``                         an epoch, and exact statistics for test time
+``checks``, ``network_state``                           what arguments must be; copies and stored statistics of networks
+``gradient_check``                                      gradients by differences, with which the others are compared
+``reference``                                           NumPy alone: layers with gradients by hand, and their networks
+``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
+``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
+``fast``                                                what makes all of this quick: C++ operators and their build
+``run``                                                 a training in a folder: settings, checkpoints, events, pictures
+``studies``                                             experiments with several seeds, and benchmarks
+``exercises``                                           assignments that mark themselves
+``commands``                                            ``gluon-bn``, a module a subcommand
+``_mxnet``, ``support``                                 MXNet made to run on this machine; helpers
+======================================================  ================================================================
 
 Importing the package loads neither MXNet nor NumPy: each name below does so when it is first asked for. Where MXNet
 cannot run, everything of ``_NUMPY_HALF`` works.
@@ -31,7 +30,7 @@ import sys
 from types import ModuleType
 
 from ._mxnet import hook
-from .python_version import check_python
+from .support.python_version import check_python
 
 check_python()
 hook.install()  # whoever imports MXNet from now on gets one that runs here
@@ -44,21 +43,21 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from . import reference as reference
     from ._mxnet.devices import try_all_gpus as try_all_gpus
     from ._mxnet.devices import try_gpu as try_gpu
-    from .activations import relu as relu
-    from .activations import softmax as softmax
     from .batch_norm import batch_norm as batch_norm
     from .batch_norm import pure_batch_norm as pure_batch_norm
     from .batch_norm import which_impl as which_impl
-    from .fully_connected import FullyConnectedNet as FullyConnectedNet
+    from .fast.native import native_status as native_status
+    from .functions import relu as relu
+    from .functions import softmax as softmax
+    from .functions import softmax_cross_entropy as softmax_cross_entropy
     from .lenet import LeNet as LeNet
-    from .losses import softmax_cross_entropy as softmax_cross_entropy
-    from .mlp import MLP as MLP
-    from .native import native_status as native_status
     from .optimizers import sgd as sgd
     from .recalibration import recalibrate as recalibrate
-    from .run import load_network as load_network
+    from .reference.fully_connected import FullyConnectedNet as FullyConnectedNet
+    from .reference.mlp import MLP as MLP
+    from .reference.solver import Solver as Solver
+    from .run.job import load_network as load_network
     from .sigmoid_mlp import SigmoidMLP as SigmoidMLP
-    from .solver import Solver as Solver
     from .training import evaluate_accuracy as evaluate_accuracy
     from .training import train_epoch as train_epoch
     from .training import train_step as train_step
@@ -68,14 +67,14 @@ __version__ = "0.1.0"
 # Each public name, and the module it comes from; None for a module that is public itself.
 _NUMPY_HALF = {
     'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None,
-    'FullyConnectedNet': 'fully_connected', 'MLP': 'mlp', 'Solver': 'solver',
+    'FullyConnectedNet': 'reference.fully_connected', 'MLP': 'reference.mlp', 'Solver': 'reference.solver',
 }
 _MXNET_HALF = {
     'LeNet': 'lenet', 'SigmoidMLP': 'sigmoid_mlp',
     'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
-    'native_status': 'native', 'relu': 'activations', 'softmax': 'activations', 'softmax_cross_entropy': 'losses',
+    'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
-    'recalibrate': 'recalibration', 'load_network': 'run',
+    'recalibrate': 'recalibration', 'load_network': 'run.job',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import fast
 from ._mxnet import autograd, nd
 from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+from .fast import batch_norm as fast
 from .support.arguments import boolean
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, MutableMapping
 import numpy as np
 
 from ._mxnet import mx, nd
-from .native.launch import describe
+from .fast.launch import describe
 from .support.arguments import boolean, labels, number, one_of, shown
 
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
@@ -25,7 +25,7 @@ _DTYPES = (np.float16, np.float32, np.float64)
 def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
     """Raise unless ``X``, ``gamma``, ``beta``, ``eps`` and ``momentum`` fit together as the layer's contract has it.
 
-    Returns what X is, a :class:`gluon_bn.native.launch.Described`.
+    Returns what X is, a :class:`gluon_bn.fast.launch.Described`.
     """
     X, *others = _described({'X': X, 'gamma': gamma, 'beta': beta})
     if len(X.shape) not in (2, 4):
@@ -48,16 +48,6 @@ def check_settings(momentum, eps):
     """Raise unless these are a weight of the old value in the stored statistics, and what is added to a variance."""
     number('eps', eps, at_least=0, hint='1e-5 is the usual one')
     number('momentum', momentum, at_least=0, at_most=1, hint='the weight of the old value; 0.9 is the usual one')
-
-
-def check_context(ctx):
-    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
-    if not isinstance(ctx, mx.Context):
-        raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
-    if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
-        raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
-                         "gbn.try_gpu(), which is a GPU where one works.")
-    return ctx
 
 
 def check_floats(**arrays):

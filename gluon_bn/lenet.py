@@ -4,20 +4,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from . import fast_lenet, native
 from ._mxnet import mx, nd
-from .activations import relu
+from ._mxnet.devices import check_context
 from .batch_norm import batch_norm, which_impl
-from .checks import (
-    LARGEST_SCALE,
-    MOST_VALUES,
-    check_context,
-    check_examples,
-    check_network,
-    check_params,
-)
-from .copied import mend_copy
-from .stored_statistics import stored_statistics_kept
+from .checks import LARGEST_SCALE, MOST_VALUES, check_examples, check_network, check_params
+from .fast import lenet as fast_lenet
+from .fast import native
+from .functions import relu
+from .network_state import mend_copy, stored_statistics_kept
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ._mxnet import autograd, nd
 from .checks import check_floats
-from .native import operators
+from .fast import operators
 from .support.arguments import integer, number, shown
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def rmsprop(params, mean_squares, lr=0.001, rho=0.9, eps=1e-7, rescale_grad=1.0)
     """One step of RMSprop (Tieleman and Hinton, 2012), in place: steps are divided by the root of a mean square.
 
     ``n = rho * n + (1 - rho) * grad**2``, then ``param -= lr * grad / sqrt(n + eps)``, with Keras's defaults. (Keras 3
-    and MXNet add eps under the root; Keras 2, PyTorch and :mod:`gluon_bn.update_rules` add it to the root.)
+    and MXNet add eps under the root; Keras 2, PyTorch and :mod:`gluon_bn.reference.update_rules` add it to the root.)
 
     Parameters
     ----------

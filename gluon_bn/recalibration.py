@@ -19,7 +19,7 @@ import numpy as np
 
 from ._mxnet import autograd, nd
 from .checks import check_floats, check_net_and_batches, pair
-from .stored_statistics import stored_statistics_kept
+from .network_state import stored_statistics_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

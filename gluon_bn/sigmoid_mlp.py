@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import mx, nd
+from ._mxnet.devices import check_context
 from .batch_norm import batch_norm
-from .checks import (
-    LARGEST_SCALE,
-    MOST_VALUES,
-    check_context,
-    check_examples,
-    check_network,
-    check_params,
-)
-from .copied import mend_copy
-from .stored_statistics import stored_statistics_kept
+from .checks import LARGEST_SCALE, MOST_VALUES, check_examples, check_network, check_params
+from .network_state import mend_copy, stored_statistics_kept
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 
 from ._mxnet import autograd, nd
 from .checks import check_batch, check_classes, check_net_and_batches, pair
-from .losses import softmax_cross_entropy
+from .functions import softmax_cross_entropy
+from .network_state import stored_statistics_kept
 from .optimizers import sgd
-from .stored_statistics import stored_statistics_kept
 from .support.arguments import boolean, number
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_bn import notebooks
+from gluon_bn.support import notebooks
 from gluon_bn.support.command_line import Parser, complain, number, run
 
 

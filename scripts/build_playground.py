@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn.data import load
-from gluon_bn.files import written_whole
 from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.files import written_whole
 
 SOURCE = ROOT / 'docs' / 'playground'
 TRAIN, HELD = 4000, 1000

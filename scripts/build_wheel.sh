@@ -17,7 +17,7 @@ say "Installing the tools (once a build, a minute) ..."
 "$tools" -m pip install -q --no-deps --target "$scratch/mxnet" 'mxnet==1.9.1'  # its interface's source is compiled along
 mkdir "$scratch/source"
 (cd "$root" && git ls-files -z | xargs -0 tar -c) | tar -x -C "$scratch/source"
-"$tools" "$scratch/source/scripts/compile_variants.py" "$scratch/mxnet/mxnet" "$scratch/source/gluon_bn/native/prebuilt"
+"$tools" "$scratch/source/scripts/compile_variants.py" "$scratch/mxnet/mxnet" "$scratch/source/gluon_bn/fast/prebuilt"
 (cd "$scratch/source" && "$tools" -m pip wheel -q --no-deps --no-build-isolation -w "$scratch/wheel" .)
 "$tools" -m wheel tags --remove --platform-tag manylinux2014_x86_64.manylinux_2_17_x86_64 "$scratch"/wheel/*.whl > /dev/null
 "$tools" "$root/scripts/compile_variants.py" --check "$scratch"/wheel/*.whl

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import gluon_bn as gbn
-from gluon_bn.native import variants
+from gluon_bn.fast import variants
 
 variant = os.environ.get('GLUON_BN_NATIVE_VARIANT', '')
 if variant and not variants.VARIANTS[variant][1] <= variants.processor_flags():

@@ -11,7 +11,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.machine import describe_machine
+from gluon_bn.studies.machine import describe_machine
 from gluon_bn.support.command_line import Parser, run, whole_number
 from gluon_bn.support.markdown import markdown_table
 

@@ -12,17 +12,17 @@ import tempfile
 import types
 from pathlib import Path
 
-NATIVE = Path(__file__).resolve().parent.parent / 'gluon_bn' / 'native'
+FAST = Path(__file__).resolve().parent.parent / 'gluon_bn' / 'fast'
 PLATFORM = 'manylinux_2_17_x86_64'
 
 
 def modules():
     """``compiler`` and ``variants`` of the package, without the package itself, which would load MXNet."""
-    for name, folder in (('gluon_bn', NATIVE.parent), ('gluon_bn.native', NATIVE)):
+    for name, folder in (('gluon_bn', FAST.parent), ('gluon_bn.fast', FAST)):
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
-    from gluon_bn.native import compiler, variants
+    from gluon_bn.fast import compiler, variants
     return compiler, variants
 
 

@@ -32,9 +32,12 @@ Target.__doc__ = "``read(path)`` reads a file and may raise ``error``; each cont
 
 def targets():
     """The readers by name, each a :class:`Target`."""
-    from gluon_bn import checkpoint, config, results, resumable
     from gluon_bn.data import DataError, cifar10, idx
     from gluon_bn.exercises import catalog, notebooks, submissions
+    from gluon_bn.run import checkpoint
+    from gluon_bn.run import configuration as config
+    from gluon_bn.studies import resumable
+    from gluon_bn.support import results
     from gluon_bn.support.reading import content
 
     exercise = catalog.find('1')
@@ -76,7 +79,8 @@ def gzipped(read, path):
 
 def resume_solver(arrays, path):
     """Go on from a checkpoint whose description is that of the file, with a digest that is right."""
-    from gluon_bn import Solver, checkpoint
+    from gluon_bn import Solver
+    from gluon_bn.run import checkpoint
     try:
         description = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -114,7 +118,8 @@ def solver_arguments():
 
 def solver_checkpoint():
     """``(bytes, arrays, description)`` of a Solver's checkpoint."""
-    from gluon_bn import Solver, checkpoint
+    from gluon_bn import Solver
+    from gluon_bn.run import checkpoint
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'solver.npz'
         Solver(*solver_arguments(), update_rule='adam', num_epochs=2, batch_size=2, seed=0, verbose=False,

@@ -16,9 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_bn.files import written_whole
-from gluon_bn.machine import describe_machine
+from gluon_bn.studies.machine import describe_machine
 from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.files import written_whole
 
 
 def last_table(text):

@@ -207,7 +207,8 @@ def _copy(folder):
 
 def _builds(folder):
     """Whether the native operators build there; without them the tests would skip what they are there for."""
-    return _run(folder, ['-c', 'import sys; from gluon_bn import native; sys.exit(not native.available())'], None) == 0
+    code = 'import sys; from gluon_bn.fast import native; sys.exit(not native.available())'
+    return _run(folder, ['-c', code], None) == 0
 
 
 def _loads(folder, module):
@@ -242,10 +243,10 @@ def _short(text):
 
 
 def default_tests(module):
-    """The test file of a module: ``tests/test_NAME.py``, or that of its folder and name."""
+    """The test file of a module: ``test_NAME.py`` in ``tests/``, or that of its folder and name."""
     parts = module.with_suffix('').parts[1:]
     names = ['_'.join(parts[i:]) for i in range(len(parts))]
-    found = [f'tests/test_{name}.py' for name in names if (ROOT / 'tests' / f'test_{name}.py').is_file()]
+    found = [str(path.relative_to(ROOT)) for name in names for path in (ROOT / 'tests').rglob(f'test_{name}.py')]
     if not found:
         raise ValueError(f"{module} has no test file of its name in tests/; name its tests with --tests.")
     return found[:1]
@@ -254,7 +255,7 @@ def default_tests(module):
 def main(argv=None):
     """Run with the command line ``argv``; returns the exit status."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('module', type=Path, help="a file of the package, for example gluon_bn/solver.py")
+    p.add_argument('module', type=Path, help="a file of the package, for example gluon_bn/reference/solver.py")
     p.add_argument('--tests', nargs='+', metavar='FILE', help="(default: the test file of the module's name)")
     p.add_argument('--sample', type=int, metavar='N', help="try N of the mutants, drawn at random (default: all)")
     p.add_argument('--seed', type=int, default=0, help="of the sample (default: %(default)s)")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.benchmarks.notebook_formulation import main
+from gluon_bn.studies.benchmarks.notebook_formulation import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -10,7 +10,7 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
 
 from accuracy_table import train
 
-from gluon_bn.config import PRESETS
+from gluon_bn.run.configuration import PRESETS
 from gluon_bn.support.command_line import Parser, number, run, whole_number
 from gluon_bn.support.markdown import markdown_table
 

@@ -24,7 +24,7 @@ export CXX=$folder/g++ XDG_CACHE_HOME=$folder GLUON_BN_CACHE=$folder OMP_NUM_THR
 # Python and MXNet were built without sanitizers: what they leak is not looked at, and the sanitizer has to be there first.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 LD_PRELOAD=$preload "$python" -c 'import sys
-from gluon_bn import native
+from gluon_bn.fast import native
 sys.exit(None if native.available() else native.native_status())'
-LD_PRELOAD=$preload "$python" -m pytest -q -p no:cacheprovider tests/test_native_operators.py tests/test_native_launch.py \
+LD_PRELOAD=$preload "$python" -m pytest -q -p no:cacheprovider tests/fast/test_native_{operators,launch}.py \
     -k 'not comma and not through_a_network' "$@"

@@ -7,7 +7,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gluon_bn as gbn
-from gluon_bn.machine import describe_machine
+from gluon_bn.studies.machine import describe_machine
 from gluon_bn.support.command_line import Parser, run, whole_number
 
 

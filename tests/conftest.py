@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import gluon_bn as gbn
-from gluon_bn import native
 from gluon_bn._mxnet import mx
 from gluon_bn._mxnet.devices import try_all_gpus, why_no_gpu
-from gluon_bn.native import operators
+from gluon_bn.fast import native, operators
 
 matplotlib.use('Agg')
 settings.register_profile('gluon_bn', deadline=None, print_blob=True, max_examples=30,

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import batch_norm, fast, pure_batch_norm, which_impl
+from gluon_bn import batch_norm, pure_batch_norm, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.native import operators
+from gluon_bn.fast import batch_norm as fast
+from gluon_bn.fast import operators
 
 IMPLS = ('plain', 'fast')
 SHAPES = ((5, 3), (64, 128), (2, 3, 1, 1), (4, 3, 5, 2), (1, 2, 3, 3), (16, 20, 13, 13))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import gluon_bn as gbn
 from gluon_bn import checks
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.observation import observe
+from gluon_bn.run.observation import observe
 
 IMAGES = np.random.default_rng(0).uniform(size=(16, 1, 28, 28)).astype(np.float32)
 REFUSED = (TypeError, ValueError)

@@ -34,8 +34,8 @@ def test_the_numpy_half_loads_numpy_alone():
                      "gbn.reference, gbn.autodiff, gbn.gradient_check, gbn.FullyConnectedNet\n"
                      "gbn.data.load('mnist', train=False), gbn.data.load('cifar-10')\n"
                      "import gluon_bn.exercises.__main__") == ['numpy']
-    assert set(loaded_by("import gluon_bn as gbn\ngbn.Solver, gbn.MLP\nimport gluon_bn.breast_cancer")) == {'numpy',
-                                                                                                             'tqdm'}
+    assert set(loaded_by("import gluon_bn as gbn\ngbn.Solver, gbn.MLP\n"
+                         "import gluon_bn.autodiff.breast_cancer")) == {'numpy', 'tqdm'}
 
 
 def test_every_name_is_there_and_listed():

@@ -107,7 +107,7 @@ assert np.allclose((a * a).grad(dout)['a'], 2 * x * dout)
 def test_the_breast_cancer_network(elsewhere):
     pytest.importorskip('sklearn')
     elsewhere('-c', '''
-from gluon_bn.breast_cancer import accuracies
+from gluon_bn.autodiff.breast_cancer import accuracies
 found = accuracies(splits=1, epochs=5)
 assert found[0] > 0.9, found
 ''')
@@ -176,12 +176,12 @@ def test_an_endless_answer_is_stopped(elsewhere, tmp_path):
 
 
 def test_every_module_of_it_can_be_imported(elsewhere):
-    names = ['autodiff', 'breast_cancer', 'checkpoint', 'config', 'data', 'extras', 'files',
-             'fully_connected', 'gradient_check', 'live', 'machine', 'mlp', 'mlp_run', 'numpy_layers', 'reference',
-             'running_statistics', 'solver', 'update_rules', 'support.command_line', 'exercises.verify',
-             'notebooks', 'results', 'progress']
+    names = ['autodiff.breast_cancer', 'data', 'exercises.verify', 'gradient_check', 'run.checkpoint',
+             'run.configuration', 'run.live', 'run.mlp_job', 'studies.machine',
+             *(f'reference.{path.stem}' for path in (ROOT / 'gluon_bn' / 'reference').glob('*.py')),
+             *(f'support.{path.stem}' for path in (ROOT / 'gluon_bn' / 'support').glob('*.py'))]
     elsewhere('-c', f"import importlib\nfor name in {names}:\n    importlib.import_module(f'gluon_bn.{{name}}')\n"
-                    "from gluon_bn.machine import describe_machine\nassert 'no MXNet' in describe_machine()")
+                    "from gluon_bn.studies.machine import describe_machine\nassert 'no MXNet' in describe_machine()")
 
 
 @pytest.mark.slow

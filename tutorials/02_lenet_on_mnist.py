@@ -33,9 +33,9 @@ import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 import mxnet as mx
-from gluon_bn.live import show
-from gluon_bn.observation import dead_units, observe, update_ratios
-from gluon_bn.plots import draw_accuracies, draw_channels, draw_inside, draw_stored_statistics
+from gluon_bn.run.live import show
+from gluon_bn.run.observation import dead_units, observe, update_ratios
+from gluon_bn.run.plots import draw_accuracies, draw_channels, draw_inside, draw_stored_statistics
 from mxnet import autograd, nd
 
 warnings.filterwarnings('ignore', '.*(non-interactive|non-GUI)')  # without a display, figures are drawn and not shown

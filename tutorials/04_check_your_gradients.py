@@ -19,13 +19,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from gluon_bn.gradient_check import (
-    GradientError,
-    check_gradients,
-    eval_numerical_gradient,
-    eval_numerical_gradient_array,
-    rel_error,
-)
+from gluon_bn.gradient_check import (GradientError, check_gradients, eval_numerical_gradient,
+                                     eval_numerical_gradient_array, rel_error)
 from gluon_bn.reference import batchnorm_backward_alt, batchnorm_forward, relu_backward, relu_forward
 
 np.random.seed(0)

@@ -26,11 +26,11 @@ from pathlib import Path
 import numpy as np
 
 import gluon_bn as gbn
-from gluon_bn.results import mean_and_spread
-from gluon_bn.live import show
-from gluon_bn.deep_nets.report import FIGURES, claims, of, trained_scales, untrained_scales
-from gluon_bn.deep_nets.runs import EXPERIMENTS, run, summary
-from gluon_bn.deep_nets.runs import QUICK as QUICK_SETTINGS
+from gluon_bn.support.results import mean_and_spread
+from gluon_bn.run.live import show
+from gluon_bn.studies.deep_nets.report import FIGURES, claims, of, trained_scales, untrained_scales
+from gluon_bn.studies.deep_nets.runs import EXPERIMENTS, run, summary
+from gluon_bn.studies.deep_nets.runs import QUICK as QUICK_SETTINGS
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 

@@ -27,10 +27,10 @@ import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.gradient_check import GradientError, check_gradients, eval_numerical_gradient_array
-from gluon_bn.live import draw_history
-from gluon_bn.mlp_run import splits
+from gluon_bn.run.live import draw_history
+from gluon_bn.run.mlp_job import splits
 from gluon_bn.reference import affine_backward, affine_forward, batchnorm_backward, batchnorm_forward, softmax_loss
-from gluon_bn.update_rules import adam
+from gluon_bn.reference.update_rules import adam
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 rng = np.random.default_rng(0)

@@ -26,9 +26,9 @@ import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.autodiff import Node
-from gluon_bn.breast_cancer import BreastCancerNet, accuracies, batch_norm, load_split, train
-from gluon_bn.live import show
-from gluon_bn.plots import draw_epoch_losses, draw_graph
+from gluon_bn.autodiff.breast_cancer import BreastCancerNet, accuracies, batch_norm, load_split, train
+from gluon_bn.run.live import show
+from gluon_bn.run.plots import draw_epoch_losses, draw_graph
 
 try:
     from mxnet import autograd, nd
@@ -130,9 +130,9 @@ print("largest differences from the closed form:", {name: f"{d:.1e}" for name, d
 assert max(differences.values()) < 1e-10
 
 # %% [markdown]
-# `gluon_bn.breast_cancer.batch_norm` is the same in the package, for images `(m, C, H, W)` as well. Its output agrees
-# with the layer in MXNet's `nd`, whose gradients come from MXNet's own autograd. Where MXNet cannot run, this one
-# comparison is left out:
+# `gluon_bn.autodiff.breast_cancer.batch_norm` is the same in the package, for images `(m, C, H, W)` as well. Its output
+# agrees with the layer in MXNet's `nd`, whose gradients come from MXNet's own autograd. Where MXNet cannot run, this
+# one comparison is left out:
 
 # %%
 packaged, _, _ = batch_norm(Node(X, 'X'), Node(gamma, 'gamma'), Node(beta, 'beta'))
@@ -288,7 +288,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 # - `bias_proof`: the steps above as functions.
 # - `node_batch_norm`: batch norm from Nodes, written by you.
 # - `node_moving_averages`: the averages, without a graph that grows from batch to batch.
-# - Without a checker: add `abs` to `Node`, and a test like those in `tests/test_autodiff.py`. What is the gradient
+# - Without a checker: add `abs` to `Node`, and a test like those in `tests/autodiff/test_node.py`. What is the gradient
 #   at 0?
 #
 # ## Next

@@ -42,9 +42,9 @@ import numpy as np
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
 import mxnet as mx
-from gluon_bn.live import show
-from gluon_bn.native import operators
-from gluon_bn.plots import draw_times
+from gluon_bn.run.live import show
+from gluon_bn.fast import operators
+from gluon_bn.run.plots import draw_times
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 WARM_UP, ROUNDS, BATCH = (1, 2, 32) if QUICK else (2, 25, 64)
@@ -377,7 +377,7 @@ def with_closed_form(X, gamma, beta):
 
 
 # %% [markdown]
-# Step 5 is `impl='fast'`: one native operator forward and one backward (`gluon_bn/native/layer.cc`). In MXNet's
+# Step 5 is `impl='fast'`: one native operator forward and one backward (`gluon_bn/fast/src/layer.cc`). In MXNet's
 # operators each intermediate tensor goes to memory and comes back. Here a piece of $X$ that fits the innermost cache
 # gives its mean and then its squared deviations, so that memory is read once for both; the pieces are joined in double
 # precision. MXNet's own fused layer, `nd.BatchNorm`, stands beside it.
@@ -517,7 +517,7 @@ table(convolution_seconds, CONVOLUTION_LIMIT)
 # `im2col` writes most values 25 times, once for each place in a filter, and its backward adds them up again. oneDNN
 # avoids that, but rearranges its tensors into a layout of its own.
 #
-# The native block (`gluon_bn/native/convolution.h`) chooses a layout in which nothing is rearranged: 32 *examples*
+# The native block (`gluon_bn/fast/src/convolution.h`) chooses a layout in which nothing is rearranged: 32 *examples*
 # innermost, `(blocks, channels, height, width, 32)`. Each weight is multiplied with whole vectors of examples, whatever
 # the width of the image, and the sums of several channels stay in registers while a filter is applied. In the usual
 # layout the innermost axis is the width, 9 here, which fills no vector.
@@ -717,7 +717,7 @@ show(draw_times([
 # - `autograd.Function` (step 4) does not tell the engine about the arrays that it saves. A parameter that is saved and
 #   then updated in place makes training *hang*. So only arrays made inside it are saved, and never `gamma`. And the
 #   parameters come first, `X` last, because after an input without a gradient it writes none.
-# - A small layer that has passed all checks is launched in a single native call (`gluon_bn/native/launch.cc`), as a
+# - A small layer that has passed all checks is launched in a single native call (`gluon_bn/fast/src/launch.cc`), as a
 #   static graph. Each input of an operator on the autograd tape takes time, forward and backward. So the small layer's
 #   operator has three, and computes its statistics twice; what is stored comes from an operator of its own, off the
 #   tape. None of these uses a second thread: such a thread waits for work in a loop, for milliseconds, on the processor
@@ -754,7 +754,7 @@ show(draw_times([
 # ## Next
 #
 # The formula is `gluon_bn/batch_norm.py`; the same mathematics in quick operators is `gluon_bn/fast.py`, and
-# `layer.cc`, `block.cc` and `dense.cc` in `gluon_bn/native/` are the native ones.
+# `layer.cc`, `block.cc` and `dense.cc` in `gluon_bn/fast/src/` are the native ones.
 # `python scripts/train_mnist.py --help` trains with them. `09_the_papers_figure.py` asks what batch norm is good for.
 #
 # S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate

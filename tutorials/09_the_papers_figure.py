@@ -32,10 +32,10 @@ import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 from mxnet import autograd, nd
-from gluon_bn.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, run_job, unfinished
-from gluon_bn.live import show
-from gluon_bn.paper_figure.report import by_net, claims, draw, movement, table, tenths
-from gluon_bn.paper_figure.training import Digits, Job, load_digits
+from gluon_bn.studies.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS, jobs_of, run, run_job, unfinished
+from gluon_bn.run.live import show
+from gluon_bn.studies.paper_figure.report import by_net, claims, draw, movement, table, tenths
+from gluon_bn.studies.paper_figure.training import Digits, Job, load_digits
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 

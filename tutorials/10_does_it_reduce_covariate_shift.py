@@ -38,13 +38,14 @@ import numpy as np
 
 import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads fit
 import mxnet as mx
-from gluon_bn.landscape.measures import Objective, along_gradient, covariate_shift, layers_of, parameters
-from gluon_bn.landscape.figures import FIGURES
-from gluon_bn.landscape.numbers import best_rate, final_loss, median, numbers, of, over_steps, series, table, trains
-from gluon_bn.landscape.report import claims
-from gluon_bn.landscape.runs import EXPERIMENTS, LEARNING_RATES, SETTINGS, load_splits, run, run_job
-from gluon_bn.landscape.noise import Noise
-from gluon_bn.live import show
+from gluon_bn.studies.landscape.measures import Objective, along_gradient, covariate_shift, layers_of, parameters
+from gluon_bn.studies.landscape.figures import FIGURES
+from gluon_bn.studies.landscape.numbers import (best_rate, final_loss, median, numbers, of, over_steps, series, table,
+                                                trains)
+from gluon_bn.studies.landscape.report import claims
+from gluon_bn.studies.landscape.runs import EXPERIMENTS, LEARNING_RATES, SETTINGS, load_splits, run, run_job
+from gluon_bn.studies.landscape.noise import Noise
+from gluon_bn.run.live import show
 from mxnet import nd
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
@@ -137,7 +138,7 @@ np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).
 # %% [markdown]
 # ## The trainings
 #
-# `gluon_bn.landscape.runs` trains, and measures at every 25th step of 1,500 of the sigmoid MLP (batch 60,
+# `gluon_bn.studies.landscape.runs` trains, and measures at every 25th step of 1,500 of the sigmoid MLP (batch 60,
 # initial weights of 0.1), at every 12th of 400 of LeNet (batch 64, 0.05). Plain SGD. The training is not disturbed: the
 # tests compare parameters and stored statistics bit for bit. Ioffe and Szegedy give no learning rate. So there are
 # three, a factor of 4 apart, the same for both nets; each net's own best can be read off. Three seeds each. All of it

@@ -33,11 +33,11 @@ from pathlib import Path
 import numpy as np
 
 import gluon_bn as gbn
-from gluon_bn.experiments import EXPERIMENTS, sweep
-from gluon_bn.experiments import QUICK as QUICK_GRIDS
-from gluon_bn.live import show
-from gluon_bn.sweeps.claims import claims, final, of, summary
-from gluon_bn.sweeps.report import FIGURES, table
+from gluon_bn.studies.sweeps.experiments import EXPERIMENTS, sweep
+from gluon_bn.studies.sweeps.experiments import QUICK as QUICK_GRIDS
+from gluon_bn.run.live import show
+from gluon_bn.studies.sweeps.claims import claims, final, of, summary
+from gluon_bn.studies.sweeps.report import FIGURES, table
 import mxnet as mx
 from mxnet import autograd, nd
 

@@ -29,6 +29,16 @@ DEFAULT_SECONDS = 90
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+def check_context(ctx):
+    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
+    if not isinstance(ctx, mx.Context):
+        raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
+    if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
+        raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
+                         "gbn.try_gpu(), which is a GPU where one works.")
+    return ctx
+
+
 def try_gpu(i: int = 0) -> Context:
     """GPU number ``i`` as a context if it works, else ``mx.cpu()``, with the reason on standard error.
 

@@ -12,10 +12,10 @@ import importlib.metadata
 import importlib.util
 from pathlib import Path
 
-from ..python_version import warn_of_new_python
 from ..support.invocation import installer
+from ..support.python_version import warn_of_new_python
+from ..support.threads import set_default_threads
 from . import child_processes, runtime_libraries
-from .threads import set_default_threads
 
 _GPU_BUILDS = ("mxnet-cu112", "mxnet-cu116", "mxnet-cu117")
 # In the order in which they need each other.

@@ -23,11 +23,11 @@ def main(argv=None, prog=None):
 def work(options):
     """Measure and report; returns 0."""
     with loading('benchmark'):
-        from ..benchmarks import measure, notebook_formulation, peers, report
         from ..data import load
-        from ..files import written_whole
-        from ..machine import describe_machine
-        from ..native import native_status
+        from ..fast.native import native_status
+        from ..studies.benchmarks import measure, notebook_formulation, peers, report
+        from ..studies.machine import describe_machine
+        from ..support.files import written_whole
     contestants = peers.installed(notebook_formulation, options.peers)
     images, labels = load('mnist')
     if options.child:  # one figure of one contestant, in a process of its own
@@ -64,8 +64,8 @@ def work(options):
 def draw_scaling(options):
     """The picture of how cost grows with batch, channels and threads."""
     with loading('benchmark'):
-        from .._mxnet.threads import physical_cores
-        from ..benchmarks import measure, peers, report
+        from ..studies.benchmarks import measure, peers, report
+        from ..support.threads import physical_cores
     threads = {n: in_child('iteration', OURS, options.quick, n) for n in range(1, physical_cores() + 1)}
     ours, gluon = peers.GluonBN('fast'), peers.Gluon(False)
     report.growth_picture(measure.growth(ours, gluon, options.quick), threads, (ours.name, 'nd.BatchNorm'),
@@ -89,7 +89,7 @@ def parser(prog=None):
 
 def child(options, contestant, images, labels):
     """The figure that a parent asked for."""
-    from ..benchmarks import measure, report
+    from ..studies.benchmarks import measure, report
     if options.child == 'memory':
         return measure.peak_memory(contestant, images, labels, 64, 2 if options.quick else 20)
     times = measure.iterations([contestant], images, labels, 64, options.repeats, 0 if options.quick else 0.2)

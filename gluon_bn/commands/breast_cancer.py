@@ -28,7 +28,7 @@ def parser(prog=None):
 def work(options):
     """Print the table; returns 0."""
     with loading('breast-cancer'):
-        from ..breast_cancer import table
+        from ..autodiff.breast_cancer import table
     print(table(options.splits, options.epochs))
     return 0
 

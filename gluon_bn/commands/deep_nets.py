@@ -16,10 +16,10 @@ def work(options):
     """Run the experiments; returns 0 if every claim holds, otherwise 1."""
     with loading('deep-nets'):
         from ..data import download_cifar10
-        from ..deep_nets import runs
-        from ..deep_nets.overview import overview
-        from ..deep_nets.report import run_experiment
-        from ..deep_nets.runs import EXPERIMENTS, QUICK
+        from ..studies.deep_nets import runs
+        from ..studies.deep_nets.overview import overview
+        from ..studies.deep_nets.report import run_experiment
+        from ..studies.deep_nets.runs import EXPERIMENTS, QUICK
     demand_at_least_one(seeds=options.seeds, epochs=options.epochs, processes=options.processes)
     seeds = (1 if options.quick else 3) if options.seeds is None else options.seeds
     folder = options.output or ('runs/deep_nets_quick' if options.quick else 'runs/deep_nets')

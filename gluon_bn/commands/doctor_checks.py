@@ -180,7 +180,7 @@ def _native_advice(status):
 def threads(answer):
     """How many threads MXNet takes."""
     try:
-        from .._mxnet.threads import physical_cores
+        from ..support.threads import physical_cores
         cores = physical_cores()
     except (ImportError, OSError, AttributeError):
         cores = os.cpu_count() or 1
@@ -220,7 +220,7 @@ def _gpu_advice():
 def cache_folder():
     """Where downloads and native operators are kept."""
     try:
-        from ..data.download import cache_dir
+        from ..support.files import cache_dir
         folder = cache_dir()
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         return Check('cache folder', 'note', f"not known: {error}", None)

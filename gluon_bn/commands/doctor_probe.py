@@ -50,7 +50,7 @@ def features(mx):
 
 def native(mx):
     """Whether the native operators are in use; the first time, that builds them."""
-    from gluon_bn.native import available, native_status
+    from gluon_bn.fast.native import available, native_status
     return {'native': {'available': available(), 'status': native_status()}}
 
 

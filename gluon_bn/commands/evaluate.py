@@ -32,8 +32,9 @@ def parser(prog=None):
 def work(options):
     """Evaluate and print; returns 0."""
     with loading('evaluate'):
-        from .. import checkpoint, data, evaluate_accuracy, load_network
+        from .. import data, evaluate_accuracy, load_network
         from .._mxnet.devices import context_from_name
+        from ..run import checkpoint
     if options.batch_size < 1:
         raise ValueError(f"--batch-size is {options.batch_size}; expected at least 1.")
     path = Path(options.run)

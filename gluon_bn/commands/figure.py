@@ -20,8 +20,8 @@ def work(options):
     """Train, and draw the figure; returns 0 if every claim of the paper holds, otherwise 1."""
     with loading('figure'):
         from .. import SigmoidMLP
-        from ..paper_figure.report import make_figure
-        from ..paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS
+        from ..studies.paper_figure.report import make_figure
+        from ..studies.paper_figure.runs import FIGURE, PAPER, SETTINGS, STEPS
     steps, seeds = (QUICK_STEPS, QUICK_SEEDS) if options.quick else (STEPS, 3)
     steps = steps if options.steps is None else options.steps
     seeds = seeds if options.seeds is None else options.seeds

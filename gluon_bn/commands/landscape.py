@@ -19,8 +19,8 @@ def main(argv=None, prog=None):
 def work(options):
     """Run the experiments; returns 0 if every claim holds, otherwise 1."""
     with loading('landscape'):
-        from ..landscape.report import run_experiments
-        from ..landscape.runs import EXPERIMENTS
+        from ..studies.landscape.report import run_experiments
+        from ..studies.landscape.runs import EXPERIMENTS
     demand_at_least_one(seeds=options.seeds, processes=options.processes)
     experiments = chosen(options.experiments, EXPERIMENTS, 'experiment')
     changes = {'steps': 60, 'measure_every': 20, 'test_images': 1000} if options.quick else {}

@@ -17,7 +17,7 @@ def main(argv=None, prog=None):
 def work(options):
     """Train in the folder of ``--output``; returns 0."""
     with loading('mlp'):
-        from .. import mlp_run
+        from ..run import mlp_job as mlp_run
     options = vars(options)
     folder = options.pop('output') or f"runs/mlp-{time.strftime('%Y%m%d-%H%M%S')}"
     result = mlp_run.train(mlp_run.Config(**options), folder)
@@ -30,8 +30,8 @@ def parser(prog=None):
     """The command line. Options that are not given stay out, so that the defaults stand in one place."""
     with loading('mlp'):
         from ..data import MNIST_LIKE
-        from ..mlp import INITIALIZATIONS
-        from ..mlp_run import Config
+        from ..reference.mlp import INITIALIZATIONS
+        from ..run.mlp_job import Config
     default = Config()
     p = Parser(prog=prog, description=__doc__,
                                 argument_default=argparse.SUPPRESS)

@@ -14,10 +14,10 @@ def main(argv=None, prog=None):
 def work(options):
     """Run the sweeps and show what came out; returns 0 if every claim holds, otherwise 1."""
     with loading('sweep'):
-        from ..experiments import EXPERIMENTS, QUICK
-        from ..sweeps.claims import claims
-        from ..sweeps.overview import overview
-        from ..sweeps.report import run_experiment, table
+        from ..studies.sweeps.claims import claims
+        from ..studies.sweeps.experiments import EXPERIMENTS, QUICK
+        from ..studies.sweeps.overview import overview
+        from ..studies.sweeps.report import run_experiment, table
     demand_at_least_one(seeds=options.seeds, processes=options.processes)
     names = chosen(options.names, EXPERIMENTS, 'experiment')
     folder = options.output or ('runs/sweeps_quick' if options.quick else 'runs/sweeps')

@@ -26,8 +26,9 @@ def main(argv=None, prog=None):
 def work(options, name):
     """Train, or resume a run; returns the exit status."""
     with loading(name):
-        from .. import native, run
-        from ..config import PRESETS, Config, RunError
+        from ..fast import native
+        from ..run import job as run
+        from ..run.configuration import PRESETS, Config, RunError
     folder, resumed = options.pop('output'), options.pop('resume')
     report = functools.partial(print, flush=True)  # a line when it is due, in a file or a pipe as well
     try:
@@ -57,8 +58,8 @@ def work(options, name):
 def parser(prog=None):
     """The command line. Options that are not given stay out: the defaults stand in one place, ``Config``."""
     with loading('train'):
-        from ..config import PRESETS, SCHEDULES, Config
         from ..data import MNIST_LIKE
+        from ..run.configuration import PRESETS, SCHEDULES, Config
     default = Config()
     p = Parser(prog=prog, description=__doc__, argument_default=argparse.SUPPRESS)
     p.add_argument('--preset', choices=tuple(PRESETS),

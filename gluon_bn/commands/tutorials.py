@@ -32,7 +32,7 @@ def parser(prog=None):
 def work(options):
     """Write the files; returns 0."""
     with loading('tutorials'):
-        from ..notebooks import find_tutorials, notebook_text
+        from ..support.notebooks import find_tutorials, notebook_text
     source = default_folder()
     scripts = find_tutorials(source, options.names)
     if options.notebooks:
@@ -71,7 +71,7 @@ def companions(source):
 
 def write(folder, files, force):
     """Write ``files``, name -> bytes, below ``folder``, each whole; ``ValueError`` first if any would be lost."""
-    from ..files import written_whole
+    from ..support.files import written_whole
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; expected a folder, or a name that is not taken.")
     changed = {name for name, content in files.items()

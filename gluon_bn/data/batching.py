@@ -84,7 +84,7 @@ class Batches:
         self.shuffle = arguments.boolean('shuffle', shuffle)
         self.max_shift = arguments.integer('max_shift', max_shift, at_least=0, at_most=min(self.images.shape[2:]) - 1,
                                            hint='an image moved by its whole size is black')
-        from ..checks import check_context  # it loads MXNet, which batches alone need of this module
+        from .._mxnet.devices import check_context  # it loads MXNet, which batches alone need of this module
 
         self.ctx = _mxnet.mx.current_context() if ctx is None else check_context(ctx)
         self.seed = int(np.random.randint(2**31)) if seed is None else arguments.integer('seed', seed, at_least=0)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ..support.arguments import boolean
+from ..support.files import cache_dir
 from ..support.reading import content, unpacked_file
-from .download import cache_dir, download
+from .download import download
 from .idx import DataError
 
 _SHAPE = (3, 32, 32)

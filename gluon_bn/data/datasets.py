@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..support.arguments import boolean
+from ..support.files import cache_dir
 from .cifar10 import load_cifar10
-from .download import cache_dir, download
+from .download import download
 from .idx import DataError, read_images, read_labels
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@ import os
 import ssl
 import urllib.error
 import urllib.request
-import warnings
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,22 +13,6 @@ from .idx import DataError
 
 _TIMEOUT = 30  # seconds without a single byte
 _CHUNK = 1 << 16
-
-
-def cache_dir():
-    """The folder for downloaded data: ``$GLUON_BN_CACHE``, else ``gluon_bn`` in the user's cache folder.
-
-    Code is built below it, too, so a relative path in ``GLUON_BN_CACHE`` or ``XDG_CACHE_HOME`` does not count: what the
-    current folder happens to be must not decide.
-    """
-    own = os.environ.get('GLUON_BN_CACHE', '')
-    if os.path.isabs(own):
-        return Path(own)
-    if own:
-        warnings.warn(f"GLUON_BN_CACHE is {own!r}, which is no absolute path, and is not used.", RuntimeWarning,
-                      stacklevel=2)
-    base = os.environ.get('XDG_CACHE_HOME', '')
-    return (Path(base) if os.path.isabs(base) else Path(os.path.expanduser('~')) / '.cache') / 'gluon_bn'
 
 
 def download(urls, path, checksum, context=None, as_it_is=False,

@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..files import written_whole
+from ..support.files import written_whole
 from .runner import TIME_LIMIT, check_file
 from .submissions import NoSubmissions, find_submissions
 

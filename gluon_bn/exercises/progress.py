@@ -3,7 +3,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ..files import written_whole
+from ..support.files import written_whole
 from ..support.reading import content, json_of
 from .notebooks import skeleton_notebook
 

@@ -1,0 +1,66 @@
+"""Threads, and NVIDIA's libraries, as MXNet finds them when it is imported; extras that are not there."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gluon_bn.support import threads
+
+
+def python(code, **environment):
+    """Run ``code`` in a fresh interpreter; returns what it printed."""
+    variables = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
+    result = subprocess.run([sys.executable, '-W', 'error::FutureWarning', '-c', code],
+                            env={**variables, **environment}, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_all_physical_cores_unless_the_user_has_said_otherwise():
+    show = "import gluon_bn, mxnet, os; print(os.environ['OMP_NUM_THREADS'])"
+    assert python(show) == str(threads.physical_cores())
+    assert python(show, OMP_NUM_THREADS='1') == '1'
+
+
+def test_physical_cores_are_at_most_the_processors():
+    assert 1 <= threads.physical_cores() <= len(os.sched_getaffinity(0))
+
+
+def test_two_hyper_threads_of_a_core_count_once(monkeypatch, tmp_path):
+    files = {f'/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list': pair
+             for cpu, pair in enumerate(('0,2', '1,3', '0,2', '1,3'))}
+
+    def fake_open(path, **kwargs):
+        file = tmp_path / path.replace('/', '_')
+        file.write_text(files[path] + '\n')
+        return open(file, **kwargs)
+
+    monkeypatch.setattr(threads.os, 'sched_getaffinity', lambda pid: {0, 1, 2, 3})
+    monkeypatch.setattr(threads, 'open', fake_open, raising=False)
+    assert threads.physical_cores() == 2
+
+
+def test_nvidias_libraries_are_loaded_for_a_gpu_build_alone(tmp_path):
+    """PyTorch's, for another CUDA, may lie in the same place."""
+    library = tmp_path / 'nvidia' / 'cublas' / 'lib' / 'libcublas.so.11'
+    library.parent.mkdir(parents=True)
+    library.touch()
+    loaded = """
+import ctypes, importlib.metadata, sys
+real, seen = ctypes.CDLL, []
+ctypes.CDLL = lambda name, *args, **options: (seen.append(str(name)), real(name, *args, **options))[1]
+found = importlib.metadata.distribution
+if {gpu}:
+    importlib.metadata.distribution = lambda name: None if name == 'mxnet-cu117' else found(name)
+import gluon_bn, mxnet
+print(any('libcublas' in name for name in seen))
+"""
+    for gpu in (True, False):
+        assert python(loaded.format(gpu=gpu), PYTHONPATH=str(tmp_path)) == str(gpu)
+
+
+def test_missing_extras_are_named(monkeypatch):
+    from gluon_bn.support.extras import import_extra
+    with pytest.raises(ImportError, match=r"no_such_module is not installed.*pip install .*\[plots\]'"):
+        import_extra('no_such_module', 'plots')

@@ -1,0 +1,26 @@
+"""The examples in the docstrings run, and print what they say."""
+import doctest
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import gluon_bn
+from gluon_bn._mxnet import autograd, mx, nd
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(gluon_bn.__path__, 'gluon_bn.')
+                 if not module.name.endswith('__main__'))
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_examples_in_docstrings(name, tmp_path):
+    if name.endswith('_peer'):  # of a library that is not needed otherwise
+        pytest.importorskip(name.rsplit('.', 1)[1][:-len('_peer')])
+    if name == 'gluon_bn.run.tensorboard':
+        pytest.importorskip('tensorboardX')
+    module = importlib.import_module(name)
+    names = {'np': np, 'nd': nd, 'mx': mx, 'autograd': autograd, 'gbn': gluon_bn, 'data': gluon_bn.data,
+             'train_epoch': gluon_bn.train_epoch, 'LeNet': gluon_bn.LeNet, 'path': tmp_path / 'file'}
+    results = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert results.failed == 0

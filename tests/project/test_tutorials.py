@@ -1,0 +1,122 @@
+"""Every tutorial runs (in quick mode), has the parts that all of them have, and needs nothing that is not public."""
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TUTORIALS = sorted((ROOT / 'tutorials').glob('[0-9]*.py'))
+SECONDS = 300  # far more than any needs, so that a hang ends and a busy machine does not matter
+NAMEDTUPLE = ('_replace', '_asdict', '_fields')  # public, in spite of their names
+SECTIONS = ('question', 'expect', 'mathematics', 'fact', 'conjecture', 'exercises', 'next')
+
+LONG = ('05', '09', '10', '11')  # in quick mode, too, they take more than a few seconds of a processor
+SITE_RUNS_THEM = [pytest.mark.slow, pytest.mark.by_hand]  # .ci/run executes them once, when it builds the site
+every_tutorial = pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
+
+
+def markdown(path):
+    """The text of the markdown cells."""
+    cells = path.read_text(encoding='utf-8').split('\n# %%')
+    return '\n'.join(re.sub('^# ?', '', line) for cell in cells if '[markdown]' in cell.split('\n')[0]
+                     for line in cell.split('\n')[1:])
+
+
+def private_names(source):
+    """What ``source`` imports or reads of gluon_bn that begins with an underscore or is not there, as a list."""
+    tree, found, package = ast.parse(source), [], set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split('.')[0] == 'gluon_bn':
+                    package.add(alias.asname or 'gluon_bn')
+                    found += [part for part in alias.name.split('.') if part.startswith('_')]
+        elif isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'gluon_bn':
+            names = [alias.name for alias in node.names]
+            found += [part for part in [*node.module.split('.'), *names] if part.startswith('_')]
+            public = getattr(importlib.import_module(node.module), '__all__', None)
+            found += [] if public is None else [name for name in names if name not in public]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match('_[^_]', node.attr) and node.attr not in NAMEDTUPLE:
+            found.append(node.attr)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in package:
+            found += [] if node.attr in importlib.import_module('gluon_bn').__all__ else [node.attr]
+    return found
+
+
+def test_there_are_tutorials_with_numbers_of_their_own():
+    numbers = [path.name.split('_')[0] for path in TUTORIALS]
+    assert {'01', '02'} <= set(numbers)
+    assert len(set(numbers)) == len(numbers)
+
+
+@every_tutorial
+def test_no_sentence_ends_in_the_middle(path):
+    text = re.sub(r'\s*\$\$.*?\$\$', '$', markdown(path), flags=re.S)  # a formula is a part of the sentence before it
+    blocks = re.split(r'\n(?:\s*\n|(?=- |\d+\. |#|\|))', text)
+    endings = [block.strip().split('\n')[-1] for block in blocks if block.strip() and not block.startswith(('#', '|'))]
+    assert [line for line in endings if not re.search(r'[.:!?`|$*,;)]$', line)] == []
+
+
+@pytest.mark.parametrize('path', [
+    pytest.param(path, id=path.stem, marks=SITE_RUNS_THEM if path.stem.startswith(LONG) else [])
+    for path in TUTORIALS])
+def test_runs_in_quick_mode(path):
+    environment = {**os.environ, 'GLUON_BN_QUICK': '1', 'MPLBACKEND': 'Agg',
+                   'PYTHONPATH': os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))}
+    run = subprocess.run([sys.executable, '-W', 'default', str(path)], env=environment, timeout=SECONDS,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert run.returncode == 0, run.stdout
+    ours = [line for line in run.stdout.splitlines()
+            if re.search(r'(tutorials|gluon_bn)/.*Warning', line) and 'site-packages' not in line]
+    assert not ours, run.stdout
+
+
+@every_tutorial
+def test_begins_with_a_title_and_has_the_sections(path):
+    first_cell = path.read_text(encoding='utf-8').split('\n# %%')[0]
+    assert re.match(r'# %% \[markdown\]\n# # \w', first_cell)
+    assert 'Batch norm, in one sentence: ' in first_cell
+    headings = ' '.join(re.findall('^#+ (.*)$', markdown(path), flags=re.M)).lower()
+    assert [section for section in SECTIONS if section not in headings] == []
+    assert 'Algorithm' in markdown(path)
+
+
+@every_tutorial
+def test_its_questions_are_answered(path):
+    answers = (ROOT / 'tutorials' / 'answers.md').read_text(encoding='utf-8')
+    sections = dict(re.findall(r'^## (\d\d) [^\n]+\n(.+?)(?=^## |\Z)', answers, re.M | re.S))
+    questions = markdown(path).split('## Exercises')[1].split('## Next')[0]
+    assert 'answers.md' in questions
+    numbers = re.findall(r'^(\d)\. ', questions, re.M)
+    assert re.findall(r'^(\d)\. ', sections[path.stem[:2]], re.M) == numbers
+
+
+@every_tutorial
+def test_needs_only_public_names(path):
+    assert private_names(path.read_text(encoding='utf-8')) == []
+
+
+@every_tutorial
+def test_checks_what_it_claims(path):
+    text = path.read_text(encoding='utf-8')
+    assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text)))
+
+
+@pytest.mark.parametrize(('source', 'found'), [
+    ('import gluon_bn as gbn\ngbn.relu', []),
+    ('import gluon_bn as gbn\ngbn.data.load', []),
+    ('import gluon_bn._mxnet', ['_mxnet']),
+    ('from gluon_bn._mxnet import nd', ['_mxnet']),
+    ('from gluon_bn.batch_norm import _update', ['_update']),
+    ('from gluon_bn import checks', ['checks']),
+    ('import gluon_bn as gbn\ngbn.checks', ['checks']),
+    ('import gluon_bn as gbn\ngbn.LeNet()._normalize', ['_normalize']),
+])
+def test_the_check_for_private_names_finds_them(source, found):
+    assert private_names(source) == found

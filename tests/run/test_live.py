@@ -1,0 +1,111 @@
+import sys
+import types
+
+import pytest
+
+from gluon_bn.run import live
+from gluon_bn.run.live import LivePlot, draw_history, save_history
+
+HISTORY = {f'{part}_{what}': [0.9, 0.8, 0.7] for part in ('train', 'dev', 'test') for what in ('loss', 'acc')}
+
+
+def test_without_a_display_frames_are_saved(tmp_path):
+    live = LivePlot(tmp_path / 'frames', every=2, title='t')
+    for epochs in (1, 2, 3, 4):
+        live({name: [0.5] * epochs for name in HISTORY})
+    assert sorted(path.name for path in (tmp_path / 'frames').iterdir()) == ['epoch_00002.png', 'epoch_00004.png']
+    LivePlot()(HISTORY)  # nowhere to draw: nothing happens
+
+
+def test_what_is_drawn():
+    from matplotlib.figure import Figure
+    figure = Figure()
+    draw_history(figure, HISTORY, 'the title')
+    loss, accuracy = figure.axes
+    expected = [HISTORY[f'{part}_loss'] for part in ('train', 'dev', 'test')]
+    assert [line.get_ydata().tolist() for line in loss.lines] == expected
+    assert accuracy.lines[0].get_ydata().tolist() == pytest.approx([90, 80, 70])
+    assert 'nats' in loss.get_ylabel()
+    assert '%' in accuracy.get_ylabel()
+
+
+def test_a_notebook_cell_is_updated(monkeypatch):
+    """In a notebook one display is made and then updated."""
+    shown = []
+
+    class Handle:
+        def update(self, picture):
+            shown.append(('update', picture['data'][:4]))
+
+    def display(picture, display_id):
+        shown.append(('display', picture['data'][:4]))
+        return Handle()
+
+    ipython = types.ModuleType('IPython')
+    ipython.version_info = (9, 0, 0)  # matplotlib asks for it
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    ipython_display = types.ModuleType('IPython.display')
+    ipython_display.display, ipython_display.Image = display, dict
+    monkeypatch.setitem(sys.modules, 'IPython', ipython)
+    monkeypatch.setitem(sys.modules, 'IPython.display', ipython_display)
+    now = [100.]
+    monkeypatch.setattr('gluon_bn.run.live.time.monotonic', lambda: now[0])
+    live = LivePlot()
+    live(HISTORY)
+    live(HISTORY)  # too soon after the first
+    now[0] += 2
+    live(HISTORY)
+    assert shown == [('display', b'\x89PNG'), ('update', b'\x89PNG')]
+
+
+def test_a_window_is_drawn_into(monkeypatch):
+    """With an interactive backend the same figure is cleared and drawn again."""
+    monkeypatch.setattr('gluon_bn.run.live.get_backend', lambda: 'TkAgg')
+    live = LivePlot()
+    import matplotlib.pyplot as plt
+    monkeypatch.setattr(plt, 'show', lambda block: None)
+    live(HISTORY)
+    live._last -= 2
+    live(HISTORY)
+    assert len(live._shown.axes) == 2
+    plt.close(live._shown)
+
+
+def test_a_figure_is_shown_in_a_cell_in_a_window_or_nowhere(monkeypatch):
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(3, 2))
+    figure.subplots().plot([1, 2])
+    live.show(figure)                                   # no display: nothing happens
+    shown = []
+    ipython_display = types.ModuleType('IPython.display')
+    ipython_display.display, ipython_display.Image = shown.append, dict
+    monkeypatch.setitem(sys.modules, 'IPython.display', ipython_display)
+    monkeypatch.setattr(live, '_where_to_show', lambda: 'notebook')
+    live.show(figure)
+    assert shown[0]['data'][:4] == b'\x89PNG'
+    import matplotlib.pyplot as plt
+    monkeypatch.setattr(live, '_where_to_show', lambda: 'window')
+    monkeypatch.setattr(plt, 'show', lambda: shown.append(plt.gcf()))
+    live.show(figure)
+    assert shown[1].get_size_inches().tolist() == [3, 2]
+    assert shown[1].axes[0].images[0].get_array().shape[:2] == (200, 300)
+    plt.close(shown[1])
+
+
+def test_a_picture_is_written_whole(tmp_path):
+    save_history(tmp_path / 'curves.png', HISTORY)
+    assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_in_a_real_notebook_one_picture_is_updated():
+    nbformat, nbclient = pytest.importorskip('nbformat'), pytest.importorskip('nbclient')
+    cell = nbformat.v4.new_code_cell(
+        "import time\nfrom gluon_bn.run.live import LivePlot\nlive = LivePlot()\nfor epochs in (1, 2):\n"
+        "    live({'train_loss': [1.] * epochs, 'train_acc': [0.5] * epochs})\n    time.sleep(1.1)")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=100).execute()
+    outputs = [output for output in notebook.cells[0].outputs if output.output_type == 'display_data']
+    assert len(outputs) == 1
+    assert 'image/png' in outputs[0].data

@@ -1,0 +1,93 @@
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gluon_bn.support.files import FolderInUse, folder_locked, remove_leftovers, written_whole
+
+
+def test_the_name_appears_with_the_whole_content(tmp_path):
+    path = tmp_path / 'several' / 'new' / 'file'
+    with written_whole(path, 'w') as file:
+        file.write('héllo')
+        file.flush()
+        assert not path.exists()
+    assert path.read_text(encoding='utf-8') == 'héllo'
+    assert os.listdir(path.parent) == ['file']
+
+
+def test_text_has_the_same_bytes_on_every_system(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'linesep', '\r\n')
+    with written_whole(tmp_path / 'file', 'w') as file:
+        file.write('é\n')
+    assert (tmp_path / 'file').read_bytes() == 'é\n'.encode()
+
+
+def test_an_exception_leaves_the_old_content_and_nothing_else(tmp_path):
+    path = tmp_path / 'file'
+    path.write_bytes(b'old')
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:  # noqa: PT012
+        file.write(b'half of the n')
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['file']
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    (tmp_path / '.latest.npz.123.tmp').write_bytes(b'half')
+    (tmp_path / 'mine.tmp').write_bytes(b'kept')
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ['mine.tmp']
+
+
+def test_one_process_at_a_time_has_a_folder_and_a_kill_frees_it(tmp_path):
+    folder = tmp_path / 'new'
+    hold = ("import sys, time\nfrom gluon_bn.support.files import folder_locked\n"
+            "with folder_locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(100)")
+    process = subprocess.Popen([sys.executable, '-c', hold, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'held\n'
+    with pytest.raises(FolderInUse, match=f'another process is at work in {folder}'), folder_locked(folder):
+        pass
+    process.kill()
+    process.communicate()
+    with folder_locked(folder):
+        pass
+    with folder_locked(folder):
+        pass
+
+
+@pytest.mark.parametrize('mode', ['w', 'wb'])
+def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch, mode):
+    """A power cut after the renaming finds all of them: they were flushed from Python, and synced, before."""
+    path, events = tmp_path / 'file', []
+
+    def fsync(descriptor):
+        events.append(('synced', os.fstat(descriptor).st_size, path.exists()))
+
+    def replace(source, target):
+        events.append(('renamed', os.path.getsize(source), target == path))
+        rename(source, target)
+
+    rename = os.replace
+    monkeypatch.setattr(os, 'fsync', fsync)
+    monkeypatch.setattr(os, 'replace', replace)
+    with written_whole(path, mode) as file:
+        file.write('a few bytes' if mode == 'w' else b'a few bytes')
+    assert events == [('synced', 11, False), ('renamed', 11, True)]
+
+
+@pytest.mark.parametrize('function', ['fsync', 'replace'])
+def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch, function):
+    path = tmp_path / 'file'
+    path.write_bytes(b'old')
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(OSError, match='No space left'), written_whole(path) as file:
+        file.write(b'new')
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['file']
