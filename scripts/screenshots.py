@@ -5,6 +5,7 @@ DIR. The site must have been built (scripts/build_site.sh). Needs Chromium, its 
 chromium-driver) and selenium. Exit status: 0 done; 2 something is missing (one line on standard error).
 """
 import base64
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -13,15 +14,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'scripts')]
 
 from benchmark_playground import chromium, wait_for
+from PIL import Image  # comes with matplotlib
 
-from gluon_bn.files import written_whole
+from gluon_bn.support.files import written_whole
 from gluon_bn.support.command_line import Parser, run
 
 PAGES = ('docs/index', 'tutorials/02_lenet_on_mnist', 'tutorials/03_backward_by_hand', 'docs/results', 'docs/gallery',
          'docs/api', 'docs/decisions/index', 'docs/decisions/modules', 'tutorials/exercises/README',
          'tutorials/exercises/TEACHING', 'docs/playground', 'docs/howto/index')
-WIDTHS = {'desktop': 1280, 'phone': 390}
+SIZES = {'desktop': (1280, 900), 'phone': (390, 800), 'wide': (1440, 1100)}
 SITE, PLAYGROUND = 'tutorials/02_lenet_on_mnist', 'docs/play'
+PICTURE = "document.querySelector('div.cell_output img')"  # the first that a tutorial draws
 MIDDLE = 300  # steps of the playground
 
 
@@ -36,9 +39,10 @@ def work(args):
             look(browser, site, args.look)
         else:
             show(browser, site, SITE, 'desktop', 'light')
-            browser.execute_script("document.querySelectorAll('section img')[0].scrollIntoView({block: 'end'})")
+            wait_for(browser, f'{PICTURE}.complete && {PICTURE}.naturalHeight > 0')
+            browser.execute_script(f"{PICTURE}.scrollIntoView({{block: 'end', behavior: 'instant'}})")
             take(browser, ROOT / 'docs' / 'site.png')
-            show(browser, site, PLAYGROUND, 'desktop', 'light')
+            show(browser, site, PLAYGROUND, 'wide', 'light')
             train(browser)
             take(browser, ROOT / 'docs' / 'playground.png')
     return 0
@@ -47,7 +51,7 @@ def work(args):
 def look(browser, site, target):
     """All of ``PAGES`` and the playground in the middle of a run, in both widths and both kinds of light."""
     target.mkdir(parents=True, exist_ok=True)
-    for width in WIDTHS:
+    for width in ('desktop', 'phone'):
         for light in ('light', 'dark'):
             for page in (*PAGES, PLAYGROUND):
                 show(browser, site, page, width, light)
@@ -58,8 +62,9 @@ def look(browser, site, target):
 
 def show(browser, site, page, width, light):
     """Open a page of the site."""
+    browser.execute_cdp_cmd('Emulation.setScrollbarsHidden', {'hidden': True})
     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
-        'width': WIDTHS[width], 'height': 800, 'deviceScaleFactor': 1, 'mobile': width == 'phone'})
+        'width': SIZES[width][0], 'height': SIZES[width][1], 'deviceScaleFactor': 1, 'mobile': width == 'phone'})
     browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {
         'features': [{'name': 'prefers-color-scheme', 'value': light}]})
     browser.get((site / f'{page}.html').as_uri())
@@ -85,9 +90,9 @@ def take(browser, path, whole=False):
         width = browser.execute_script('return document.documentElement.scrollWidth')
         clip = {'captureBeyondViewport': True,
                 'clip': {'x': 0, 'y': 0, 'width': width, 'height': min(height, 4000), 'scale': 1}}
-    picture = browser.execute_cdp_cmd('Page.captureScreenshot', {'format': 'png', **clip})['data']
+    picture = base64.b64decode(browser.execute_cdp_cmd('Page.captureScreenshot', {'format': 'png', **clip})['data'])
     with written_whole(path) as file:
-        file.write(base64.b64decode(picture))
+        Image.open(io.BytesIO(picture)).convert('RGB').quantize(128).save(file, format='png', optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} KB")
 
 
