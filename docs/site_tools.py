@@ -160,7 +160,8 @@ def tidy_docstring(app, what, name, obj, options, lines):
             continue
         entry = re.match(r'(\*{0,2}\w[\w*, ]*?) : (.+)', line) if section in LISTS else None
         if entry:
-            ends = re.fullmatch(r' +[A-Z`].*', below) and len(line) < 90 and entry[2][-1].isalnum()  # not a long line's rest
+            # A long line goes on in the next one; after a short one another sentence begins.
+            ends = re.fullmatch(r' +[A-Z`].*', below) and len(line) < 90 and entry[2][-1].isalnum()
             tidy += [entry[1], f"    {entry[2]}{'.' * bool(ends)}"]
         elif section in LISTS and line and not line[0].isspace() and not lines[number - 1]:
             section = ''

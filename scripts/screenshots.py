@@ -16,8 +16,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'scripts')]
 from benchmark_playground import chromium, wait_for
 from PIL import Image  # comes with matplotlib
 
-from gluon_bn.support.files import written_whole
 from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.files import written_whole
 
 PAGES = ('docs/index', 'tutorials/02_lenet_on_mnist', 'tutorials/03_backward_by_hand', 'docs/results', 'docs/gallery',
          'docs/api', 'docs/decisions/index', 'docs/decisions/modules', 'tutorials/exercises/README',

@@ -82,6 +82,28 @@ def faults(folder):
     return sorted(found)
 
 
+def test_docstrings_become_what_sphinx_reads(monkeypatch):
+    for module in ('sphinx', 'jupytext'):
+        pytest.importorskip(module, reason=f"{module} is not installed: pip install 'gluon_bn[docs]'")
+    monkeypatch.syspath_prepend(str(ROOT / 'docs'))
+    import site_tools
+    lines = """What it is.
+
+    Parameters
+    ----------
+    seed : int, or None
+        None draws anew.
+    rate : a number that is given in units of the mean over the batch, and that is to be multiplied by the size
+        Adam has.
+
+    Raises what comes.""".splitlines()
+    site_tools.tidy_docstring(None, None, None, None, None, lines)
+    assert lines[4:] == [
+        'seed', '    int, or None.', '    None draws anew.', 'rate',
+        '    a number that is given in units of the mean over the batch, and that is to be multiplied by the size',
+        '    Adam has.', '', 'Notes', '-----', 'Raises what comes.']
+
+
 def test_faults_are_found(tmp_path):
     (tmp_path / 'a.html').write_text('<h1 id="top"></h1><a href="a.html#top">.</a><a href="#low">.</a>'
                                      '<img src="no.png"><script src="https://x.y/z.js"></script><a href="https://x.y">.</a>')
