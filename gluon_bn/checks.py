@@ -18,6 +18,7 @@ from .fast.launch import describe
 from .support.arguments import boolean, labels, number, one_of, shown
 
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
+SMALLEST_SCALE = 1e-30  # MXNet's generator takes no 0, which less would be in float32
 LARGEST_SCALE = 1e30  # a normal number times more could be infinite in float32
 _DTYPES = (np.float16, np.float32, np.float64)
 
@@ -97,13 +98,17 @@ def check_examples(X, param):
 
 
 def check_net_and_batches(net, batches, name='data_iterator', needed=()):
-    """Raise unless ``net`` is called as :class:`gluon_bn.LeNet` is and has the attributes ``needed``, and ``batches``
-    can be iterated over."""
+    """Raise unless :func:`check_net` takes ``net``, and ``batches`` can be iterated over."""
+    check_net(net, needed)
+    if not isinstance(batches, Iterable):
+        raise TypeError(f"{name} is {shown(batches)}; expected batches (data, label), as gbn.data.batches gives them.")
+
+
+def check_net(net, needed=()):
+    """Raise unless ``net`` is called as :class:`gluon_bn.LeNet` is and has the attributes ``needed``."""
     if not callable(net) or isinstance(net, mx.gluon.Block) or not all(hasattr(net, each) for each in needed):
         raise TypeError(f"net is a {type(net).__module__}.{type(net).__name__}; expected a network as gbn.LeNet is, "
                         "with net(X, is_training=True) and net.params.")
-    if not isinstance(batches, Iterable):
-        raise TypeError(f"{name} is {shown(batches)}; expected batches (data, label), as gbn.data.batches gives them.")
 
 
 def pair(batch):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ._mxnet import mx, nd
 from ._mxnet.devices import check_context
 from .batch_norm import batch_norm, which_impl
-from .checks import LARGEST_SCALE, MOST_VALUES, check_examples, check_network, check_params
+from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
 from .fast import lenet as fast_lenet
 from .fast import native
 from .functions import relu
@@ -69,7 +69,7 @@ class LeNet:
                  num_outputs: int = 10, batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5,
                  impl: str = 'auto') -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
-        number('weight_scale', weight_scale, at_least=0, at_most=LARGEST_SCALE)
+        number('weight_scale', weight_scale, at_least=SMALLEST_SCALE, at_most=LARGEST_SCALE)
         self.num_fc = integer('num_fc', num_fc, at_least=1, at_most=MOST_VALUES // 800)
         self.num_outputs = integer('num_outputs', num_outputs, at_least=1, at_most=MOST_VALUES // self.num_fc)
         self.ctx = mx.current_context() if ctx is None else check_context(ctx)

@@ -1,7 +1,6 @@
 """A multilayer perceptron with sigmoids, in ``nd``: the network of Figure 1 in Ioffe and Szegedy (2015)."""
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +8,9 @@ import numpy as np
 from ._mxnet import mx, nd
 from ._mxnet.devices import check_context
 from .batch_norm import batch_norm
-from .checks import LARGEST_SCALE, MOST_VALUES, check_examples, check_network, check_params
+from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
 from .network_state import mend_copy, stored_statistics_kept
-from .support.arguments import integer, number
+from .support.arguments import integer, number, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,17 +70,16 @@ class SigmoidMLP:
                  hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,
                  batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5, impl: str = 'auto') -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
-        given, hidden = hidden, tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else ()
+        hidden = sizes('hidden', hidden)
         if not hidden:
-            raise ValueError(f"hidden is {given!r}; expected the units of at least one hidden layer, such as "
-                             "(100, 100).")
-        self.sizes = tuple(integer(name, size, at_least=1) for name, size in (
-            ('num_inputs', num_inputs), *(('hidden', units) for units in hidden), ('num_outputs', num_outputs)))
+            raise ValueError("hidden is empty; expected the units of at least one hidden layer, such as (100, 100).")
+        self.sizes = (integer('num_inputs', num_inputs, at_least=1), *hidden,
+                      integer('num_outputs', num_outputs, at_least=1))
         if max(a * b for a, b in zip(self.sizes, self.sizes[1:])) > MOST_VALUES:
             raise ValueError(f"the layers' sizes are {self.sizes}; expected at most {MOST_VALUES:,} weights a layer: "
                              "make them smaller.")
-        if weight_scale != 'glorot':
-            number('weight_scale', weight_scale, at_least=0, at_most=LARGEST_SCALE, hint="or 'glorot'")
+        if not isinstance(weight_scale, str) or weight_scale != 'glorot':  # an array would be compared value by value
+            number('weight_scale', weight_scale, at_least=SMALLEST_SCALE, at_most=LARGEST_SCALE, hint="or 'glorot'")
         self.ctx = mx.current_context() if ctx is None else check_context(ctx)
         self.batch_norm = batch_norm
         self.momentum = momentum

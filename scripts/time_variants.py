@@ -48,6 +48,7 @@ def main():
         return
     for name in options.variants or WAYS:
         chosen = {'GLUON_BN_NATIVE': '0'} if name == 'none' else {'GLUON_BN_NATIVE_VARIANT': name}
+        print(f"{name}: three times 6,400 images ...", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, __file__, '--train'], check=True,
                        env={**os.environ, 'OMP_NUM_THREADS': os.environ.get('OMP_NUM_THREADS', '1'), **chosen})
 

@@ -48,6 +48,12 @@ def test_initial_values_are_normal_with_the_given_scale(scale):
         assert abs(values.std() / scale - 1) < 6 / np.sqrt(2 * values.size) + 1 / values.size, name
 
 
+@pytest.mark.parametrize('scale', [0, 1e-50, -0.1, 1e31, float('nan'), '0.1', nd.array([0.1])], ids=str)
+def test_a_scale_that_mxnet_cannot_draw_with_is_refused(scale):
+    with pytest.raises((ValueError, TypeError), match='^weight_scale is .*; expected a finite number from 1e-30 to 1e'):
+        LeNet(weight_scale=scale)
+
+
 def test_the_same_seed_gives_the_same_parameters():
     first, second, other = (mx.random.seed(seed) or LeNet().params for seed in (7, 7, 8))
     assert all((first[name] == second[name]).asnumpy().all() for name in SHAPES)

@@ -184,10 +184,13 @@ def test_summaries_count_what_is_there():
 
 
 @pytest.mark.parametrize(('options', 'said'), [
-    ({'hidden': ()}, 'at least one hidden layer'), ({'hidden': 100}, 'at least one hidden layer'),
-    ({'hidden': (10, 0)}, 'hidden is 0; expected a whole number, at least 1'), ({'num_outputs': 2.5}, '2.5'),
+    ({'hidden': ()}, 'at least one hidden layer'), ({'hidden': 100}, 'a list of whole numbers'),
+    ({'hidden': b'ab'}, 'a list of whole numbers'), ({'hidden': {5, 6}}, 'a list of whole numbers'),
+    ({'hidden': (10, 0)}, r'hidden\[1\] is 0; expected a whole number, at least 1'), ({'num_outputs': 2.5}, '2.5'),
     ({'hidden': (10 ** 5,), 'num_inputs': 10 ** 5}, 'weights a layer'),
-    ({'weight_scale': 'he'}, "weight_scale is 'he'; expected a finite number"), ({'weight_scale': -1}, 'from 0 to'),
+    ({'weight_scale': 'he'}, "weight_scale is 'he'; expected a finite number"), ({'weight_scale': -1}, 'from 1e-30 to'),
+    ({'weight_scale': 0}, 'weight_scale is 0; expected a finite number from 1e-30 to'),
+    ({'weight_scale': nd.array([.1])}, 'weight_scale is .*expected a finite number'),
     ({'weight_scale': float('nan')}, 'weight_scale is nan'), ({'eps': -1}, 'eps is -1'), ({'impl': 'foo'}, 'impl is'),
     ({'momentum': 2}, 'momentum is 2'), ({'batch_norm': 'no'}, "batch_norm is 'no'"), ({'ctx': 'cpu'}, "ctx is 'cpu'")])
 def test_sizes_and_scales_that_make_no_sense_are_refused(options, said):

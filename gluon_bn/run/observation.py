@@ -2,7 +2,7 @@
 import numpy as np
 
 from .._mxnet import autograd, nd
-from ..checks import check_batch, check_classes
+from ..checks import check_batch, check_classes, check_net
 from ..functions import softmax_cross_entropy
 from ..network_state import stored_statistics_kept
 
@@ -26,6 +26,7 @@ def observe(net, data, label):
     >>> {name: array.shape for name, array in observed['pre-activations'].items()}
     {'1': (8, 20, 26, 26), '2': (8, 50, 9, 9), '3': (8, 128)}
     """
+    check_net(net, needed=('params', 'activation_inputs'))
     label, numbers = check_batch(data, label)
     with stored_statistics_kept(net):
         inputs = net.activation_inputs(data, is_training=True)

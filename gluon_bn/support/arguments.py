@@ -13,7 +13,7 @@ import math
 import numbers
 import operator
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
@@ -146,7 +146,8 @@ def sizes(name, values):
     >>> sizes('hidden_dims', (100, 50))
     [100, 50]
     """
-    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)) or getattr(values, 'ndim', 1) != 1:
+    no_list = isinstance(values, (str, bytes, Mapping, Set)) or getattr(values, 'ndim', 1) != 1
+    if no_list or not isinstance(values, Iterable):
         raise TypeError(f"{name} is {shown(values)}; expected a list of whole numbers, such as [100, 100].")
     return [integer(f'{name}[{i}]', size, at_least=1) for i, size in enumerate(values)]
 

@@ -1,5 +1,6 @@
 """How many threads: all physical cores, decided before MXNet loads (it reads ``OMP_NUM_THREADS`` only then)."""
 import os
+import warnings
 
 
 def physical_cores():
@@ -16,5 +17,16 @@ def physical_cores():
 
 
 def set_default_threads():
-    """Set ``OMP_NUM_THREADS`` to the number of physical cores, unless the user has set it."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
+    """Set ``OMP_NUM_THREADS`` to the number of physical cores, unless the user has set it.
+
+    OpenMP takes a list as well, ``4,2``, a number for each level. MXNet ends the process at anything but one number: it
+    gets the first of the list, and with a warning the number of cores for what is no number.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "").strip()
+    first = given.split(",")[0].strip()
+    if not first.lstrip("+-").isdecimal():
+        if given:
+            warnings.warn(f"OMP_NUM_THREADS is {given!r}; expected a whole number. All physical cores are used.",
+                          RuntimeWarning, stacklevel=2)
+        first = str(physical_cores())
+    os.environ["OMP_NUM_THREADS"] = first

@@ -23,6 +23,15 @@ def test_all_physical_cores_unless_the_user_has_said_otherwise():
     assert python(show, OMP_NUM_THREADS='1') == '1'
 
 
+@pytest.mark.parametrize(('given', 'first'), [('2,1', '2'), (' 3 ', '3'), ('', None), ('many', None), ('1.5', None)])
+def test_a_list_of_threads_or_no_number_does_not_end_the_process(given, first):
+    code = ("import gluon_bn as gbn, os, warnings\nwith warnings.catch_warnings(record=True) as found:\n"
+            "    from mxnet import nd\nassert nd.ones(3).sum().asscalar() == 3\n"
+            "print(os.environ['OMP_NUM_THREADS'], sum('OMP_NUM_THREADS' in str(each.message) for each in found))")
+    told = int(first is None and given != '')
+    assert python(code, OMP_NUM_THREADS=given) == f'{first or threads.physical_cores()} {told}'
+
+
 def test_physical_cores_are_at_most_the_processors():
     assert 1 <= threads.physical_cores() <= len(os.sched_getaffinity(0))
 

@@ -193,7 +193,7 @@ def test_labels_that_a_batch_cannot_hold_are_refused():
 def test_sizes_are_whole_numbers():
     assert sizes('units', (np.int8(3), 2)) == sizes('units', np.array([3, 2])) == [3, 2]
     assert sizes('units', []) == []
-    for value in (None, 3, 'ab', b'ab', {1: 2}, np.array(3), np.ones((2, 2), int)):
+    for value in (None, 3, 'ab', b'ab', {1: 2}, {1, 2}, np.array(3), np.ones((2, 2), int)):
         with pytest.raises(TypeError, match='^units is .*; expected a list of whole numbers, such as'):
             sizes('units', value)
     with pytest.raises(TypeError, match=r'^units\[1\] is 2.5; expected a whole number'):
