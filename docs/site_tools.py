@@ -52,7 +52,7 @@ def package_digest():
 
 
 class Results(SphinxDirective):
-    """The table of ``docs/results/NAME.json``, with the command that makes it, the machine and the date."""
+    """The table of ``docs/results/NAME.json``, with the command that makes it, the machine, the date and the note."""
 
     required_arguments = 1
 
@@ -63,7 +63,7 @@ class Results(SphinxDirective):
         found = json.loads(path.read_text(encoding='utf-8'))
         about = nodes.paragraph(classes=['made-by'])
         about += [nodes.Text('Made by '), nodes.literal(text=found['command']),
-                  nodes.Text(f" on {found['machine']}; {found['date']}.")]
+                  nodes.Text(f" on {found['machine']}; {found['date']}. {found.get('note', '')}")]
         return [wide(table(found['columns'], found['rows'])), about]
 
 
@@ -78,7 +78,8 @@ class Modules(SphinxDirective):
             doc = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
             name = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
             if doc and not name.endswith('__main__'):
-                rows.append([f"`{name.removesuffix('.__init__')}`", doc.split('\n\n')[0].replace('\n', ' ')])
+                about = re.sub(r':\w+:(?=`)|(?<=`)~', '', doc.split('\n\n')[0].replace('\n', ' '))  # a role is its name
+                rows.append([f"`{name.removesuffix('.__init__')}`", about])
         return [wide(table(['module', 'what it is about'], rows))]
 
 
@@ -145,8 +146,8 @@ def fill_pictures(app, doctree, docname):
 def tidy_docstring(app, what, name, obj, options, lines):
     """Bring a docstring's sections into the form that napoleon reads, in place.
 
-    "name : description" becomes a name with an indented description, and prose behind a list, after an empty line, a
-    paragraph of its own.
+    "name : description" becomes a name with an indented description, which ends with a full stop where a new sentence
+    follows, and prose behind a list, after an empty line, a paragraph of its own.
     """
     lines[:] = inspect.cleandoc('\n'.join(lines)).splitlines()
     tidy, section, number = [], '', 0
@@ -159,7 +160,9 @@ def tidy_docstring(app, what, name, obj, options, lines):
             continue
         entry = re.match(r'(\*{0,2}\w[\w*, ]*?) : (.+)', line) if section in LISTS else None
         if entry:
-            tidy += [entry[1], f'    {entry[2]}']
+            # A long line goes on in the next one; after a short one another sentence begins.
+            ends = re.fullmatch(r' +[A-Z`].*', below) and len(line) < 90 and entry[2][-1].isalnum()
+            tidy += [entry[1], f"    {entry[2]}{'.' * bool(ends)}"]
         elif section in LISTS and line and not line[0].isspace() and not lines[number - 1]:
             section = ''
             tidy += ['Notes', '-----', line]

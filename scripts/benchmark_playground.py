@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import build_playground
 
 from gluon_bn.support.command_line import Parser, number, run
+from gluon_bn.support.markdown import markdown_table
 
 FLAGS = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
          '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage')
@@ -45,9 +46,10 @@ def work(args):
         time.sleep(args.seconds)
         steps = browser.execute_script('return page.last.step') - before
         seen = steps / (time.perf_counter() - start)
-        print(f"Chromium {browser.capabilities['browserVersion']}: {alone:.0f} steps a second in training alone, "
-              f"{seen:.0f} with evaluation and drawing; load of the machine {os.getloadavg()[0]:.1f} on "
-              f"{os.cpu_count()} cores")
+        print(markdown_table(
+            ['browser', 'steps a second, training alone', 'with evaluation and drawing', 'load of the machine'],
+            [[f"Chromium {browser.capabilities['browserVersion']}", f'{alone:.0f}', f'{seen:.0f}',
+              f'{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores']]))
     return 0
 
 
@@ -69,12 +71,12 @@ def chromium(folder):
     return webdriver.Chrome(options=options, service=Service(driver))
 
 
-def wait_for(browser, condition):
-    """Until ``condition`` holds in the page; ``ValueError`` after a minute."""
-    end = time.monotonic() + 60
+def wait_for(browser, condition, minutes=1):
+    """Until ``condition`` holds in the page; ``ValueError`` after so many minutes."""
+    end = time.monotonic() + 60 * minutes
     while not browser.execute_script(f'return {condition}'):
         if time.monotonic() > end:
-            raise ValueError(f"the page did not come to {condition} within a minute.")
+            raise ValueError(f"the page did not come to {condition} within {minutes} min.")
         time.sleep(0.05)
 
 

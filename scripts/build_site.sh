@@ -6,6 +6,11 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 ensure_environment docs
+[ "$(_minor "$venv/bin/python")" -ge 9 ] || {
+    say "The site needs Python 3.9 or later, and ${venv##*/} has 3.8: name one with GLUON_BN_PYTHON, and another folder than" \
+        ".venv with GLUON_BN_VENV."
+    exit 1
+}
 cd "$root"
 "$venv/bin/python" docs/site_tools.py "$@"
 case " $* " in *' --quick '*) say "Made: build/site-quick/index.html" ;; *) say "Made: build/site/index.html" ;; esac

@@ -1,4 +1,5 @@
 """The README's example runs and prints what the README says; its commands, files and links are there."""
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +22,12 @@ def test_the_example_prints_what_it_says():
     assert [float(n) for n in ABOUT.findall(result.stdout)] == pytest.approx(
         [float(n) for n in ABOUT.findall(printed)], abs=0.0101)
     assert len(ABOUT.findall(printed)) == 1
+
+
+def test_what_the_main_job_prints_is_what_its_table_of_results_says():
+    table = json.loads((ROOT / 'docs' / 'results' / 'accuracy.json').read_text(encoding='utf-8'))
+    printed = re.search(r'^Epoch 0\. Loss: [\d.]+, Train_acc ([\d.]+), Test_acc ([\d.]+)$', README, re.M).groups()
+    assert table['rows'][0] == ['1 epoch, seed 0', *printed]
 
 
 def test_both_commands_are_on_the_first_screen():

@@ -35,6 +35,23 @@ def test_accuracy_table_prints_a_row_for_each_run_and_reads_finished_ones(tmp_pa
     assert script('accuracy_table.py', *arguments).splitlines() == table
 
 
+def test_preset_table_says_when_the_target_was_first_reached(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from preset_table import row
+    records = [{'test_acc': accuracy, 'train_seconds': 2.5} for accuracy in (0.9, 0.99, 0.98, 0.995)]
+    assert row(7, records, 0.99) == [7, '0.9950', '10.0', 1, '5.0']
+    assert row(7, records, 0.999) == [7, '0.9950', '10.0', '', '']
+
+
+@pytest.mark.slow
+def test_preset_table_prints_a_row_for_each_seed_and_reads_finished_ones(tmp_path):
+    arguments = ('fast', '--seeds', 1, '--limit', 640, '--target', 0.05, '--folder', tmp_path / 'runs')
+    head, line, only = script('preset_table.py', *arguments).splitlines()
+    assert head.startswith('| seed | test accuracy | seconds of training | 0.05 was first reached in epoch |')
+    assert only.startswith('| 0 | 0.')
+    assert script('preset_table.py', *arguments).splitlines() == [head, line, only]
+
+
 @pytest.mark.slow
 def test_compare_with_notebook_trains_the_same_network_twice():
     lines = script('compare_with_notebook.py', '--limit', 640).splitlines()

@@ -82,6 +82,28 @@ def faults(folder):
     return sorted(found)
 
 
+def test_docstrings_become_what_sphinx_reads(monkeypatch):
+    for module in ('sphinx', 'jupytext'):
+        pytest.importorskip(module, reason=f"{module} is not installed: pip install 'gluon_bn[docs]'")
+    monkeypatch.syspath_prepend(str(ROOT / 'docs'))
+    import site_tools
+    lines = """What it is.
+
+    Parameters
+    ----------
+    seed : int, or None
+        None draws anew.
+    rate : a number that is given in units of the mean over the batch, and that is to be multiplied by the size
+        Adam has.
+
+    Raises what comes.""".splitlines()
+    site_tools.tidy_docstring(None, None, None, None, None, lines)
+    assert lines[4:] == [
+        'seed', '    int, or None.', '    None draws anew.', 'rate',
+        '    a number that is given in units of the mean over the batch, and that is to be multiplied by the size',
+        '    Adam has.', '', 'Notes', '-----', 'Raises what comes.']
+
+
 def test_faults_are_found(tmp_path):
     (tmp_path / 'a.html').write_text('<h1 id="top"></h1><a href="a.html#top">.</a><a href="#low">.</a>'
                                      '<img src="no.png"><script src="https://x.y/z.js"></script><a href="https://x.y">.</a>')
@@ -132,14 +154,32 @@ def test_the_reference_has_the_public_names_and_no_other(site):
 def test_every_module_is_in_the_table(site):
     page = (site / 'docs' / 'decisions' / 'modules.html').read_text(encoding='utf-8')
     assert all(f'gluon_bn.{path.stem}<' in page for path in (ROOT / 'gluon_bn').glob('[a-z]*.py'))
+    assert not re.search(r':\w+:<', page)  # a role is the name in it
 
 
-@pytest.mark.slow
-def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, monkeypatch):
+@pytest.fixture
+def chromium_here(monkeypatch):
+    """Skips where there is no browser; the scripts that open one can be imported."""
     pytest.importorskip('selenium', reason="selenium is not installed: pip install 'gluon_bn[test]'")
     if not shutil.which('chromium') or not shutil.which('chromedriver'):
         pytest.skip("Chromium or its driver is not installed: apt-get install chromium chromium-driver")
     monkeypatch.syspath_prepend(str(ROOT / 'scripts'))
+
+
+@pytest.mark.slow
+def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here):
+    import screenshots
+    monkeypatch.setattr(screenshots, 'PAGES', ('docs/decisions/same_mathematics',))
+    monkeypatch.setattr(screenshots, 'MIDDLE', 5)
+    assert screenshots.main(['--look', str(tmp_path), '--site', str(site)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f'{page}-{width}-{light}.png' for page in ('docs-decisions-same_mathematics', 'docs-play')
+        for width in ('desktop', 'phone') for light in ('dark', 'light')]
+    assert all(path.stat().st_size > 10_000 for path in tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_here):
     from benchmark_playground import chromium
     with chromium(tmp_path) as browser:
         for width in (390, 1280):

@@ -21,7 +21,10 @@ def test_each_quantity_is_in_the_column_of_its_normalisation():
     assert cells['5 hidden layers, Adam at 0.001, batches of 50: best validation accuracy'][0] == '0.450 ± 0.000'
     scales = '7 hidden layers: weight scales at which every seed trains, of 20 from 0.0001 to 1'
     assert cells[scales] == ['20', '', str(sum(scale > 1e-2 for scale in runs.WEIGHT_SCALES))]
-    assert '5 hidden layers, Adam at 0.00032, batches of 50: best training accuracy' in cells
+    of_batches = '5 hidden layers, Adam at 0.00032, batches of {}: best training accuracy'
+    assert cells[of_batches.format(50)] == ['0.750 ± 0.000', '', '0.250 ± 0.000']
+    assert cells[of_batches.format(5)][1:] == ['0.700 ± 0.000', '0.475 ± 0.000']  # of two experiments
+    assert len(rows) == len(cells) == 8
 
 
 @pytest.mark.parametrize(('name', 'cells'), [('batch_sizes', ['0.750', '', '0.250']),

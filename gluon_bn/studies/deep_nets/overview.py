@@ -12,9 +12,12 @@ def overview(experiments):
 
     Numbers are the mean ± standard deviation over the seeds; a cell is empty where there is no such net.
     """
-    rows = [row for name, kinds in experiments.items() for row in _ROWS[name](kinds)]
+    rows = {}
+    for name, kinds in experiments.items():
+        for said, *cells in _ROWS[name](kinds):  # the last two experiments share nets, whose cells are the same
+            rows[said] = [cell or before for cell, before in zip(cells, rows.get(said, cells))]
     seeds = len(next(iter(experiments.values()))[0]['seeds'])
-    return markdown_table([of_seeds(seeds), *COLUMNS.values()], rows)
+    return markdown_table([of_seeds(seeds), *COLUMNS.values()], [[said, *cells] for said, cells in rows.items()])
 
 
 def _deep_net(kinds):
