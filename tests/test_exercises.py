@@ -187,6 +187,8 @@ def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, w
 
 @pytest.mark.parametrize(('body', 'hint'), [
     ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
+    ('pass', 'not-written'), ('...', 'not-written'), ('"""Words."""; return', 'not-written'),
+    ('return ...', 'not-written'), ('return 0', 'type'), ('X = 1', 'none'),
     ('return 1 / 0', 'exception'), ('import numpy as np; return np.ones((2, 3)) + np.ones(4)', 'broadcast'),
     ('import numpy as np; y = np.ones(3); y[:] = np.ones(4)', 'broadcast'),
     ('from gluon_bn.autodiff import Node; return Node([1., 2.]) + Node([1., 2., 3.])', 'broadcast'),
@@ -385,7 +387,7 @@ def test_the_lines_to_type_work_when_pasted(tmp_path, capsys, monkeypatch):
     assert started.returncode == 0, started.stderr
     checked = paste(started.stdout.partition('then: ')[2])
     assert checked.returncode == 1, checked.stderr
-    assert 'still to do' in checked.stdout
+    assert 'not done yet' in checked.stdout
     assert main(['check', '9', 'my answers']) == 2
     assert paste(capsys.readouterr().err.partition('with: ')[2]).returncode == 0
     assert (tmp_path / '09_adam_bias_correction.py').is_file()

@@ -88,7 +88,7 @@ def _guarded(action, answer_path):
     except Wrong as wrong:
         return None, wrong
     except NotImplementedError as error:
-        return None, Wrong('not-written', f"still to do: {error}" if str(error) else "still to do.")
+        return None, Wrong('not-written', f"not done yet: {error}" if str(error) else "not done yet.")
     except (SystemExit, KeyboardInterrupt) as error:
         return None, Wrong('exit', f"your file ends the program ({type(error).__name__}){_where(error, answer_path)}.")
     except BaseException as error:  # whatever a learner's file raises is about that file, and never about this one
