@@ -94,7 +94,7 @@ def parabola(x):
 start = np.array([1., -2, 3])
 found = along_gradient(parabola, start, (0.1, 0.2, 0.4))
 g = H @ start
-print(found)
+print("along the gradient of the parabola:", found)
 np.testing.assert_allclose(found.smoothness, np.linalg.norm(H @ g) / np.linalg.norm(g))
 np.testing.assert_allclose(found.gradient_changes, np.array([0.1, 0.2, 0.4]) * np.linalg.norm(H @ g))
 assert found.smoothness <= np.linalg.eigvalsh(H)[-1]
@@ -107,7 +107,8 @@ assert found.smoothness <= np.linalg.eigvalsh(H)[-1]
 # %%
 update = -0.1 * g
 shift = covariate_shift(parabola, start, start + update, [slice(i, i + 1) for i in range(3)])
-print([layer['change'] for layer in shift])
+print("change of the gradient of each of three layers, by the update of those before:",
+      [layer['change'] for layer in shift])
 np.testing.assert_allclose([layer['change'] for layer in shift],
                            np.abs([0, H[1, 0] * update[0], H[2, 0] * update[0] + H[2, 1] * update[1]]))
 
@@ -225,7 +226,8 @@ for network, results in rates.items():
     small, large = min(LEARNING_RATES[network]), max(LEARNING_RATES[network])
     betas = {rate: medians(results, 'smoothness', kind='batch_norm', learning_rate=rate)
              for rate in LEARNING_RATES[network]}
-    print(network, {rate: (beta.round(2).tolist(), (rate * beta).round(2).tolist()) for rate, beta in betas.items()})
+    print(network, 'learning rate: (smoothness, learning rate times smoothness)',
+          {rate: (beta.round(2).tolist(), (rate * beta).round(2).tolist()) for rate, beta in betas.items()})
     assert large / small == 16
     if not QUICK:
         assert all(betas[large] < betas[small] / 3)
@@ -278,7 +280,8 @@ noisy = {network: experiment('noise', network, 'noise') for network in NETWORKS}
 # %%
 for network, results in noisy.items():
     for kind in ('batch_norm', 'noisy_batch_norm'):
-        print(network, kind, [(result['test_acc'], result['test_acc_batch']) for result in of(results, kind=kind)])
+        print(network, kind, 'test accuracy with stored and with batch statistics, each seed',
+              [(result['test_acc'], result['test_acc_batch']) for result in of(results, kind=kind)])
 if not QUICK:
     gain = {kind: [r['test_acc_batch'] - r['test_acc'] for r in of(noisy['lenet'], kind=kind)]
             for kind in ('batch_norm', 'noisy_batch_norm')}
@@ -291,7 +294,8 @@ if not QUICK:
 
 # %%
 for network, results in noisy.items():
-    print(network, [result['test_acc'] for result in of(results, kind='noisy_plain')])
+    print(network, 'with noise, without batch norm: test accuracy of each seed',
+          [result['test_acc'] for result in of(results, kind='noisy_plain')])
     assert QUICK or trains(of(results, kind='noisy_plain'))
 
 # %% [markdown]

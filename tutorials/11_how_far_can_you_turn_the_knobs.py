@@ -149,7 +149,8 @@ for batch_norm in (True, False):
     mx.random.seed(0)
     scores = gbn.LeNet(weight_scale=0.01, batch_norm=batch_norm)(X).asnumpy()                      # (64, 10)
     spread[batch_norm] = float(scores.std(axis=0).mean())
-print("standard deviation of a score over 64 images, weights of scale 0.01, with batch norm and without:", spread)
+print("standard deviation of a score over 64 images, weights of scale 0.01,\n"
+      "with batch norm (True) and without (False):", spread)
 assert spread[False] < 1e-3 * spread[True]
 
 # %% [markdown]
@@ -169,7 +170,7 @@ try:
     gbn.train_step(gbn.LeNet(), X[:1], y[:1], lr=0.001)
 except ValueError as error:
     reason = str(error)
-print(reason)
+print("A batch of one:", reason)
 assert 'every output would be beta' in reason
 
 # %% [markdown]
@@ -224,7 +225,7 @@ for scale in (0.01, 0.1):
     net = gbn.LeNet(weight_scale=scale)
     net(X)
     variances[scale] = [float(np.median(net.bn_ewv_vars[f'bn{layer}'].asnumpy())) for layer in (1, 2, 3)]
-print("median variance in each layer before the first step:", variances)
+print("scale of the weights: median variance in each layer before the first step:", variances)
 assert max(variances[0.01]) < 0.1
 assert variances[0.01][0] < 1e-4
 assert 0.1 < max(variances[0.1]) < 10
@@ -262,7 +263,7 @@ assert after > before + 0.05
 kinds = experiment('recalibration')
 for kind in kinds:
     gain = (kind['recalibrated_acc'] - kind['test_acc']).mean(axis=0)
-    print(f"batches of {kind['run']['batch_size']}, momentum {kind['run']['momentum']}: gained",
+    print(f"batches of {kind['run']['batch_size']}, momentum {kind['run']['momentum']}: accuracy gained",
           ', '.join(f'{value:+.3f} after {step}' for step, value in zip(kind['steps'], gain)))
 if not QUICK:
     for size in (4, 64):
