@@ -283,7 +283,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 #
 # Answers are in `answers.md`, beside this file.
 #
-# `python -m gluon_bn.exercises` lists exercises that mark themselves. From here:
+# `gluon-bn exercises` lists exercises that mark themselves. From here:
 #
 # - `bias_proof`: the steps above as functions.
 # - `node_batch_norm`: batch norm from Nodes, written by you.

@@ -300,4 +300,4 @@ if not QUICK:
 #
 # ## Next
 #
-# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `python -m gluon_bn.exercises`.
+# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `gluon-bn exercises`.
