@@ -75,6 +75,19 @@ def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys)
     assert 'Your file printed 12,000,001 bytes, of which these are the first 2000:' in capsys.readouterr().out
 
 
+def test_what_mxnet_loads_for_nothing_is_left_to_the_answer(check):
+    pytest.importorskip('sklearn')
+    verdict = check(SOLUTION + '''
+import sys
+print(sorted({'scipy', 'sklearn'} & set(sys.modules)))
+import scipy.stats
+from sklearn.base import BaseEstimator
+print(BaseEstimator.__name__)
+''')
+    assert verdict.complete
+    assert verdict.output.splitlines() == ['[]', 'BaseEstimator']
+
+
 @pytest.mark.slow
 def test_output_without_end_is_stopped(check):
     verdict = check("while True: print('x' * 100_000)", time_limit=1)

@@ -54,8 +54,8 @@ def test_the_console_script_of_this_environment_is_used_where_there_is_one(tmp_p
 
 
 @pytest.mark.parametrize(('there', 'expected'), [
-    ([], '/bin/python -m pip install notebook && /bin/python -m notebook'), (['notebook', 'jupyterlab'], '/bin/python -m notebook'),
-    (['jupyterlab'], '/bin/python -m jupyterlab')])
+    ([], '/bin/python -m pip install notebook && /bin/python -m notebook'),
+    (['notebook', 'jupyterlab'], '/bin/python -m notebook'), (['jupyterlab'], '/bin/python -m jupyterlab')])
 def test_what_opens_notebooks_is_installed_first_where_it_is_missing(monkeypatch, there, expected):
     monkeypatch.setattr(invocation.sys, 'executable', '/bin/python')
     monkeypatch.setattr(invocation.importlib.util, 'find_spec', lambda name: name if name in there else None)
