@@ -1,4 +1,4 @@
-"""``gluon-bn exercises``: list, start, check, solution, grade, verify.
+"""The command ``gluon-bn exercises``: list, start, check, solution, grade, verify.
 
 Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
 """

@@ -1,4 +1,4 @@
-"""What a check can say of an answer: nothing, if it is right, or :class:`Wrong`, with the hint that fits the mistake.
+"""Verdicts of a check on an answer: none if it is right, or :class:`Wrong`, with the hint that fits the mistake.
 
 A check knows the right result, and the results that known mistakes lead to. An answer that equals one of those gets
 that mistake's hint; any other wrong answer is shown the first value that differs.

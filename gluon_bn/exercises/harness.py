@@ -1,4 +1,4 @@
-"""Run the checks of one exercise on one answer, in this process: :func:`run_checks`.
+"""The checks of one exercise, run on one answer in this process: :func:`run_checks`.
 
 As a program it is what :mod:`.runner` starts, ``python -m gluon_bn.exercises.harness CHECKS ANSWER FILE SECONDS``: it
 appends one JSON object a line to ``FILE``, and what the answer prints goes where it goes.

@@ -1,4 +1,4 @@
-"""Check an answer in a process of its own, which cannot take the caller along: :func:`check_file`."""
+"""A process for each answer, so that the caller goes on whatever the answer does: :func:`check_file`."""
 import json
 import os
 import shutil
