@@ -75,6 +75,12 @@ def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys)
     assert 'Your file printed 12,000,001 bytes, of which these are the first 2000:' in capsys.readouterr().out
 
 
+def test_an_answer_does_not_build_native_operators_in_its_time(check, monkeypatch):
+    monkeypatch.setenv('GLUON_BN_NATIVE', '1')
+    verdict = check(SOLUTION + "\nimport gluon_bn\nprint(gluon_bn.native_status())\n")
+    assert verdict.output.startswith('native operators: not in use'), verdict.output
+
+
 def test_what_mxnet_loads_for_nothing_is_left_to_the_answer(check):
     pytest.importorskip('sklearn')
     verdict = check(SOLUTION + '''

@@ -91,7 +91,8 @@ def _run(checks, answer, verdicts, folder, time_limit):
     """``(verdicts, output, how it ended)`` of the harness; the ending is None if it came to its end."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     paths = [root, *filter(None, [os.environ.get('PYTHONPATH')])]
-    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths),
+    # Without native operators: to build them, once on a machine, takes longer than an answer has.
+    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'GLUON_BN_NATIVE': '0',
                    'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONIOENCODING': 'utf-8'}
     process = subprocess.Popen(
         command_of('gluon_bn.exercises.harness', checks, answer, verdicts, time_limit, with_children=True),
