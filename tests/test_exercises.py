@@ -1,6 +1,7 @@
 """The exercises: solutions pass, known mistakes get their own hints, and the commands do what they say."""
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -20,10 +21,12 @@ from gluon_bn.exercises.expect import (
     COMMON_HINTS,
     UNRECOGNISED,
     Wrong,
+    as_numpy,
     expect,
     expect_kind,
     expect_unchanged,
     has_loop,
+    same,
     several,
     uses,
 )
@@ -67,6 +70,24 @@ def test_no_two_hints_say_the_same(exercise):
     assert len(set(hints.values())) == len(hints)
     assert not set(hints) & set(COMMON_HINTS)
     assert all(text.endswith(('.', '?', '.)')) for text in hints.values())
+
+
+def test_no_two_mistakes_lead_to_the_same_value(exercise, monkeypatch):
+    """Or an answer gets the hint of another mistake. A mistake that makes no difference to a value may share it."""
+    checks, answer, shared = load('checks', exercise.checks), load('answer', exercise.solution), []
+
+    def spy(got, right, mistakes=None, what='the result', tolerance=1e-4):
+        found = [(hint, as_numpy(value)) for hint, wrong in (mistakes or {}).items()
+                 for value in (wrong if isinstance(wrong, tuple) else (wrong,))]
+        found = [(hint, value) for hint, value in found if not same(value, as_numpy(right), tolerance)]
+        shared.extend((what, hint, other) for (hint, value), (other, another) in itertools.combinations(found, 2)
+                      if hint != other and value.size and same(value, another, tolerance))
+        expect(got, right, mistakes, what, tolerance)
+    monkeypatch.setattr(checks, 'expect', spy)
+    with np.errstate(all='ignore'):
+        for name in exercise.requirements():
+            getattr(checks, name)(answer)
+    assert not shared
 
 
 @pytest.mark.slow

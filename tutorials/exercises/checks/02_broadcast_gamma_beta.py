@@ -124,20 +124,20 @@ def compare(answer, X, gamma, beta, eps=1e-5, axes_known=True):
 def check_rows(answer):
     """A matrix (6, 3) is normalised by column, scaled by gamma and shifted by beta."""
     rng = np.random.default_rng(0)
-    compare(answer, rng.normal(2, 3, (6, 3)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]))
+    compare(answer, rng.normal(2, 3, (6, 3)), np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]))
 
 
 def check_images(answer):
     """Images (4, 3, 5, 3) are normalised by channel, scaled by gamma and shifted by beta."""
     rng = np.random.default_rng(1)
     X = rng.normal(0, 1, (4, 3, 5, 3)) * rng.uniform(1, 3, (4, 3, 1, 1)) + rng.normal(0, 3, (4, 3, 5, 3))
-    compare(answer, X, np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]))
+    compare(answer, X, np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]))
 
 
 def check_eps(answer):
     """eps is added to the variance, under the root, for rows and for images (tried with eps = 0.5)."""
     rng = np.random.default_rng(3)
-    gamma, beta = np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.])
+    gamma, beta = np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.])
     compare(answer, rng.normal(2, 1, (6, 3)), gamma, beta, 0.5)
     compare(answer, rng.normal(2, 1, (4, 3, 5, 3)), gamma, beta, 0.5)
 
@@ -157,5 +157,5 @@ def check_large_mean(answer):
 def check_one_pixel(answer):
     """Images of one pixel, (6, 3, 1, 1), come out as rows do."""
     rng = np.random.default_rng(2)
-    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]),
+    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]),
             axes_known=False)

@@ -9,7 +9,7 @@ HINTS = {
     'zeros': "That is 0 for any input; the function has to work for any values that come.",
     'variance-shifted': "b was added to the variance, or to its root; write out (h_i + b) - (mean + b): what is left?",
     'variance-squared': "b**2 was added to the variance, as if b were random; it is the same for all rows and cancels.",
-    'signed': "A difference of -3 is larger than one of 2 here; take the absolute value before the maximum.",
+    'signed': "A difference of -3 is larger than one of 1.7 here; take the absolute value before the maximum.",
     'mean-difference': "That is a mean of the differences; the proof needs the largest one.",
     'no-effect': "On this layer the effect is 3, not 0: the proof ends with 0 only for a normalised layer. Compare "
                  "layer(h + b) with layer(h).",
@@ -68,12 +68,12 @@ def check_effect(answer):
     """Step 3: the largest effect of a bias is measured, tried on layers where it is 3 and where it is 0."""
     effect_of_bias = function(answer, 'effect_of_bias')
     h, b = np.array([[0.3, -1.4], [1.2, 0.2]]), np.array([1., 1.])
-    weights = np.array([[1., -3.], [0.5, 2.]])
+    weights = np.array([[1., -3.], [0.5, 1.7]])
     for w in (weights, -weights):  # the largest difference is -3, and 3
         d, size, shifted, plain = w * b, np.abs(w), w * (h + b), w * h
         expect(effect_of_bias(lambda x, w=w: x * w, h.copy(), b.copy()), 3.,
                {'mean-difference': (d.mean(), size.mean()), 'smallest': (size.min(), -3.), 'no-effect': 0.,
-                'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
+                'signed': (d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
                 'maxima': tuple(s * (f(shifted) - f(plain)) for f in (np.max, lambda x: np.abs(x).max())
                                 for s in (1, -1)),
                 'range': np.ptp(d), 'other-pair': tuple(np.abs(x).max() for x in (

@@ -112,7 +112,7 @@ def check_weights(answer):
                  'decay': tuple(new_w - c * w for c in (0.01 * LR, 0.1 * LR, 0.001 * LR, 0.01, 0.1, LR)),
                  'sign-alone': w - LR * np.sign(m_hat),
                  'v-hat-root': w - LR * m_hat / (np.sqrt(new_v) / (1 - B2**t) + EPS),
-                 'lr-decay': tuple(w + (new_w - w) / c for c in (t, np.sqrt(t), LR / LR**t) if t > 1),
+                 'lr-decay': tuple(w + (new_w - w) / c for c in (t, np.sqrt(t)) if t > 1),
                  'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,
                  'times-t': w - LR * new_m / (1 - B1 * t) / (np.sqrt(new_v / (1 - B2 * t)) + EPS)}
         expect(got, new_w, wrong, f'w after step {t}', 1e-7)

@@ -78,7 +78,7 @@ def mistakes(size):
     def total(compare):
         return sum(np.sum(compare(scores, label)) for scores, label in parts) / n
     sizes = {size, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000}
-    return {
+    found = {
         'extra-example': ((right + 1) / n, (right - 1) / n, right / (n + 1), right / (n - 1)), 'floor': 0.,
         'scores-counted': right / (n * classes), 'classes-counted': (right / (count * classes), right / classes),
         'rounded': tuple(np.round(right / n, digits) for digits in (1, 2, 3)),
@@ -94,6 +94,8 @@ def mistakes(size):
         'batch-dropped': tuple(x for some in (before_last, behind_first) for x in (some.mean(), some.sum() / n)),
         'off-by-one': tuple(total(lambda s, y, c=c: s.argmax(axis=1) == y + c) for c in (1, -1)), 'inverted': n / right,
         'percent': 100 * right / n, 'errors': (1 - right / n, n - right), 'count': right}
+    alike = {'floor', 'whole-batches', 'batch-count', 'count'} if count == 1 else ()
+    return {hint: value for hint, value in found.items() if hint not in alike}
 
 
 def compare(answer, size):
