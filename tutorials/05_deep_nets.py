@@ -140,7 +140,7 @@ print("not beyond guessing without at", [f'{scale:.2g}' for scale in untrained_s
 # %%
 best = {name: max(of(kinds, name), key=lambda kind: np.mean(kind['best_train_acc'])) for name in ('batchnorm', None)}
 for name, kind in best.items():
-    print(name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
+    print('normalization', name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
                 '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
 if not QUICK:
     assert np.mean(best[None]['best_train_acc']) > np.mean(best['batchnorm']['best_train_acc'])

@@ -76,8 +76,8 @@ for batch_norm in (True, False):
         loss = gbn.softmax_cross_entropy(net(X), y)                                 # (1000,)
     loss.backward()
     gradient[batch_norm] = float(np.sqrt((net.params['W1'].grad.asnumpy() ** 2).mean()))
-    print('with batch norm' if batch_norm else 'without',
-          'deviations of the inputs of layers 1, 2, 3:', [f'{value:.3f}' for value in deviation[batch_norm]],
+    print('with batch norm:' if batch_norm else 'without:',
+          'standard deviations of the inputs of layers 1, 2, 3:', [f'{value:.3f}' for value in deviation[batch_norm]],
           f'gradient of W1: {gradient[batch_norm]:.3g}')
 assert np.allclose(deviation[True], 1, atol=0.01)
 assert deviation[False][2] < 0.1 and deviation[False][2] < deviation[False][1] < deviation[False][0]
@@ -151,7 +151,7 @@ for setting in settings:
 print(table(nets))
 for setting, pair in nets.items():
     gain = tenths(pair[True]) - tenths(pair[False])
-    print(setting, 'test accuracy, batch norm is ahead by, mean over each tenth of the steps:',
+    print(f'{setting}:', 'test accuracy, batch norm is ahead by, mean over each tenth of the steps:',
           [f'{value:+.4f}' for value in gain])
     if setting in PAPER:
         assert min(gain[1:]) > 0 and movement(pair[True]).mean() < movement(pair[False]).mean()

@@ -63,7 +63,8 @@ rng = np.random.default_rng(0)
 inputs = np.stack([rng.normal(5, 0.1, 4000), rng.exponential(3, 4000), -rng.exponential(1, 4000)], axis=1)  # (m, 3)
 outputs = gbn.pure_batch_norm(nd.array(inputs), nd.ones(3), nd.zeros(3)).asnumpy()
 skewness = (outputs ** 3).mean(axis=0)
-print("means", outputs.mean(axis=0).round(3), "deviations", outputs.std(axis=0).round(3), "skewness", skewness.round(2))
+print("after batch norm: means", outputs.mean(axis=0).round(3), "standard deviations", outputs.std(axis=0).round(3),
+      "skewness", skewness.round(2))
 np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-3)
 np.testing.assert_allclose(outputs.std(axis=0), 1, atol=2e-3)
 assert abs(skewness[0]) < 0.2 < 1.5 < skewness[1]
@@ -130,7 +131,7 @@ for _ in range(2):
     for name in ('W1', 'W2', 'W3'):
         net.params[name] *= 2
 (loss, one), (loss_doubled, doubled) = gradients
-print(f"loss {loss:.6f} and {loss_doubled:.6f}; ratio of the gradients' lengths",
+print(f"loss with the weights {loss:.6f}, with the doubled ones {loss_doubled:.6f}; ratio of the gradients' lengths",
       np.linalg.norm(one) / np.linalg.norm(doubled))
 np.testing.assert_allclose(loss_doubled, loss, rtol=1e-4)
 np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).max())
@@ -226,7 +227,7 @@ for network, results in rates.items():
     small, large = min(LEARNING_RATES[network]), max(LEARNING_RATES[network])
     betas = {rate: medians(results, 'smoothness', kind='batch_norm', learning_rate=rate)
              for rate in LEARNING_RATES[network]}
-    print(network, 'learning rate: (smoothness, learning rate times smoothness)',
+    print(f'{network}:', 'learning rate: (smoothness, learning rate times smoothness)',
           {rate: (beta.round(2).tolist(), (rate * beta).round(2).tolist()) for rate, beta in betas.items()})
     assert large / small == 16
     if not QUICK:
@@ -280,7 +281,7 @@ noisy = {network: experiment('noise', network, 'noise') for network in NETWORKS}
 # %%
 for network, results in noisy.items():
     for kind in ('batch_norm', 'noisy_batch_norm'):
-        print(network, kind, 'test accuracy with stored and with batch statistics, each seed',
+        print(f'{network}, {kind}:', 'test accuracy with stored and with batch statistics, each seed',
               [(result['test_acc'], result['test_acc_batch']) for result in of(results, kind=kind)])
 if not QUICK:
     gain = {kind: [r['test_acc_batch'] - r['test_acc'] for r in of(noisy['lenet'], kind=kind)]
