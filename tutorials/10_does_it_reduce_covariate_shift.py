@@ -131,8 +131,8 @@ for _ in range(2):
     for name in ('W1', 'W2', 'W3'):
         net.params[name] *= 2
 (loss, one), (loss_doubled, doubled) = gradients
-print(f"loss with the weights {loss:.6f}, with the doubled ones {loss_doubled:.6f}; ratio of the gradients' lengths",
-      np.linalg.norm(one) / np.linalg.norm(doubled))
+print(f"loss with the weights {loss:.6f}, with the doubled ones {loss_doubled:.6f};",
+      "ratio of the gradients' lengths", np.linalg.norm(one) / np.linalg.norm(doubled))
 np.testing.assert_allclose(loss_doubled, loss, rtol=1e-4)
 np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).max())
 
