@@ -105,7 +105,8 @@ loss, dW2 = loss_and_gradient(net)
 net.params['W2'][:] = 10 * net.params['W2']
 scaled_loss, scaled_dW2 = loss_and_gradient(net)
 ratio = np.abs(dW2).sum() / np.abs(scaled_dW2).sum()
-print(f"loss {loss:.5f}, with W2 ten times as large {scaled_loss:.5f}; gradient of W2 smaller by a factor of {ratio:.3f}")
+print(f"loss {loss:.5f}, with W2 ten times as large {scaled_loss:.5f};",
+      f"gradient of W2 smaller by a factor of {ratio:.3f}")
 assert abs(loss - scaled_loss) < 1e-3
 assert abs(ratio - 10) < 0.05
 
