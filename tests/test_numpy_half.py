@@ -145,7 +145,7 @@ def test_an_exercise(name, elsewhere, tmp_path):
     """Started, checked as it is, then with the solution."""
     exercises = ['-m', 'gluon_bn.exercises']
     elsewhere(*exercises, 'start', name, 'mine')
-    assert 'still to do' in elsewhere(*exercises, 'check', name, 'mine', status=1)
+    assert 'not done yet' in elsewhere(*exercises, 'check', name, 'mine', status=1)
     solution = elsewhere(*exercises, 'solution', name)
     (tmp_path / 'mine' / f'{name}.py').write_text(solution, encoding='utf-8')
     shown = elsewhere(*exercises, 'check', name, 'mine')

@@ -111,8 +111,8 @@ var = nd.mean((A - mean) ** 2, axis=0)                              # (2,)    li
 A_hat = (A - mean) / nd.sqrt(var + eps)                             # (3, 2)  line 3
 Y = gamma * A_hat + beta                                            # (3, 2)  line 4
 
-print("mean", mean.asnumpy(), "  var", var.asnumpy())
-print(Y.asnumpy().round(4))
+print("mean of each column", mean.asnumpy(), "  variance", var.asnumpy())
+print("Y, each column with mean 0 and standard deviation 1:", Y.asnumpy().round(4), sep='\n')
 
 # %% [markdown]
 # On paper, for the first column: the mean of 1, 5, 6 is 4; the distances −3, 1, 2 have the squares 9, 1, 4, whose mean
@@ -174,10 +174,11 @@ plt.show()
 # %%
 B_mean = nd.mean(B, axis=(0, 2, 3))                                 # (C,)  line 1
 B_var = nd.mean((B - B_mean.reshape((1, 2, 1, 1))) ** 2, axis=(0, 2, 3))   # (C,)  line 2
-print("mean", B_mean.asnumpy(), "  var", B_var.asnumpy())
+print("mean of each channel", B_mean.asnumpy(), "  variance", B_var.asnumpy())
 Y_B = gbn.pure_batch_norm(B, gamma, beta)                           # (2, 2, 2, 2)
 for c in range(2):
-    print(f"channel {c}:", *(str(Y_B[n, c].asnumpy().round(4)).replace('\n', '') for n in range(2)))
+    print(f"channel {c} of both images, normalised:",
+          *(str(Y_B[n, c].asnumpy().round(4)).replace('\n', '') for n in range(2)))
 
 # %% [markdown]
 # Channel 0 holds 1, 6, 5, 7 in the first image and 6, 3, 2, 4 in the second: eight numbers, whose mean is 34/8 = 4.25.
@@ -251,7 +252,7 @@ gbn.batch_norm(A, gamma, beta, bn_ewv_means, bn_ewv_vars, layer_name='bn1')
 printed = io.StringIO()
 with contextlib.redirect_stdout(printed):                           # caught, so that it can be checked below
     gbn.batch_norm(A + 10, gamma, beta, bn_ewv_means, bn_ewv_vars, momentum=0.9, layer_name='bn1', debug=True)
-print(printed.getvalue())
+print("What debug=True prints of the second batch:", printed.getvalue(), sep='\n')
 
 # %% [markdown]
 # The second batch has the mean (14, 17), and that normalises it. The stored mean moves a tenth of the way: from (4, 7)
@@ -267,7 +268,7 @@ assert np.allclose(bn_ewv_means['bn1'].asnumpy(), [5, 8]) and np.allclose(bn_ewv
 stored = bn_ewv_means['bn1'].asnumpy()
 for company in ([[5, 8]], [[5, 8], [1000, 1000]]):
     out = gbn.batch_norm(nd.array(company), gamma, beta, bn_ewv_means, bn_ewv_vars, layer_name='bn1', is_training=False)
-    print(out[0].asnumpy())
+    print(f"in test mode, in a batch of {len(company)}, the row (5, 8) becomes", out[0].asnumpy())
     assert np.allclose(out[0].asnumpy(), 0, atol=1e-6)
 assert (bn_ewv_means['bn1'].asnumpy() == stored).all()
 

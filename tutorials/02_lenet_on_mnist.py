@@ -91,7 +91,8 @@ z = nd.array([[1000., 0.], [-1000., -1001.]])                                   
 naive = nd.exp(z) / nd.sum(nd.exp(z), axis=1, keepdims=True)                               # inf / inf, and 0 / 0
 shifted = z - nd.max(z, axis=1, keepdims=True)                                             # (2, 2), at most 0
 log_p = shifted - nd.log(nd.sum(nd.exp(shifted), axis=1, keepdims=True))                   # (2, 2)
-print("naive:", naive.asnumpy().tolist(), "log-sum-exp:", log_p.asnumpy().round(4).tolist())
+print("softmax as its formula stands:", naive.asnumpy().tolist())
+print("logarithm of the softmax, by log-sum-exp:", log_p.asnumpy().round(4).tolist())
 assert np.isnan(naive[:, 0].asnumpy()).all()
 assert np.allclose(log_p[1].asnumpy(), [-np.log(1 + np.exp(-1)), -1 - np.log(1 + np.exp(-1))])
 right = nd.one_hot(nd.array([0, 1]), 2)
@@ -123,7 +124,7 @@ for name, kept in (('attached', lambda mean: mean), ('detached', lambda mean: me
     y.backward()
     gradients[name] = w.grad.asscalar()
     assert y.asscalar() == 12
-print("dy/dw:", gradients)
+print("gradient of y with respect to w, the mean kept as it is and detached:", gradients)
 assert gradients == {'attached': 6, 'detached': 3}
 
 # %% [markdown]
@@ -138,6 +139,7 @@ assert gradients == {'attached': 6, 'detached': 3}
 # %%
 mx.random.seed(SEED)
 net = gbn.LeNet(ctx)
+print("parameters and their shapes:")
 for name, parameter in net.params.items():
     print(f"{name:7}{str(parameter.shape):17}", end='\n' if name.startswith(('beta', 'b4')) else ' ')
 print(f"{sum(parameter.size for parameter in net.params.values()):,} numbers in all")
@@ -184,26 +186,27 @@ net.bn_ewv_vars.clear()
 
 # %%
 def train(net, number_of_batches):
-    """Train on that many batches; the loss and unit 0's stored mean after each."""
+    """Train on that many batches; the loss and unit 0's stored mean after each, the accuracy after ``WITHOUT``."""
     losses, stored = [], []
     batches = gbn.data.batches(train_images, train_labels, BATCH, shuffle=True, seed=SEED, ctx=ctx)
-    for _, (data, label) in zip(range(number_of_batches), batches):
+    for number, (data, label) in zip(range(1, number_of_batches + 1), batches):
         losses.append(gbn.train_step(net, data, label, LR).asscalar())
+        if number == WITHOUT:
+            accuracy = gbn.evaluate_accuracy(test_batches(256), net)
         if net.bn_ewv_means:
             stored.append(net.bn_ewv_means['bn3'][0].asscalar())
-    return np.array(losses), np.array(stored)
+    return np.array(losses), np.array(stored), accuracy
 
 
 biases_before = {name: net.params[name].asnumpy() for name in ('b1', 'b2', 'b3')}
-losses, unit_0 = train(net, -(-TRAIN // BATCH))
+losses, unit_0, early_accuracy = train(net, -(-TRAIN // BATCH))
 mx.random.seed(SEED)
 without = gbn.LeNet(ctx, batch_norm=False)
-losses_without, _ = train(without, WITHOUT)
+losses_without, _, without_accuracy = train(without, WITHOUT)
 
 test_accuracy = gbn.evaluate_accuracy(test_batches(256), net)
-without_accuracy = gbn.evaluate_accuracy(test_batches(256), without)
-print(f"with batch norm: test accuracy {test_accuracy:.4f} after {len(losses)} batches; "
-      f"without: {without_accuracy:.4f} after {len(losses_without)}")
+print(f"test accuracy after {WITHOUT} batches: with batch norm {early_accuracy:.4f}, without {without_accuracy:.4f}")
+print(f"with batch norm after one pass, {len(losses)} batches: {test_accuracy:.4f}")
 
 figure, axes = plt.subplots(figsize=(7, 3.8), layout='constrained')
 axes.plot(losses, color='tab:blue', linewidth=0.8, label='with batch norm')
@@ -215,13 +218,15 @@ axes.legend(loc='lower left')
 plt.show()
 
 # %% [markdown]
-# More than 98 % of the test images after one pass. Without batch norm the loss stays at that of guessing, ln 10 ≈
+# With batch norm more than 95 % of the test images are right after 300 batches, and more than 98 % after one pass. The
+# network without it sees the same 300 batches (30 in the quick mode), and its loss stays at that of guessing, ln 10 ≈
 # 2.303: weights this small pass on so little signal that there is almost nothing to learn from. (Larger weights would
 # help that network; with batch norm they do not matter, as the first tutorial showed.)
 #
 # The three biases before a batch norm have not moved by a ten-thousandth: their gradient is zero but for rounding.
 
 # %%
+assert early_accuracy > (without_accuracy + 0.2 if QUICK else 0.95)
 assert test_accuracy > (0.85 if QUICK else 0.98)
 assert np.isclose(np.log(10), 2.303, atol=5e-4)
 assert abs(np.mean(losses_without[-50:]) - np.log(10)) < 0.01 and without_accuracy < 0.2
@@ -256,8 +261,9 @@ show(draw_inside(looks, steps, lr=BATCH * LR))                      # LR is on t
 
 ratios = {name: [update_ratios(look, BATCH * LR) for look in of_net] for name, of_net in looks.items()}
 for name, (first, *_) in looks.items():
-    print(f"{name}: dead units {dead_units(first)},")
-    print("    update / weights", {parameter: f'{ratio:.1e}' for parameter, ratio in ratios[name][0].items()})
+    print(f"{name}, first step: share of dead units {dead_units(first)},")
+    print("    size of the update over size of the weights:",
+          {parameter: f'{ratio:.1e}' for parameter, ratio in ratios[name][0].items()})
 
 # %% [markdown]
 # With batch norm no unit is dead, and every weight moves. Without it more than a third of the units of the third layer
@@ -356,11 +362,11 @@ try:
     net(one, is_training=True)
     raise AssertionError("a batch of one was accepted")
 except ValueError as error:
-    print(error)
+    print("A batch of one, in training:", error)
 
 one_by_one = gbn.evaluate_accuracy(test_batches(1, n=200), net)
 together = gbn.evaluate_accuracy(test_batches(200, n=200), net)
-print(f"test mode, 200 images: {one_by_one:.3f} one by one, {together:.3f} in one batch")
+print(f"accuracy in test mode, 200 images: {one_by_one:.3f} one by one, {together:.3f} in one batch")
 assert abs(one_by_one - together) <= 1 / 200                        # one image may be undecided
 assert (stored_statistics() == stored_before).all()                 # what was refused has left no trace
 
@@ -491,13 +497,13 @@ try:
     twin(X.as_in_context(there), is_training=False)
     raise AssertionError("a network without stored statistics was tested")
 except ValueError as error:
-    print(error)
+    print("A network without stored statistics:", error)
 
 for name in net.bn_ewv_means:
     twin.bn_ewv_means[name] = net.bn_ewv_means[name].as_in_context(there)
     twin.bn_ewv_vars[name] = net.bn_ewv_vars[name].as_in_context(there)
 difference = twin(X.as_in_context(there), is_training=False).asnumpy() - net(X, is_training=False).asnumpy()
-print(f"largest difference between {net.ctx} and {twin.ctx}: {np.abs(difference).max():.1e}")
+print(f"largest difference of a score on {net.ctx} and on {twin.ctx}: {np.abs(difference).max():.1e}")
 assert np.abs(difference).max() < 1e-3
 
 # %% [markdown]

@@ -73,12 +73,12 @@ np.random.seed(231)
 N, D1, D2, D3 = 200, 50, 60, 3
 X, W1, W2 = np.random.randn(N, D1), np.random.randn(D1, D2), np.random.randn(D2, D3)
 a = np.maximum(0, X.dot(W1)).dot(W2)
-print("before:", a.mean(axis=0), a.std(axis=0))
+print("before: means", a.mean(axis=0), "standard deviations", a.std(axis=0))
 np.testing.assert_allclose(a.mean(axis=0), [-2.3814598, -13.18038246, 1.91780462], atol=5e-9)
 np.testing.assert_allclose(a.std(axis=0), [27.18502186, 34.21455511, 37.68611762], atol=5e-9)
 
 out, _ = batchnorm_forward(a, np.ones(3), np.zeros(3), {'mode': 'train'})
-print("after:", out.mean(axis=0), out.std(axis=0))
+print("after: means", out.mean(axis=0), "standard deviations", out.std(axis=0))
 np.testing.assert_allclose(out.mean(axis=0), 0, atol=1e-15)
 np.testing.assert_allclose(out.std(axis=0), [0.99999999, 1, 1], atol=5e-9)
 
@@ -170,7 +170,7 @@ np.testing.assert_allclose((dx * centered).sum(axis=0),                         
 gradients = dict(zip(('x', 'gamma', 'beta'), batchnorm_backward_alt(dout, cache)))
 errors = check_gradients(lambda: batchnorm_forward(x, gamma, beta, {'mode': 'train'})[0],
                          {'x': x, 'gamma': gamma, 'beta': beta}, gradients, dout)
-print({name: f'{error:.1e}' for name, error in errors.items()})
+print("largest relative error of each gradient:", {name: f'{error:.1e}' for name, error in errors.items()})
 assert errors['x'] < 1e-8
 assert errors['gamma'] < 1e-11
 assert errors['beta'] < 1e-11

@@ -53,7 +53,8 @@ axes.set(xlabel='step h', ylabel='largest relative error of 20 points', title='C
 axes.grid(alpha=0.3)
 axes.legend(loc='best')
 plt.show()
-print(best)
+for dtype, (h, error) in best.items():
+    print(f"{dtype.__name__}: the best step is {h:.0e}, with a relative error of {error:.0e}")
 assert best[np.float64][1] < 1e-9
 assert 1e-7 < best[np.float64][0] < 1e-3
 assert best[np.float32][1] > 1e-6
@@ -68,7 +69,7 @@ try:
     check_gradients(lambda: (w32 ** 2).sum(), {'w': w32}, {'w': 2 * w32})
     raise SystemExit("float32 was not refused")
 except TypeError as error:
-    print(error)
+    print("float32 is refused:", error)
 
 # %% [markdown]
 # ## The upstream gradient that hides a term
@@ -123,14 +124,14 @@ try:
     check_gradients(lambda: forward(x), {'x': x, 'gamma': gamma, 'beta': beta}, gradients, ones)
     raise SystemExit("all ones were not refused")
 except ValueError as error:
-    print(error)
+    print("An upstream gradient of ones is refused:", error)
 
 gradients = dict(zip(('x', 'gamma', 'beta'), without_variance_term(random, cache)))
 try:
     check_gradients(lambda: forward(x), {'x': x, 'gamma': gamma, 'beta': beta}, gradients, random)
     raise SystemExit("the missing term was not found")
 except GradientError as error:
-    print(error)
+    print("A random one finds the mistake:", error)
 
 # %% [markdown]
 # ## Parameters at which a mistake does not show
@@ -166,7 +167,7 @@ try:
     raise SystemExit("the kink was not seen")
 except GradientError as error:
     message = str(error)
-print(message)
+print("At a kink:", message)
 assert 'there is a kink' in message
 z[1] = 0.3
 check_gradients(lambda: relu_forward(z)[0], {'z': z}, {'z': relu_backward(dz, z)}, dz)
@@ -184,7 +185,8 @@ def loss_with_bias(b):
 
 
 noise = eval_numerical_gradient(loss_with_bias, np.zeros(4), verbose=False)
-print("numerical gradient of a bias that does nothing:", noise, "cs231n's error:", rel_error(noise, np.zeros(4)))
+print("numerical gradient of a bias that does nothing:", noise,
+      "relative error as cs231n has it:", rel_error(noise, np.zeros(4)))
 assert np.abs(noise).max() < 1e-8
 bias = np.zeros(4)
 check_gradients(lambda: forward(x + bias), {'b': bias}, {'b': np.zeros(4)}, random)
@@ -201,7 +203,8 @@ z = np.array([0.002])
 dz = 3 * z ** 2
 n, wide = (eval_numerical_gradient(lambda v: float(v[0] ** 3), z, verbose=False, h=h) for h in (1e-5, 2e-5))
 extrapolated = (4 * n - wide) / 3
-print(f"error of the difference {rel_error(dz, n):.1e}, extrapolated {rel_error(dz, extrapolated):.1e}")
+print(f"relative error of the central difference {rel_error(dz, n):.1e}, "
+      f"extrapolated {rel_error(dz, extrapolated):.1e}")
 assert rel_error(dz, n) > 1e-6 > 100 * rel_error(dz, extrapolated)
 check_gradients(lambda: float(z[0] ** 3), {'z': z}, {'z': dz})
 

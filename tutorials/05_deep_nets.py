@@ -60,7 +60,7 @@ def experiment(name):
 
 # %%
 splits = gbn.data.cifar10_splits()
-print({name: array.shape for name, array in splits.items()})
+print("shapes of the images and labels:", {name: array.shape for name, array in splits.items()})
 np.testing.assert_allclose(splits['X_train'].mean(axis=0), 0, atol=1e-3)
 
 # %% [markdown]
@@ -87,7 +87,8 @@ def gradient_of_first_layer(weight_scale, normalization):
 
 relative = {normalization: [gradient_of_first_layer(scale, normalization) for scale in (1e-3, 1e-2, 1e-1, 1)]
             for normalization in ('batchnorm', None)}
-print(relative)
+for normalization, values in relative.items():
+    print("gradient of the first layer, times the weight scale, at four scales, normalization", normalization, values)
 assert max(relative['batchnorm']) < 1e4 * min(relative['batchnorm'])
 assert max(relative[None]) > 1e12 * min(relative[None])
 
@@ -104,8 +105,9 @@ assert max(relative[None]) > 1e12 * min(relative[None])
 # %%
 kinds = experiment('deep_net')
 for kind in kinds:
-    print(kind['job']['normalization'], {name: '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind[name]))
-                                         for name in ('final_loss', 'best_train_acc', 'best_val_acc')})
+    print('normalization', kind['job']['normalization'],
+          {name: '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind[name]))
+           for name in ('final_loss', 'best_train_acc', 'best_val_acc')})
 
 # %% [markdown]
 # The validation accuracy differs: 1,000 images are few, both nets memorise them, and the better fit does not help on
@@ -114,7 +116,7 @@ for kind in kinds:
 # %%
 (norm,), (plain,) = (select(kinds, normalization=name) for name in ('batchnorm', None))
 gain = {name: np.mean(norm[name]) - np.mean(plain[name]) for name in ('best_train_acc', 'best_val_acc')}
-print(gain)
+print("gain by batch norm:", gain)
 assert gain['best_val_acc'] < gain['best_train_acc']
 
 # %% [markdown]
@@ -127,7 +129,7 @@ assert gain['best_val_acc'] < gain['best_train_acc']
 
 # %%
 kinds = experiment('weight_scales')
-print("trained with batch norm at", [f'{scale:.2g}' for scale in trained_scales(kinds, 'batchnorm')])
+print("weight scales: trained with batch norm at", [f'{scale:.2g}' for scale in trained_scales(kinds, 'batchnorm')])
 print("trained without at", [f'{scale:.2g}' for scale in trained_scales(kinds, None)])
 print("not beyond guessing without at", [f'{scale:.2g}' for scale in untrained_scales(kinds, None)])
 
@@ -139,7 +141,7 @@ print("not beyond guessing without at", [f'{scale:.2g}' for scale in untrained_s
 best = {name: max(select(kinds, normalization=name), key=lambda kind: np.mean(kind['best_train_acc']))
         for name in ('batchnorm', None)}
 for name, kind in best.items():
-    print(name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
+    print('normalization', name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
                 '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
 if not QUICK:
     assert np.mean(best[None]['best_train_acc']) > np.mean(best['batchnorm']['best_train_acc'])
@@ -157,7 +159,7 @@ if not QUICK:
 # %%
 kinds = experiment('batch_sizes')
 for kind in kinds:
-    print(kind['job']['normalization'], kind['job']['batch_size'],
+    print('normalization', kind['job']['normalization'], 'batch size', kind['job']['batch_size'],
           'best training accuracy {:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
 if not QUICK:
     (norm,), (plain,) = (select(kinds, normalization=name, batch_size=5) for name in ('batchnorm', None))
@@ -173,11 +175,12 @@ if not QUICK:
 # larger: the normalised values are 1 and -1.
 
 # %%
-two = gbn.reference.batchnorm_forward(np.random.randn(2, 6) * 10, np.ones(6), np.zeros(6), {'mode': 'train'})[0]
+examples = np.array([[1., -20, 3, 0.5, 70, -8], [4., 15, -3, 2, 9, 8]])                            # (2, 6)
+two = gbn.reference.batchnorm_forward(examples, np.ones(6), np.zeros(6), {'mode': 'train'})[0]      # (2, 6)
 np.testing.assert_allclose(np.abs(two), 1, atol=0.1)
 kinds = experiment('small_batches')
 for kind in kinds:
-    print(kind['job']['normalization'], kind['job']['batch_size'],
+    print('normalization', kind['job']['normalization'], 'batch size', kind['job']['batch_size'],
           'best training accuracy {:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
 
 # %% [markdown]

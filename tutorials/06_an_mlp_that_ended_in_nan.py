@@ -67,7 +67,7 @@ def check_dx(dx):
     check_gradients(lambda: batchnorm_forward(x, gamma, beta, {'mode': 'train'})[0], {'x': x}, {'x': dx}, dout)
 
 
-print(fails(lambda: check_dx(gamma * dout / cache.std)))
+print("mean and variance taken as constants:", fails(lambda: check_dx(gamma * dout / cache.std)))
 check_dx(batchnorm_backward(dout, cache)[0])
 
 # %% [markdown]
@@ -99,7 +99,8 @@ def mean_loss():
 scores, affine_cache = affine_forward(x, w, b)
 probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
 not_averaged = x.T @ (probabilities - np.eye(3)[labels])
-print(fails(lambda: check_gradients(mean_loss, {'w': w}, {'w': not_averaged})))
+print("not divided by the number of examples:",
+      fails(lambda: check_gradients(mean_loss, {'w': w}, {'w': not_averaged})))
 averaged = affine_backward(softmax_loss(scores, labels)[1], affine_cache)[1]
 check_gradients(mean_loss, {'w': w}, {'w': averaged})
 np.testing.assert_allclose(not_averaged, 8 * averaged)
@@ -169,7 +170,8 @@ large = np.array([[1000., 0., -1000.]])
 with np.errstate(all='ignore'):
     naive = np.exp(large) / np.exp(large).sum(axis=1, keepdims=True)
 loss, dscores = softmax_loss(large, np.array([1]))
-print("naive:", naive, " stable: loss", loss, "gradient", dscores)
+print("softmax as its formula stands:", naive)
+print("softmax_loss, with the maximum subtracted: loss", loss, "gradient", dscores)
 assert np.isnan(naive).any()
 assert loss == 1000
 np.testing.assert_array_equal(dscores, [[1, -1, 0]])
@@ -205,7 +207,8 @@ small = 1e-3 * rng.standard_normal((6, 2))
 upstream = rng.standard_normal((6, 2))
 _, small_cache = batchnorm_forward(small, np.ones(2), np.zeros(2), {'mode': 'train'})
 paper = batchnorm_backward(upstream, small_cache)[0]
-print(fails(lambda: check_gradients(lambda: outside(small), {'x': small}, {'x': paper}, upstream, h=1e-7)))
+print("forward with eps outside, backward with eps inside:",
+      fails(lambda: check_gradients(lambda: outside(small), {'x': small}, {'x': paper}, upstream, h=1e-7)))
 assert np.isfinite(eval_numerical_gradient_array(outside, small, upstream)).all()
 
 # %% [markdown]
@@ -229,7 +232,7 @@ def cross_entropy(p):
     return -np.log(p[:, 0]).mean()
 
 
-print(f"absolute difference: {absolute(before):.3f} -> {absolute(after):.3f}; "
+print(f"from the first guess to the second: absolute difference {absolute(before):.3f} -> {absolute(after):.3f}; "
       f"cross entropy: {cross_entropy(before):.3f} -> {cross_entropy(after):.3f}")
 assert absolute(after) < absolute(before)
 assert cross_entropy(after) > cross_entropy(before)

@@ -48,7 +48,7 @@ rng = np.random.default_rng(7)
 # %%
 x, y = Node(3., 'x'), Node(4., 'y')
 z = x * y
-print("z =", z.value, " gradients:", z.grad())
+print("z = x * y =", z.value, " gradients of z with respect to x and y:", z.grad())
 assert z.grad() == {'x': 4, 'y': 3}
 
 # %% [markdown]
@@ -72,7 +72,7 @@ assert z.grad() == {'x': 11}
 y = x
 for _ in range(60):
     y = (y + y) / 2
-print(len(y.graph()), "nodes, gradient", y.grad()['x'])
+print(f"a chain of {len(y.graph())} nodes; the gradient of its end with respect to x:", y.grad()['x'])
 assert len(y.graph()) == 1 + 60 * 3     # x, and for each step a sum, a constant 2 and a quotient
 assert y.grad() == {'x': 1}
 
@@ -158,7 +158,7 @@ if nd is not None:
 
 
 # %%
-print(out.to_dot()[:120], "...")
+print("The graph in the language of Graphviz begins so:", out.to_dot()[:120], "...", sep='\n')
 show(draw_graph(out, "Batch norm as a graph of Nodes: variables orange, constants gray, operations blue, with their "
                      "shapes"))
 assert sorted(node.name for node in out.graph() if node.name) == ['X', 'beta', 'gamma']
@@ -200,7 +200,7 @@ with_bias, mean_b, var_b = batch_norm(Node(X) @ W + bias, gamma, beta)
 steps = {'1 mean': mean_b.value - (mean.value + bias.value), '2 variance': var_b.value - var.value,
          '3 output': with_bias.value - without.value, '4 gradient': with_bias.grad(dout)['bias']}
 for step, difference in steps.items():
-    print(f"step {step}: at most {np.abs(difference).max():.1e} from the claim")
+    print(f"step {step}: differs by at most {np.abs(difference).max():.1e} from the claim")
     assert np.abs(difference).max() < 1e-10
 
 # %% [markdown]
@@ -213,7 +213,7 @@ for step, difference in steps.items():
 # %%
 x_train, x_test, y_train, y_test = load_split(seed=0)
 net = BreastCancerNet(seed=0)
-print({name: value.shape for name, value in net.params.items()})
+print("parameters and their shapes:", {name: value.shape for name, value in net.params.items()})
 assert 'bias_fc1' not in net.params
 assert len(x_train) == 426
 assert len(x_test) == 143
@@ -283,7 +283,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 #
 # Answers are in `answers.md`, beside this file.
 #
-# `python -m gluon_bn.exercises` lists exercises that mark themselves. From here:
+# `gluon-bn exercises` lists exercises that mark themselves. From here:
 #
 # - `bias_proof`: the steps above as functions.
 # - `node_batch_norm`: batch norm from Nodes, written by you.

@@ -53,7 +53,7 @@ NATIVE = gbn.native_status().startswith('native operators: in use')
 
 mx.random.seed(0)
 print(gbn.native_status())
-print("OMP_NUM_THREADS =", os.environ['OMP_NUM_THREADS'])
+print("threads for MXNet: OMP_NUM_THREADS =", os.environ['OMP_NUM_THREADS'])
 if QUICK:
     print("This is the quick mode: two rounds of each measurement. Its times show nothing, and are not judged.")
 if not NATIVE:

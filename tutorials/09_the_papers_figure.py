@@ -49,7 +49,7 @@ QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
 print(gbn.SigmoidMLP(batch_norm=True).summary())
 parameters = {batch_norm: sum(param.size for param in gbn.SigmoidMLP(batch_norm=batch_norm).params.values())
               for batch_norm in (True, False)}
-print(parameters)
+print("trainable parameters, with batch norm (True) and without (False):", parameters)
 assert parameters == {False: 99_710, True: 100_310}
 assert parameters[True] - parameters[False] == 600
 
@@ -76,8 +76,8 @@ for batch_norm in (True, False):
         loss = gbn.softmax_cross_entropy(net(X), y)                                 # (1000,)
     loss.backward()
     gradient[batch_norm] = float(np.sqrt((net.params['W1'].grad.asnumpy() ** 2).mean()))
-    print('with batch norm' if batch_norm else 'without',
-          'deviations of the inputs of layers 1, 2, 3:', [f'{value:.3f}' for value in deviation[batch_norm]],
+    print('with batch norm:' if batch_norm else 'without:',
+          'standard deviations of the inputs of layers 1, 2, 3:', [f'{value:.3f}' for value in deviation[batch_norm]],
           f'gradient of W1: {gradient[batch_norm]:.3g}')
 assert np.allclose(deviation[True], 1, atol=0.01)
 assert deviation[False][2] < 0.1 and deviation[False][2] < deviation[False][1] < deviation[False][0]
@@ -151,7 +151,8 @@ for setting in settings:
 print(STUDY.table(nets))
 for setting, pair in nets.items():
     gain = tenths(pair[True]) - tenths(pair[False])
-    print(setting, 'ahead by, at each tenth:', [f'{value:+.4f}' for value in gain])
+    print(f'{setting}:', 'test accuracy, batch norm is ahead by, mean over each tenth of the steps:',
+          [f'{value:+.4f}' for value in gain])
     if setting in PAPER:
         assert min(gain[1:]) > 0 and movement(pair[True]).mean() < movement(pair[False]).mean()
 
@@ -171,7 +172,8 @@ if full:
     assert tenths(nets['sgd-0.02'][False])[2] < 0.9            # and at 0.02 not within three tenths of the training
 width = {which: float(np.mean(net['percentiles'][:, 0, 2] - net['percentiles'][:, 0, 0]))
          for which, net in pair.items()}
-print('width at the first look:', {('with' if which else 'without'): f'{value:.2f}' for which, value in width.items()})
+print('width of the inputs at the first look:',
+      {('with' if which else 'without'): f'{value:.2f}' for which, value in width.items()})
 assert width[False] < 0.3
 assert 1.5 < width[True] < 2.5
 
@@ -205,9 +207,10 @@ if full:
     curves = {which: net['test_acc'][:, looks] for which, net in pair.items()}      # (seeds, 100)
     lead = (curves[True] - curves[False]).mean(axis=0).reshape(10, 10).mean(axis=1)
     fluctuation = {which: float(np.diff(curve[:, 10:], axis=1).std() / np.sqrt(2)) for which, curve in curves.items()}
-    print('lead, mean over each tenth:', [f'{value:+.4f}' for value in lead])
-    print('fluctuation of one net from look to look:', {('with' if which else 'without'): f'{value:.4f}'
-                                                        for which, value in fluctuation.items()})
+    print('test accuracy, batch norm is ahead by, mean over each tenth of the steps:',
+          [f'{value:+.4f}' for value in lead])
+    print('fluctuation of the test accuracy of one net from look to look:',
+          {('with' if which else 'without'): f'{value:.4f}' for which, value in fluctuation.items()})
     assert max(abs(lead[1:])) < 0.01
     assert all(np.mean(net['train_acc'][:, -1]) > 0.99 for net in pair.values())
 

@@ -63,7 +63,8 @@ rng = np.random.default_rng(0)
 inputs = np.stack([rng.normal(5, 0.1, 4000), rng.exponential(3, 4000), -rng.exponential(1, 4000)], axis=1)  # (m, 3)
 outputs = gbn.pure_batch_norm(nd.array(inputs), nd.ones(3), nd.zeros(3)).asnumpy()
 skewness = (outputs ** 3).mean(axis=0)
-print("means", outputs.mean(axis=0).round(3), "deviations", outputs.std(axis=0).round(3), "skewness", skewness.round(2))
+print("after batch norm: means", outputs.mean(axis=0).round(3), "standard deviations", outputs.std(axis=0).round(3),
+      "skewness", skewness.round(2))
 np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-3)
 np.testing.assert_allclose(outputs.std(axis=0), 1, atol=2e-3)
 assert abs(skewness[0]) < 0.2 < 1.5 < skewness[1]
@@ -94,7 +95,7 @@ def parabola(x):
 start = np.array([1., -2, 3])
 found = along_gradient(parabola, start, (0.1, 0.2, 0.4))
 g = H @ start
-print(found)
+print("along the gradient of the parabola:", found)
 np.testing.assert_allclose(found.smoothness, np.linalg.norm(H @ g) / np.linalg.norm(g))
 np.testing.assert_allclose(found.gradient_changes, np.array([0.1, 0.2, 0.4]) * np.linalg.norm(H @ g))
 assert found.smoothness <= np.linalg.eigvalsh(H)[-1]
@@ -107,7 +108,8 @@ assert found.smoothness <= np.linalg.eigvalsh(H)[-1]
 # %%
 update = -0.1 * g
 shift = covariate_shift(parabola, start, start + update, [slice(i, i + 1) for i in range(3)])
-print([layer['change'] for layer in shift])
+print("change of the gradient of each of three layers, by the update of those before:",
+      [layer['change'] for layer in shift])
 np.testing.assert_allclose([layer['change'] for layer in shift],
                            np.abs([0, H[1, 0] * update[0], H[2, 0] * update[0] + H[2, 1] * update[1]]))
 
@@ -129,8 +131,8 @@ for _ in range(2):
     for name in ('W1', 'W2', 'W3'):
         net.params[name] *= 2
 (loss, one), (loss_doubled, doubled) = gradients
-print(f"loss {loss:.6f} and {loss_doubled:.6f}; ratio of the gradients' lengths",
-      np.linalg.norm(one) / np.linalg.norm(doubled))
+print(f"loss with the weights {loss:.6f}, with the doubled ones {loss_doubled:.6f};",
+      "ratio of the gradients' lengths", np.linalg.norm(one) / np.linalg.norm(doubled))
 np.testing.assert_allclose(loss_doubled, loss, rtol=1e-4)
 np.testing.assert_allclose(doubled, one / 2, rtol=1e-2, atol=1e-2 * np.abs(one).max())
 
@@ -224,7 +226,8 @@ for network, results in rates.items():
     small, large = min(LEARNING_RATES[network]), max(LEARNING_RATES[network])
     betas = {rate: medians(results, 'smoothness', kind='batch_norm', learning_rate=rate)
              for rate in LEARNING_RATES[network]}
-    print(network, {rate: (beta.round(2).tolist(), (rate * beta).round(2).tolist()) for rate, beta in betas.items()})
+    print(f'{network}:', 'learning rate: (smoothness, learning rate times smoothness)',
+          {rate: (beta.round(2).tolist(), (rate * beta).round(2).tolist()) for rate, beta in betas.items()})
     assert large / small == 16
     if not QUICK:
         assert all(betas[large] < betas[small] / 3)
@@ -277,7 +280,8 @@ noisy = {network: experiment('noise', network, 'noise') for network in NETWORKS}
 # %%
 for network, results in noisy.items():
     for kind in ('batch_norm', 'noisy_batch_norm'):
-        print(network, kind, [(result['test_acc'], result['test_acc_batch']) for result in select(results, kind=kind)])
+        print(f'{network}, {kind}:', 'test accuracy with stored and with batch statistics, each seed',
+              [(result['test_acc'], result['test_acc_batch']) for result in select(results, kind=kind)])
 if not QUICK:
     gain = {kind: [r['test_acc_batch'] - r['test_acc'] for r in select(noisy['lenet'], kind=kind)]
             for kind in ('batch_norm', 'noisy_batch_norm')}
@@ -290,7 +294,8 @@ if not QUICK:
 
 # %%
 for network, results in noisy.items():
-    print(network, [result['test_acc'] for result in select(results, kind='noisy_plain')])
+    print(network, 'with noise, without batch norm: test accuracy of each seed',
+          [result['test_acc'] for result in select(results, kind='noisy_plain')])
     assert QUICK or trains(select(results, kind='noisy_plain'))
 
 # %% [markdown]

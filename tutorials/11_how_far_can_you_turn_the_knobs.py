@@ -104,7 +104,8 @@ loss, dW2 = loss_and_gradient(net)
 net.params['W2'][:] = 10 * net.params['W2']
 scaled_loss, scaled_dW2 = loss_and_gradient(net)
 ratio = np.abs(dW2).sum() / np.abs(scaled_dW2).sum()
-print(f"loss {loss:.5f} and {scaled_loss:.5f}; gradient smaller by a factor of {ratio:.3f}")
+print(f"loss {loss:.5f}, with W2 ten times as large {scaled_loss:.5f};",
+      f"gradient of W2 smaller by a factor of {ratio:.3f}")
 assert abs(loss - scaled_loss) < 1e-3
 assert abs(ratio - 10) < 0.05
 
@@ -148,7 +149,8 @@ for batch_norm in (True, False):
     mx.random.seed(0)
     scores = gbn.LeNet(weight_scale=0.01, batch_norm=batch_norm)(X).asnumpy()                      # (64, 10)
     spread[batch_norm] = float(scores.std(axis=0).mean())
-print("standard deviation of a score over 64 images, weights of scale 0.01, with batch norm and without:", spread)
+print("standard deviation of a score over 64 images, weights of scale 0.01,\n"
+      "with batch norm (True) and without (False):", spread)
 assert spread[False] < 1e-3 * spread[True]
 
 # %% [markdown]
@@ -168,7 +170,7 @@ try:
     gbn.train_step(gbn.LeNet(), X[:1], y[:1], lr=0.001)
 except ValueError as error:
     reason = str(error)
-print(reason)
+print("A batch of one:", reason)
 assert 'every output would be beta' in reason
 
 # %% [markdown]
@@ -223,7 +225,7 @@ for scale in (0.01, 0.1):
     net = gbn.LeNet(weight_scale=scale)
     net(X)
     variances[scale] = [float(np.median(net.bn_ewv_vars[f'bn{layer}'].asnumpy())) for layer in (1, 2, 3)]
-print("median variance in each layer before the first step:", variances)
+print("scale of the weights: median variance in each layer before the first step:", variances)
 assert max(variances[0.01]) < 0.1
 assert variances[0.01][0] < 1e-4
 assert 0.1 < max(variances[0.1]) < 10
@@ -261,7 +263,7 @@ assert after > before + 0.05
 kinds = experiment('recalibration')
 for kind in kinds:
     gain = (kind['recalibrated_acc'] - kind['test_acc']).mean(axis=0)
-    print(f"batches of {kind['job']['batch_size']}, momentum {kind['job']['momentum']}: gained",
+    print(f"batches of {kind['job']['batch_size']}, momentum {kind['job']['momentum']}: accuracy gained",
           ', '.join(f'{value:+.3f} after {step}' for step, value in zip(kind['steps'], gain)))
 if not QUICK:
     for size in (4, 64):
@@ -298,4 +300,4 @@ if not QUICK:
 #
 # ## Next
 #
-# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `python -m gluon_bn.exercises`.
+# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `gluon-bn exercises`.

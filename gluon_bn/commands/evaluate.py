@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from ..support.command_line import Parser, folder, loading, run, whole_number
+from ..support.invocation import command_line
 
 
 def main(argv=None, prog=None):
@@ -38,6 +39,9 @@ def work(options):
     if options.batch_size < 1:
         raise ValueError(f"--batch-size is {options.batch_size}; expected at least 1.")
     path = Path(options.run)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; expected the folder of a run or a checkpoint file: see what is in "
+                         f"{path.parent}, or train a network with: {command_line('train')}")
     if path.is_dir() and not (path / 'checkpoint' / 'latest.npz').exists():
         raise ValueError(f"{path} holds no trained network ({path / 'checkpoint' / 'latest.npz'} is missing); expected "
                          "the folder of a run, or a checkpoint file.")

@@ -4,11 +4,10 @@ A file that is there already and differs is never overwritten, unless --force is
 
 Exit status: 0 done; 2 bad arguments, or files that would be overwritten (one line on standard error); 130 Ctrl-C.
 """
-import sys
 from pathlib import Path
 
 from ..support.command_line import Parser, folder, loading, run
-from ..support.invocation import command_line, script_command
+from ..support.invocation import command_line, open_command, script_command
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -44,7 +43,7 @@ def work(options):
     first = next(iter(files))
     print(f"{len(scripts)} tutorials, their images and the exercises are in {options.folder}")
     if options.notebooks:
-        print(f"Open them in Jupyter with the kernel of {sys.executable}")
+        print(f"Open them: {open_command(Path(options.folder))}")
     else:
         print(f"Begin with: {script_command(Path(options.folder) / first)}")
     print(f"Exercises: {command_line('exercises', 'list', Path(options.folder) / 'exercises')}")

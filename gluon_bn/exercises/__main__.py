@@ -1,4 +1,4 @@
-"""``gluon-bn exercises``: list, start, check, solution, grade, verify.
+"""The command ``gluon-bn exercises``: list, start, check, solution, grade, verify.
 
 Exit status: 0 all is well, and for check and grade every requirement has passed; 1 something has not; 2 bad arguments.
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ..support.command_line import BROKEN_PIPE, Parser, complain, folder, open_closed_streams
-from ..support.invocation import command_line
+from ..support.invocation import command_line, open_command
 from . import grading, progress
 from .catalog import UnknownExercise, all_exercises, find
 from .notebooks import skeleton_notebook
@@ -133,8 +133,11 @@ def run_start(options):
             file.write(content)
     except FileExistsError:
         raise BadArgument(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
-    print(f"{path}: fill the gaps, then: "
-          f"{_command(options, 'check', exercise.name, path if options.notebook else options.folder)}")
+    if options.notebook:
+        print(f"Open it: {open_command(path)}")
+        print(f"Fill the gaps, then run its last cell, or: {_command(options, 'check', path)}")
+    else:
+        print(f"{path}: fill the gaps, then: {_command(options, 'check', exercise.name, options.folder)}")
     return 0
 
 

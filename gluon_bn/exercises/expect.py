@@ -1,4 +1,4 @@
-"""What a check can say of an answer: nothing, if it is right, or :class:`Wrong`, with the hint that fits the mistake.
+"""Verdicts of a check on an answer: none if it is right, or :class:`Wrong`, with the hint that fits the mistake.
 
 A check knows the right result, and the results that known mistakes lead to. An answer that equals one of those gets
 that mistake's hint; any other wrong answer is shown the first value that differs.
@@ -56,11 +56,30 @@ class Wrong(Exception):
 
 
 def function(answer, name):
-    """The function ``name`` of the learner's module ``answer``; ``Wrong`` if there is none."""
+    """The function ``name`` of the learner's module ``answer``; ``Wrong`` if there is none, or nothing in it."""
     found = getattr(answer, name, None)
     if not callable(found):
         raise Wrong('missing', f"your file has no function {name}.")
+    if _is_empty(answer, name):
+        raise Wrong('not-written', f"not done yet: {name}")
     return found
+
+
+def _is_empty(answer, name):
+    """Whether the function ``name`` is written in the answer, and nothing is in it but ``pass``, ``...`` and words."""
+    try:
+        lines = [node.body for node in ast.parse(_source(answer)).body
+                 if isinstance(node, ast.FunctionDef) and node.name == name]
+    except (OSError, SyntaxError):  # of a running program not every text is known
+        return False
+    return bool(lines) and all(map(_does_nothing, lines[-1]))
+
+
+def _does_nothing(line):
+    value = getattr(line, 'value', None)
+    if isinstance(line, ast.Return):
+        return value is None or getattr(value, 'value', None) is ...
+    return isinstance(line, ast.Pass) or isinstance(line, ast.Expr) and isinstance(value, ast.Constant)
 
 
 def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):

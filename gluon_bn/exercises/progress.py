@@ -1,4 +1,4 @@
-"""What a learner has started and passed, kept in a small file beside the answers."""
+"""A record of what a learner has started and passed, in a small file beside the answers."""
 import hashlib
 import json
 from pathlib import Path

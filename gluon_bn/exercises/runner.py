@@ -1,4 +1,4 @@
-"""Check an answer in a process of its own, which cannot take the caller along: :func:`check_file`."""
+"""A process for each answer, so that the caller goes on whatever the answer does: :func:`check_file`."""
 import json
 import os
 import shutil
@@ -24,6 +24,10 @@ Line = namedtuple('Line', 'requirement passed message hint hint_key')
 Line.__doc__ = "One requirement: in words, whether it passed, and if not what is wrong and a hint."
 
 
+# What a requirement is that nobody could judge; any other one that did not pass is wrong.
+_STATES = {'not-written': 'not yet', 'not-checked': 'not judged', 'no-mxnet': 'not judged'}
+
+
 class Verdict(namedtuple('Verdict', 'lines output printed')):
     """What the checks found.
 
@@ -42,14 +46,17 @@ class Verdict(namedtuple('Verdict', 'lines output printed')):
         return bool(self.lines) and self.passed == len(self.lines)
 
     def __str__(self):
-        """Each requirement with passed, or with what is wrong and a hint; a remark that repeats is made once."""
+        """Each requirement with its state, and with what is wrong and a hint; what repeats is said once."""
         text, said = [], set()
         for line in self.lines:
-            text.append(f"  {'passed' if line.passed else 'WRONG '}  {line.requirement}")
+            text.append(f"  {_STATES.get(line.hint_key, 'WRONG') if not line.passed else 'passed':10}  "
+                        f"{line.requirement}")
             for prefix, remark in (('', line.message), ('Hint: ', line.hint)):
                 if remark and remark not in said:
-                    text.append(f"          {prefix}{remark}")
+                    text.append(f"{'':14}{prefix}{remark}")
                     said.add(remark)
+                elif remark and prefix and line.hint_key not in _STATES:
+                    text.append(f"{'':14}{prefix}the same as above. Correct that one first, then check again.")
         return '\n'.join([*text, f"{self.passed} of {len(self.lines)} requirements passed."])
 
 
@@ -65,8 +72,7 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
     try:
         script = script_of(path).encode() if str(path).endswith('.ipynb') else Path(path).read_bytes()
     except NotANotebook as error:
-        return Verdict([Line(requirement, False, str(error), '', 'exception')
-                        for requirement in exercise.requirements().values()], '', 0)
+        return verdict_of(exercise, [{'check': None, 'passed': False, 'message': str(error), 'hint_key': 'exception'}])
     with ExitStack() as stack:
         folder, verdicts = _temporary_folder(stack), os.path.join(_temporary_folder(stack), 'verdicts')
         answer = os.path.join(folder, f'{exercise.name}.py')
@@ -85,7 +91,8 @@ def _run(checks, answer, verdicts, folder, time_limit):
     """``(verdicts, output, how it ended)`` of the harness; the ending is None if it came to its end."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     paths = [root, *filter(None, [os.environ.get('PYTHONPATH')])]
-    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths),
+    # Without native operators: to build them, once on a machine, takes longer than an answer has.
+    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'GLUON_BN_NATIVE': '0',
                    'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONIOENCODING': 'utf-8'}
     process = subprocess.Popen(
         command_of('gluon_bn.exercises.harness', checks, answer, verdicts, time_limit, with_children=True),
@@ -199,6 +206,8 @@ def _lines(exercise, told, ending, only=None):
         if verdict is not None:
             lines.append(Line(requirement, verdict['passed'], verdict.get('message', ''), verdict.get('hint', ''),
                               verdict.get('hint_key', '')))
+            if verdict is unimported and unimported.get('hint_key') != 'no-mxnet':
+                unimported = None  # said once; the rest was not judged
         elif stopped_here:
             key, hint = _HINTS_OF_ENDINGS['time' if 'seconds' in stopped_here else 'ended']
             lines.append(Line(requirement, False, f"your file did not come to an end: {stopped_here}.", hint, key))

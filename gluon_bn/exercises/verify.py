@@ -1,4 +1,4 @@
-"""For authors of exercises: what must be true of every exercise, :func:`verify`."""
+"""Rules for authors: what must be true of every exercise, :func:`verify`."""
 import tempfile
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 They name this interpreter by its path, because ``python`` may be another one, or none, in the reader's shell.
 """
+import importlib.util
 import os
 import shlex
 import shutil
@@ -53,6 +54,19 @@ def install_command(extra):
     is_checkout = (_ROOT / 'setup.py').is_file() and (_ROOT / 'gluon_bn').is_dir()
     what = ['-e', f'{_ROOT}[{extra}]'] if is_checkout else [f'gluon_bn[{extra}]']
     return ' '.join([installer(), *(quoted(word) for word in what)])
+
+
+def open_command(path):
+    """The line for the shell that opens the notebook or the folder ``path`` in a browser, with this interpreter.
+
+    Where Jupyter is missing, the line installs it first.
+
+    >>> open_command('my folder').endswith("-m notebook 'my folder'")
+    True
+    """
+    server = next((name for name in ('notebook', 'jupyterlab') if importlib.util.find_spec(name)), None)
+    first = '' if server else f'{installer()} notebook && '
+    return f'{first}{python_command()} -m {server or "notebook"} {quoted(path)}'
 
 
 def quoted(word):

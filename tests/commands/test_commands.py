@@ -229,7 +229,10 @@ def test_evaluate_of_a_folder_without_a_run(tmp_path, capsys):
     assert evaluate.main([str(tmp_path)], 'gluon-bn evaluate') == 2
     assert f'{tmp_path} holds no trained network' in capsys.readouterr().err
     assert evaluate.main([str(tmp_path / 'nowhere')], 'gluon-bn evaluate') == 2
-    assert 'nowhere' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'{tmp_path / "nowhere"} does not exist; expected the folder of a run or a checkpoint file' in said
+    assert said.rstrip().endswith(' train')
+    assert said.count('\n') == 1
 
 
 # ---- exercises, pipes, interrupts ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from gluon_bn.commands import tutorials
-from gluon_bn.support import notebooks
+from gluon_bn.support import invocation, notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / 'tutorials'
@@ -61,12 +61,14 @@ def test_twice_is_the_same(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.py')} == before
 
 
-def test_notebooks(tmp_path):
+def test_notebooks(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(invocation.importlib.util, 'find_spec', lambda name: name == 'notebook' or None)
     assert main(tmp_path, '3', '--notebooks') == 0
     assert [path.name for path in tmp_path.glob('[0-9]*')] == ['03_backward_by_hand.ipynb']
     notebook = nbformat.read(tmp_path / '03_backward_by_hand.ipynb', as_version=4)
     nbformat.validate(notebook)
     assert notebook == notebooks.read_script(SOURCE / '03_backward_by_hand.py')
+    assert f'-m notebook {tmp_path}\n' in capsys.readouterr().out
     assert main(tmp_path, '3', '--notebooks') == 0
 
 

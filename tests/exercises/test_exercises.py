@@ -1,6 +1,7 @@
 """The exercises: solutions pass, known mistakes get their own hints, and the commands do what they say."""
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -20,10 +21,12 @@ from gluon_bn.exercises.expect import (
     COMMON_HINTS,
     UNRECOGNISED,
     Wrong,
+    as_numpy,
     expect,
     expect_kind,
     expect_unchanged,
     has_loop,
+    same,
     several,
     uses,
 )
@@ -67,6 +70,24 @@ def test_no_two_hints_say_the_same(exercise):
     assert len(set(hints.values())) == len(hints)
     assert not set(hints) & set(COMMON_HINTS)
     assert all(text.endswith(('.', '?', '.)')) for text in hints.values())
+
+
+def test_no_two_mistakes_lead_to_the_same_value(exercise, monkeypatch):
+    """Or an answer gets the hint of another mistake. A mistake that makes no difference to a value may share it."""
+    checks, answer, shared = load('checks', exercise.checks), load('answer', exercise.solution), []
+
+    def spy(got, right, mistakes=None, what='the result', tolerance=1e-4):
+        found = [(hint, as_numpy(value)) for hint, wrong in (mistakes or {}).items()
+                 for value in (wrong if isinstance(wrong, tuple) else (wrong,))]
+        found = [(hint, value) for hint, value in found if not same(value, as_numpy(right), tolerance)]
+        shared.extend((what, hint, other) for (hint, value), (other, another) in itertools.combinations(found, 2)
+                      if hint != other and value.size and same(value, another, tolerance))
+        expect(got, right, mistakes, what, tolerance)
+    monkeypatch.setattr(checks, 'expect', spy)
+    with np.errstate(all='ignore'):
+        for name in exercise.requirements():
+            getattr(checks, name)(answer)
+    assert not shared
 
 
 @pytest.mark.slow
@@ -187,6 +208,8 @@ def test_a_file_that_cannot_be_imported_gets_one_verdict(tmp_path, text, hint, w
 
 @pytest.mark.parametrize(('body', 'hint'), [
     ('exit()', 'exit'), ('return None', 'none'), ('raise NotImplementedError', 'not-written'),
+    ('pass', 'not-written'), ('...', 'not-written'), ('"""Words."""; return', 'not-written'),
+    ('return ...', 'not-written'), ('return 0', 'type'), ('X = 1', 'none'),
     ('return 1 / 0', 'exception'), ('import numpy as np; return np.ones((2, 3)) + np.ones(4)', 'broadcast'),
     ('import numpy as np; y = np.ones(3); y[:] = np.ones(4)', 'broadcast'),
     ('from gluon_bn.autodiff import Node; return Node([1., 2.]) + Node([1., 2., 3.])', 'broadcast'),
@@ -385,7 +408,7 @@ def test_the_lines_to_type_work_when_pasted(tmp_path, capsys, monkeypatch):
     assert started.returncode == 0, started.stderr
     checked = paste(started.stdout.partition('then: ')[2])
     assert checked.returncode == 1, checked.stderr
-    assert 'still to do' in checked.stdout
+    assert 'not done yet' in checked.stdout
     assert main(['check', '9', 'my answers']) == 2
     assert paste(capsys.readouterr().err.partition('with: ')[2]).returncode == 0
     assert (tmp_path / '09_adam_bias_correction.py').is_file()

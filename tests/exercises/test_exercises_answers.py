@@ -42,6 +42,12 @@ def test_start_makes_a_notebook_and_check_takes_it(tmp_path, capsys):
     assert main(['start', '9', str(tmp_path), '--notebook']) == 0
     path = tmp_path / '09_adam_bias_correction.ipynb'
     assert path.is_file()
+    opened, filled = capsys.readouterr().out.splitlines()
+    assert opened.endswith(f' {path}')
+    assert ' -m ' in opened
+    assert filled.endswith(f' exercises check {path}')  # its name once
+    assert main(['check', str(path)]) == 1
+    assert 'not yet' in capsys.readouterr().out
     assert main(['start', '9', str(tmp_path), '--notebook']) == 2
     assert main(['list', str(tmp_path)]) == 0
     assert 'started' in capsys.readouterr().out

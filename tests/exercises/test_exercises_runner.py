@@ -8,7 +8,7 @@ import pytest
 from gluon_bn.exercises import harness, runner
 from gluon_bn.exercises.__main__ import print_verdict
 from gluon_bn.exercises.catalog import find
-from gluon_bn.exercises.runner import KEPT_OUTPUT, check_file
+from gluon_bn.exercises.runner import KEPT_OUTPUT, Line, Verdict, check_file
 
 EXERCISE = find('normalize_matrix')
 SOLUTION = EXERCISE.solution.read_text(encoding='utf-8')
@@ -21,6 +21,34 @@ def check(tmp_path):
         path.write_text(text, encoding='utf-8')
         return check_file(EXERCISE, path, time_limit)
     return check
+
+
+def test_what_nobody_has_written_is_not_called_wrong(check):
+    """The untouched skeleton: each requirement is open, what to do is said once, and no word says WRONG."""
+    text = str(check(EXERCISE.skeleton.read_text(encoding='utf-8')))
+    count = len(EXERCISE.requirements())
+    assert text.count('  not yet     ') == count
+    assert 'WRONG' not in text
+    assert text.count('not done yet: normalize') == text.count('Hint: The gap is not filled yet') == 1
+    assert text.endswith(f'0 of {count} requirements passed.')
+
+
+def test_a_file_that_cannot_be_read_as_python_is_wrong_once_and_the_rest_is_not_judged(check):
+    text = str(check('def normalize(X:\n'))
+    assert text.count('WRONG') == text.count('SyntaxError') == 1
+    assert text.count('  not judged  ') == len(EXERCISE.requirements()) - 1
+
+
+def test_every_requirement_that_is_wrong_has_a_hint():
+    """Its own, or that it is the one above."""
+    same, other = (Line('It adds.', False, 'the sum is 3.', hint, 'sum') for hint in ('Add both.', 'Add all.'))
+    verdict = Verdict([same, same, other, Line('It is.', True, '', '', ''),
+                       Line('It ends.', False, 'not checked.', '', 'not-checked')], '', 0)
+    assert str(verdict).splitlines() == [
+        '  WRONG       It adds.', '              the sum is 3.', '              Hint: Add both.',
+        '  WRONG       It adds.', '              Hint: the same as above. Correct that one first, then check again.',
+        '  WRONG       It adds.', '              Hint: Add all.',
+        '  passed      It is.', '  not judged  It ends.', '              not checked.', '1 of 5 requirements passed.']
 
 
 def test_an_endless_loop_is_stopped(check):
@@ -45,6 +73,25 @@ def test_a_flood_of_output_is_cut_and_a_right_answer_still_passes(check, capsys)
     assert len(verdict.output) == KEPT_OUTPUT
     print_verdict(EXERCISE, verdict)
     assert 'Your file printed 12,000,001 bytes, of which these are the first 2000:' in capsys.readouterr().out
+
+
+def test_an_answer_does_not_build_native_operators_in_its_time(check, monkeypatch):
+    monkeypatch.setenv('GLUON_BN_NATIVE', '1')
+    verdict = check(SOLUTION + "\nimport gluon_bn\nprint(gluon_bn.native_status())\n")
+    assert verdict.output.startswith('native operators: not in use'), verdict.output
+
+
+def test_what_mxnet_loads_for_nothing_is_left_to_the_answer(check):
+    pytest.importorskip('sklearn')
+    verdict = check(SOLUTION + '''
+import sys
+print(sorted({'scipy', 'sklearn'} & set(sys.modules)))
+import scipy.stats
+from sklearn.base import BaseEstimator
+print(BaseEstimator.__name__)
+''')
+    assert verdict.complete
+    assert verdict.output.splitlines() == ['[]', 'BaseEstimator']
 
 
 @pytest.mark.slow
@@ -78,7 +125,7 @@ def test_a_crash_of_a_library_is_no_pass(check):
 @pytest.mark.slow
 def test_exit_on_import(check):
     verdict = check("print('before')\nexit()")
-    assert [line.hint_key for line in verdict.lines] == ['exit'] * len(EXERCISE.requirements())
+    assert [line.hint_key for line in verdict.lines] == ['exit', *['not-checked'] * (len(EXERCISE.requirements()) - 1)]
     assert verdict.output == 'before\n'
 
 

@@ -160,7 +160,7 @@ def test_grade_a_zip_with_notebooks_and_pages(tmp_path, capsys):
     assert 'warning: emmy/adam.py is no exercise' in err
     assert '09_adam_bias_correction.py' in err
     assert sorted(path.name for path in Path(pages).iterdir()) == ['ada.md', 'emmy.md']
-    assert 'still to do: adam_step' in (pages / 'emmy.md').read_text(encoding='utf-8')
+    assert 'not done yet: adam_step' in (pages / 'emmy.md').read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('number', ['0', '-1', 'many', '1.5', '1000'])

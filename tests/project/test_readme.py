@@ -36,6 +36,16 @@ def test_both_commands_are_on_the_first_screen():
     assert 'bash scripts/test.sh' in screen
 
 
+def test_commands_are_written_in_one_way():
+    """For a terminal in which .venv is active: the README says how, and no page names its programs by path."""
+    assert '`. .venv/bin/activate`, once in each terminal, makes `python` and\n`gluon-bn` those of `.venv`' in README
+    pages = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *(ROOT / 'docs').rglob('*.md'),
+             *(ROOT / 'tutorials').rglob('*.md'), *(ROOT / 'tutorials').rglob('*.py')]
+    for page in pages:
+        text = page.read_text(encoding='utf-8')
+        assert text.count('.venv/bin/') == text.count('.venv/bin/activate'), page
+
+
 def test_every_file_that_is_named_exists():
     named = set(re.findall(r'\]\(((?!https?://)[^)#]+)', README)) | set(
         re.findall(r'`((?:scripts|tutorials|tests|gluon_bn)/[\w./-]+)`', README))

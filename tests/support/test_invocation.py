@@ -53,6 +53,16 @@ def test_the_console_script_of_this_environment_is_used_where_there_is_one(tmp_p
     assert invocation.command_line('doctor') == 'gluon-bn doctor'
 
 
+@pytest.mark.parametrize(('there', 'expected'), [
+    ([], '/bin/python -m pip install notebook && /bin/python -m notebook'),
+    (['notebook', 'jupyterlab'], '/bin/python -m notebook'), (['jupyterlab'], '/bin/python -m jupyterlab')])
+def test_what_opens_notebooks_is_installed_first_where_it_is_missing(monkeypatch, there, expected):
+    monkeypatch.setattr(invocation.sys, 'executable', '/bin/python')
+    monkeypatch.setattr(invocation.importlib.util, 'find_spec', lambda name: name if name in there else None)
+    monkeypatch.setattr(invocation, 'installer', lambda: '/bin/python -m pip install')
+    assert invocation.open_command('my own.ipynb') == f"{expected} 'my own.ipynb'"
+
+
 def test_extras_come_from_this_checkout(monkeypatch):
     monkeypatch.setattr(invocation.sys, 'executable', "/home/o'neil/my env/bin/python")
     assert shlex.split(invocation.install_command('tensorboard')) == [

@@ -39,6 +39,11 @@ HINTS = {
     'beta-times': "beta was multiplied; it is added: gamma * x_hat + beta.",
     'turned': "The difference is turned around: X - mean.",
     'by-gamma': "X_hat was divided by gamma; multiply it: gamma * x_hat + beta.",
+    'root-twice': "The root was taken twice: divide by sqrt(var + eps), where var is the variance itself.",
+    'one-plus-gamma': "1 was added to gamma; here gamma is the whole factor: gamma * x_hat + beta.",
+    'one-for-all': "One gamma or one beta was used for all channels; each channel has its own.",
+    'beta-scaled': "beta was scaled as well; it is added at the end: gamma * x_hat + beta.",
+    'mean-added': "The mean was added; subtract it: X - mean.",
     'eps-twice': "eps is there twice; it is added once, to the variance: sqrt(var + eps).",
     'two-axes': "The variance was averaged over other axes than the mean; both are taken over (0, 2, 3).",
     'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
@@ -48,6 +53,10 @@ HINTS = {
 
 def normalized(X, axes, eps=1e-5, ddof=0):
     return (X - X.mean(axis=axes, keepdims=True)) / np.sqrt(X.var(axis=axes, keepdims=True, ddof=ddof) + eps)
+
+
+def first(array):
+    return array.flat[0]
 
 
 def mistakes(X, g, b, eps):
@@ -62,7 +71,11 @@ def mistakes(X, g, b, eps):
              'no-root': (g * centred / (var + eps) + b, g * centred / var + b), 'not-centred': g * X / std + b,
              'gamma-before': g * centred / np.sqrt(g**2 * var + eps) + b, 'beta-times': g * X_hat * b,
              'turned': b - g * X_hat, 'by-gamma': X_hat / g + b, 'not-scaled': g * centred + b,
-             'times-std': g * centred * std + b,
+             'times-std': g * centred * std + b, 'root-twice': g * centred / np.sqrt(std) + b,
+             'one-plus-gamma': (1 + g) * X_hat + b, 'beta-scaled': g * X_hat + b / std,
+             'mean-added': g * (2 * X - centred) / std + b,
+             'one-for-all': (*(f(g) * X_hat + b for f in (first, np.sum, np.mean)),
+                             *(g * X_hat + f(b) for f in (first, np.sum, np.mean))),
              'not-normalised': tuple(c * X / d + b for c in (g, 1) for d in (1, np.sqrt(1 + eps)))}
     if eps > 0.1:  # so large that its place is seen
         std = np.sqrt(var)
@@ -111,20 +124,20 @@ def compare(answer, X, gamma, beta, eps=1e-5, axes_known=True):
 def check_rows(answer):
     """A matrix (6, 3) is normalised by column, scaled by gamma and shifted by beta."""
     rng = np.random.default_rng(0)
-    compare(answer, rng.normal(2, 3, (6, 3)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]))
+    compare(answer, rng.normal(2, 3, (6, 3)), np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]))
 
 
 def check_images(answer):
     """Images (4, 3, 5, 3) are normalised by channel, scaled by gamma and shifted by beta."""
     rng = np.random.default_rng(1)
     X = rng.normal(0, 1, (4, 3, 5, 3)) * rng.uniform(1, 3, (4, 3, 1, 1)) + rng.normal(0, 3, (4, 3, 5, 3))
-    compare(answer, X, np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]))
+    compare(answer, X, np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]))
 
 
 def check_eps(answer):
     """eps is added to the variance, under the root, for rows and for images (tried with eps = 0.5)."""
     rng = np.random.default_rng(3)
-    gamma, beta = np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.])
+    gamma, beta = np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.])
     compare(answer, rng.normal(2, 1, (6, 3)), gamma, beta, 0.5)
     compare(answer, rng.normal(2, 1, (4, 3, 5, 3)), gamma, beta, 0.5)
 
@@ -144,5 +157,5 @@ def check_large_mean(answer):
 def check_one_pixel(answer):
     """Images of one pixel, (6, 3, 1, 1), come out as rows do."""
     rng = np.random.default_rng(2)
-    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.]), np.array([0.3, 1., -2.]),
+    compare(answer, rng.normal(2, 3, (6, 3, 1, 1)), np.array([1.5, -0.5, 2.5]), np.array([0.3, 1., -2.]),
             axes_known=False)

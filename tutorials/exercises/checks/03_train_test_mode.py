@@ -9,6 +9,7 @@ HINTS = {
     'reversed': "momentum is the weight of the old value here: momentum * old + (1 - momentum) * new.",
     'from-zero': "The first batch was averaged with 0, so the averages start far too small; store the first as it is.",
     'overwritten': "Only the last batch is kept; fold it in: momentum * old + (1 - momentum) * new.",
+    'first-kept': "Only the first batch is kept; fold the later ones in: momentum * old + (1 - momentum) * new.",
     'std-stored': "What is stored is the standard deviation; store the variance.",
     'batch-in-test': "In test mode the output was normalised by the test batch itself; use the stored averages.",
     'updated-in-test': "Test mode has changed the averages, so that test data leak into the model; only training may.",
@@ -110,7 +111,8 @@ def check_second_batch(answer):
     for name, averages, old, new in (("means['bn1']", means, X.mean(axis=0), Y.mean(axis=0)),
                                      ("variances['bn1']", variances, X.var(axis=0), Y.var(axis=0))):
         expect(stored(averages, name[:-7]), nd.array(0.8 * old + 0.2 * new),
-               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new, 'variance-of-what': tuple(about),
+               {'reversed': 0.2 * old + 0.8 * new, 'overwritten': new, 'first-kept': old,
+                'variance-of-what': tuple(about),
                 'no-weights': (old + new, 0.8 * old + new, old + 0.2 * new),
                 'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2)}, name)
 

@@ -9,7 +9,7 @@ HINTS = {
     'zeros': "That is 0 for any input; the function has to work for any values that come.",
     'variance-shifted': "b was added to the variance, or to its root; write out (h_i + b) - (mean + b): what is left?",
     'variance-squared': "b**2 was added to the variance, as if b were random; it is the same for all rows and cancels.",
-    'signed': "A difference of -3 is larger than one of 2 here; take the absolute value before the maximum.",
+    'signed': "A difference of -3 is larger than one of 1.7 here; take the absolute value before the maximum.",
     'mean-difference': "That is a mean of the differences; the proof needs the largest one.",
     'no-effect': "On this layer the effect is 3, not 0: the proof ends with 0 only for a normalised layer. Compare "
                  "layer(h + b) with layer(h).",
@@ -38,6 +38,10 @@ HINTS = {
     'other-pair': "Another pair was compared; the effect of b is the difference of layer(h + b) and layer(h).",
     'gradient-total': "All gradients were added up to one number; b has one value a feature: sum over axis 0.",
     'gradient-squared': "The gradients were squared; add them up as they are.",
+    'multiplied': "b is added to h, so nothing is multiplied by it: the mean moves by b.",
+    'gradient-one-row': "That is the gradient of one row, or the largest or smallest of all rows; b is used in each of "
+                        "them: add them up.",
+    'moving-multiplied': "b was multiplied or divided by; taking the bias away makes the average smaller by b.",
     'momentum': "No batch is seen here, so that no momentum is needed: the average itself is moved by b.",
 }
 
@@ -49,6 +53,7 @@ def check_statistics(answer):
     arguments = [mean.copy(), var.copy(), b.copy()]
     result = several(function(answer, 'statistics_with_bias')(*arguments), 2, "a pair: the mean and the variance")
     expect(result[0], x.mean(axis=0), {'mean-kept': mean, 'mean-sign': mean - b, 'zeros': zeros, 'pair-swapped': var,
+                                       'multiplied': (mean * b, mean * (1 + b)),
                                        'mean-share': tuple(mean + b / n for n in (2, 3, 7)),
                                        'one-bias': (mean + b.mean(), mean + b.sum(), mean + np.abs(b))},
            'the mean of h + b')
@@ -63,18 +68,21 @@ def check_effect(answer):
     """Step 3: the largest effect of a bias is measured, tried on layers where it is 3 and where it is 0."""
     effect_of_bias = function(answer, 'effect_of_bias')
     h, b = np.array([[0.3, -1.4], [1.2, 0.2]]), np.array([1., 1.])
-    weights = np.array([[1., -3.], [0.5, 2.]])
+    weights = np.array([[1., -3.], [0.5, 1.7]])
     for w in (weights, -weights):  # the largest difference is -3, and 3
         d, size, shifted, plain = w * b, np.abs(w), w * (h + b), w * h
         expect(effect_of_bias(lambda x, w=w: x * w, h.copy(), b.copy()), 3.,
                {'mean-difference': (d.mean(), size.mean()), 'smallest': (size.min(), -3.), 'no-effect': 0.,
-                'signed': (2., d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
-                'maxima': tuple(abs(f(shifted) - f(plain)) for f in (np.max, lambda x: np.abs(x).max())),
+                'signed': (d.max(), (-d).max()), 'summed': (d.sum(), size.sum()),
+                'maxima': tuple(s * (f(shifted) - f(plain)) for f in (np.max, lambda x: np.abs(x).max())
+                                for s in (1, -1)),
                 'range': np.ptp(d), 'other-pair': tuple(np.abs(x).max() for x in (
                     shifted - h, shifted - w * b, shifted - h - b, plain - h)),
                 'only-with-bias': ((w * (h + b)).max(),
                 np.abs(w * (h + b)).max()), 'squared': tuple(f(d**2) for f in (np.sum, np.mean)) + (
-                    np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.), 'inputs-compared': 1.}, 'the effect')
+                    np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.,
+                    *(f(np.sqrt((d**2).sum(axis=axis))) for f in (np.max, np.mean) for axis in (0, 1))),
+                'inputs-compared': 1.}, 'the effect')
     got = effect_of_bias(lambda x: (x - x.mean(axis=0)) / x.std(axis=0), h, np.array([5., -5.]))
     expect(got, 0., {'only-with-bias': 1.}, 'the effect on a normalised layer')
 
@@ -89,6 +97,7 @@ def check_gradient(answer):
     expect(got, dx.sum(axis=0),
            {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1), 'gradient-zero': (np.zeros(3), 0.),
             'gradient-sign': -dx.sum(axis=0), 'gradient-ones': (np.ones(3), np.full(3, 3.)), 'gradient-not-summed': dx,
+            'gradient-one-row': (*dx, dx.max(axis=0), dx.min(axis=0)),
             'gradient-squared': (dx**2).sum(axis=0), 'gradient-absolute': np.abs(dx).sum(axis=0)},
            'the gradient of b')
     x, dy = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
@@ -102,7 +111,9 @@ def check_moving_mean(answer):
     moving, b = np.array([1., 2., 3.]), np.array([0.5, -4., 10.])
     arguments = [moving.copy(), b.copy()]
     expect(function(answer, 'moving_mean_without_bias')(*arguments), moving - b,
-           {'moving-added': moving + b, 'moving-kept': moving, 'moving-turned': b - moving, 'zeros': np.zeros(3),
+           {'moving-added': moving + b, 'moving-kept': moving, 'moving-turned': b - moving,
+            'moving-multiplied': (moving * b, moving / b),
+            'zeros': np.zeros(3),
             'one-bias': (moving - b.mean(), moving - b.sum()), 'momentum': tuple(
                 w * moving - (1 - w) * b for w in (0.9, 0.1, 0.99, 0.5)) + tuple(
                 moving - w * b for w in (0.9, 0.1, 0.99, 0.01, 0.5))}, 'the moving average without the bias')

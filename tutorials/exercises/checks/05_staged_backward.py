@@ -38,6 +38,10 @@ HINTS = {
     'minus': "The three terms are added; one of them was subtracted. (The signs are in dvar and dmean already.)",
     'not-centred': "The derivative of (X - mean) ** 2 is 2 * (X - mean): neither X nor X_hat stands there.",
     'other-count': "A mean over the batch was taken, so divide both terms by m, the number of rows; not by m - 1 or D.",
+    'gamma-in-dbeta': "There is a gamma in it; the derivative of gamma * X_hat + beta with respect to beta is 1.",
+    'x-hat-in-dX-hat': "X_hat is the variable here; the derivative of gamma * X_hat with respect to it is gamma.",
+    'dvar-factor': "The derivative of v ** (-1/2) is -1/2 * v ** (-3/2): the factor in front is -1/2, not -3/2.",
+    'm-twice': "The term of the mean or of the variance is divided by m twice; once is right.",
     'images-as-rows': "Images need other axes: sum over (0, 2, 3), with keepdims, so that (1, C, 1, 1) is left.",
 }
 
@@ -75,7 +79,8 @@ def compare(answer, name, mistakes):
 def check_dbeta(answer):
     """dbeta"""
     compare(answer, 'dbeta', lambda centred, std, dout, gamma: {
-        'not-summed': dout, 'batch-mean': dout.mean(axis=0), 'wrong-sum': (dout.sum(axis=1), dout.sum())})
+        'not-summed': dout, 'batch-mean': dout.mean(axis=0), 'gamma-in-dbeta': (dout * gamma).sum(axis=0),
+        'wrong-sum': (dout.sum(axis=1), dout.sum())})
 
 
 def check_dgamma(answer):
@@ -91,6 +96,7 @@ def check_dgamma(answer):
 def check_dX_hat(answer):
     """dX_hat"""
     compare(answer, 'dX_hat', lambda centred, std, dout, gamma: {
+        'x-hat-in-dX-hat': (dout * gamma * centred / std, dout * centred / std),
         'gamma-forgotten': dout, 'std-too-early': dout * gamma / std,
         'dgamma-for-gamma': dout * (dout * centred / std).sum(axis=0)})
 
@@ -105,7 +111,8 @@ def check_dvar(answer):
                 'dvar-not-centred': tuple((half * x).sum(axis=0) for x in (X, centred / std, 1)),
                 'batch-mean': (half * centred).mean(axis=0), 'not-summed': half * centred,
                 'gamma-forgotten': (half * centred / gamma).sum(axis=0), 'dvar-sign': 0.5 * total / std**3,
-                'dvar-half': -total / std**3, 'dvar-power': powers}
+                'dvar-half': -total / std**3, 'dvar-factor': (-1.5 * total / std**3, 1.5 * total / std**3),
+                'dvar-power': powers}
     compare(answer, 'dvar', mistakes)
 
 
@@ -130,6 +137,8 @@ def check_dX(answer):
         return {'no-variance-term': direct + by_mean, 'no-mean-term': direct + by_var, 'constants': direct,
                 'no-two': direct + by_mean + by_var / 2, 'no-mean-share': direct + m * by_mean + by_var,
                 'no-variance-share': direct + by_mean + m * by_var, 'no-shares': direct + m * (by_mean + by_var),
+                'm-twice': (direct + by_mean / m + by_var, direct + by_mean + by_var / m,
+                            direct + (by_mean + by_var) / m),
                 'no-std': (direct * std + by_mean + by_var, direct * std**2 + by_mean + by_var),
                 'gamma-forgotten': dout / std + by_mean + by_var, 'no-direct': by_mean + by_var,
                 'minus': (direct - by_mean + by_var, direct + by_mean - by_var,

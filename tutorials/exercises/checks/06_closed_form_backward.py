@@ -31,6 +31,9 @@ HINTS = {
     'total': "The sums run over everything; sum over the batch, axis 0, so that each feature has a sum of its own.",
     'other-count': "Mean and variance are means over m rows: m stands there, not m - 1, and not the number of "
                    "features.",
+    'bracket-lost': "The factor in front belongs to all three terms: put them into one pair of brackets.",
+    'std-in-bracket': "std is there twice: it stands in front of the bracket, so it is not in the bracket as well.",
+    'two-in-bracket': "A factor 2 is in the bracket; the 1/2 of the root and the 2 of the square have cancelled.",
     'negative': "The sign of the whole is wrong: the first term, dout, is positive.",
     'gamma-in-one-term': "gamma must be in all three terms of the bracket or, in batch norm, in front of it; not in "
                          "some.",
@@ -75,6 +78,9 @@ def check_dX(answer):
                 'total': front * (m * dout - dout.sum() - X_hat * (dout * X_hat).sum()),
                 'other-count': (front * m / (m - 1) * (m * dout - s - t), front * (m * dout - s - m / (m - 1) * t),
                                 gamma / (3 * std) * (3 * dout - s - t)),
+                'bracket-lost': (front * m * dout - s - t, front * (m * dout - s) - t),
+                'std-in-bracket': (front * (m * dout - s - t / std), front * (m * dout - s / std - t)),
+                'two-in-bracket': (front * (m * dout - s - 2 * t), front * (m * dout - s - t / 2)),
                 'negative': -front * (m * dout - s - t), 'gamma-in-one-term': (front * (m * dout - s - gamma * t),
                                                                               front * (m * dout - gamma * s - t))}
     given = [array.copy() for array in (dout, X_hat, gamma, std)]
@@ -110,6 +116,10 @@ def check_layer_norm(answer):
             'plus': tuple(wrong / (D * std) for wrong in (D * g + total - by_var, D * g - total + by_var,
                                                           D * g + total + by_var)),
             'gamma-in-one-term': (D * g + closed_form(dout) - D * dout) / (D * std),
+            'bracket-lost': (g - total - by_var / (D * std), g / std - total - by_var,
+                             (D * g - total) / (D * std) - by_var),
+            'std-in-bracket': (D * g - total - by_var / std) / (D * std),
+            'two-in-bracket': ((D * g - total - 2 * by_var) / (D * std), (D * g - total - by_var / 2) / (D * std)),
             'by-variance': closed_form(g) / (D * std**2),
             'gamma-twice': gamma * closed_form(g) / (D * std)}, 'dX of layer norm', 1e-7)
     for name, array, before in zip(('dout', 'X_hat', 'gamma', 'std'), given, (dout, X_hat, gamma, std)):

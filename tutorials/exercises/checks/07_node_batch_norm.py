@@ -32,6 +32,10 @@ HINTS = {
     'times-std': "The differences were multiplied by the root; divide by it.",
     'not-scaled': "The mean is gone, but the scale is as it was: divide by (var + eps).sqrt().",
     'gamma-before': "gamma was multiplied before the normalisation, which divides it out again: multiply x_hat by it.",
+    'beta-times': "beta was multiplied; it is added: gamma * x_hat + beta.",
+    'eps-squared': "eps was squared; it is added as it is: (var + eps).sqrt().",
+    'one-plus-gamma': "1 was added to gamma; here gamma is the whole factor: gamma * x_hat + beta.",
+    'absolute': "The absolute differences were averaged; the variance is the mean of their squares.",
     'uncentred': "The variance is the mean of (X - mean) ** 2; the mean was not subtracted there.",
     'X-constant': "X is a constant where the mean is subtracted; use X there, not X.value.",
     'no-graph': "Node(array) of a result begins a new graph; compute with the Nodes themselves, without .value.",
@@ -65,6 +69,8 @@ def of_last_lines(hat, raw, centred, var, gamma, beta, count):
                             gamma * (hat(centred / np.sqrt(var)) + EPS) + beta), 'no-beta': gamma * x_hat,
             'no-root': gamma * hat(centred / (var + EPS)) + beta, 'swapped': beta * x_hat + gamma,
             'eps-ignored': tuple(gamma * hat(centred / np.sqrt(var + e)) + beta for e in (0, 1e-5)),
+            'beta-times': gamma * x_hat * beta, 'one-plus-gamma': (gamma + 1) * x_hat + beta,
+            'eps-squared': gamma * hat(centred / np.sqrt(var + EPS**2)) + beta,
             'beta-inside': gamma * (x_hat + beta), 'summed': gamma * hat(centred / np.sqrt(count * var + EPS)) + beta}
 
 
@@ -76,6 +82,8 @@ def check_value(answer):
     expect(run(answer), Node(right), {
         **of_last_lines(lambda x: x, X, c, var, gamma, beta, 6),
         'gamma-before': gamma * c / np.sqrt(gamma**2 * var + EPS) + beta,
+        'absolute': tuple(gamma * c / divisor + beta for a in [np.abs(c).mean(axis=0)] for divisor in (
+            np.sqrt(a + EPS), a + EPS)),
         'uncentred': gamma * c / np.sqrt((X**2).mean(axis=0) + EPS) + beta,
         'global': gamma * (X - X.mean()) / np.sqrt(X.var() + EPS) + beta,
         'rows': gamma * (X - X.mean(axis=1, keepdims=True)) / np.sqrt(X.var(axis=1, keepdims=True) + EPS) + beta},

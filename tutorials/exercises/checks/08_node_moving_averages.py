@@ -33,6 +33,8 @@ HINTS = {
     'rows': "Each row has an average of its own here; a feature is a column, so average over the batch: axis=0.",
     'not-centred': "The mean is still there; subtract it before you divide.",
     'not-scaled': "The mean is gone, but the scale is as it was: divide by (var + eps).sqrt().",
+    'beta-inside': "beta was added before the scaling: gamma * x_hat + beta, not gamma * (x_hat + beta).",
+    'updated-twice': "This average was updated twice with the same batch; once is right.",
     'beta-subtracted': "beta was subtracted; it is added: gamma * x_hat + beta.",
     'turned': "The difference is turned around: X - mean.",
     'squares-stored': "What is stored is the mean of X ** 2; the variance is the mean of (X - mean) ** 2.",
@@ -71,7 +73,8 @@ def mistakes(X, mean, var, eps=1e-5):
             'no-root': (gamma * centred / (var + eps) + beta, gamma * centred / var + beta),
             'eps-ignored': gamma * centred / np.sqrt(var) + beta,
             'not-centred': gamma * X / std + beta, 'not-scaled': gamma * centred + beta,
-            'beta-subtracted': gamma * centred / std - beta, 'turned': beta - gamma * centred / std,
+            'beta-inside': gamma * (centred / std + beta), 'beta-subtracted': gamma * centred / std - beta,
+            'turned': beta - gamma * centred / std,
             'eps-twice': (gamma * centred / (std + eps) + beta, gamma * centred / np.sqrt(var + 2 * eps) + beta),
             'eps-outside': gamma * centred / (np.sqrt(var) + eps) + beta}
 
@@ -95,7 +98,8 @@ def check_averages(answer):
                {'no-weights': (old + new, 0.8 * old + new, old + 0.2 * new),
                 'global': tuple(0.8 * old + 0.2 * x for x in (X.mean(), X.var())),
                 'rows': tuple(0.8 * old + 0.2 * f(X, axis=1, keepdims=True) for f in (np.mean, np.var)),
-                'never-updated': old, 'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
+                'updated-twice': 0.64 * old + 0.36 * new, 'never-updated': old,
+                'reversed': 0.2 * old + 0.8 * new, 'overwritten': new,
                 'momentum-ignored': (0.9 * old + 0.1 * new, 0.1 * old + 0.9 * new, (old + new) / 2), **more}, name,
                1e-7)
 
@@ -140,6 +144,7 @@ def check_test_output(answer):
     X, before = batch(3), parameters()
     expect(run(answer, X, parameters(), train=False), Node(out(X, before['avg_mean_bn1'], before['avg_variance_bn1'])),
            {'batch-in-test': out(X, X.mean(axis=0), X.var(axis=0)),
+            'exchanged': out(X, before['avg_variance_bn1'], before['avg_mean_bn1']),
             **mistakes(X, before['avg_mean_bn1'], before['avg_variance_bn1'])}, 'the output', 1e-7)
 
 

@@ -37,6 +37,10 @@ HINTS = {
                   "sqrt(v_hat) + eps.",
     'lr-ignored': "lr has no effect: w - lr * m_hat / (sqrt(v_hat) + eps).",
     'eps-twice': "eps is there twice; it is added to the root alone: sqrt(v_hat) + eps.",
+    'decay': "The weights were made smaller by themselves as well (weight decay); Adam only subtracts the step.",
+    'sign-alone': "Only the sign of m_hat is used; divide m_hat by sqrt(v_hat) + eps.",
+    'v-hat-root': "The correction comes before the root: sqrt(v_hat), and v_hat = v / (1 - beta2 ** t).",
+    'lr-decay': "lr becomes smaller with t here; in Adam it stays, and only the moments are corrected with t.",
     'eps-added': "eps was added to the weights; it belongs to the root below the line: / (sqrt(v_hat) + eps).",
 }
 LR, B1, B2, EPS = 0.1, 0.8, 0.95, 0.05
@@ -63,13 +67,14 @@ def check_moments(answer):
     _, new_m, new_v = right(w, dw, m, v, 3)
     _, got_m, got_v = run(answer, 3)
     expect(got_m, new_m, {'corrected-kept': new_m / (1 - B1**3), 'betas-swapped': B2 * m + (1 - B2) * dw,
-                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': B1 * m + dw, 'order': (new_v, w),
+                          'weights-swapped': (1 - B1) * m + B1 * dw, 'no-weight': (B1 * m + dw, B1 * (m + dw)),
+                          'order': (new_v, w),
                           'old-kept': m, 'm-of-what': (B1 * m + (1 - B1) * dw**2, B1 * m + (1 - B1) * np.abs(dw))},
            'm', 1e-7)
     expect(got_v, new_v, {'corrected-kept': new_v / (1 - B2**3), 'not-squared': B2 * v + (1 - B2) * dw,
-                          'weights-swapped': (1 - B2) * v + B2 * dw**2, 'no-weight': B2 * v + dw**2,
+                          'weights-swapped': (1 - B2) * v + B2 * dw**2, 'no-weight': (B2 * v + dw**2, B2 * (v + dw**2)),
                           'root-kept': np.sqrt(new_v), 'old-kept': v, 'betas-swapped': B1 * v + (1 - B1) * dw**2,
-                          'v-of-what': (
+                          'v-of-what': (B2 * v + (1 - B2) * dw * w, B2 * v + (1 - B2) * dw * m,
                               B2 * v + (1 - B2) * new_m**2, B2 * v + (1 - B2) * np.abs(dw))}, 'v', 1e-7)
 
 
@@ -104,6 +109,10 @@ def check_weights(answer):
                  'step-alone': (new_w - w, w - new_w), 'times-w': (w * (1 + new_w - w), w * (w - new_w)),
                  'lr-ignored': tuple(w + (new_w - w) * c for c in (1 / LR, 1e-3 / LR)),
                  'eps-twice': w - LR * m_hat / (np.sqrt(v_hat + EPS) + EPS),
+                 'decay': tuple(new_w - c * w for c in (0.01 * LR, 0.1 * LR, 0.001 * LR, 0.01, 0.1, LR)),
+                 'sign-alone': w - LR * np.sign(m_hat),
+                 'v-hat-root': w - LR * m_hat / (np.sqrt(new_v) / (1 - B2**t) + EPS),
+                 'lr-decay': tuple(w + (new_w - w) / c for c in (t, np.sqrt(t)) if t > 1),
                  'eps-added': w - LR * m_hat / np.sqrt(v_hat) + EPS,
                  'times-t': w - LR * new_m / (1 - B1 * t) / (np.sqrt(new_v / (1 - B2 * t)) + EPS)}
         expect(got, new_w, wrong, f'w after step {t}', 1e-7)

@@ -26,6 +26,10 @@ HINTS = {
     'other-loss': "That is another loss (the squared error, one made of sigmoids, or one with log(1 - p)).",
     'log-and-sum': "Logarithm and sum are exchanged: it is the logarithm of the sum of the exponentials.",
     'over-m': "The losses were divided by the number of rows; return them as they are.",
+    'other-classes': "The loss of the classes that are not the label was added up; y chooses the one of the label.",
+    'max-for-sum': "The maximum was taken of the products with y, most of which are 0; add them up: sum.",
+    'exponential-first': "The first term is z itself; its exponential stands only under the logarithm: "
+                         "z - log(sum(exp(z))).",
     'predicted': "That is the loss of the most likely class; y says which class counts.",
     'max-divided': "The scores were divided by their maximum; subtract it.",
     'scores-clipped': "Scores were cut off or divided until they were almost equal, which changes the loss; "
@@ -74,11 +78,15 @@ def check_moderate_scores(answer):
             'max-once': (np.log(of_z)[:, 0] - (scores * y).sum(axis=1), total - (z * y).sum(axis=1)),
             'all-classes': -np.log(p).sum(axis=1), 'no-log-of-sum': (
                 *((y * (s - z)).sum(axis=1) for s in (of_z, 0)), -(y * scores).sum(axis=1)),
-            'other-loss': (((p - y)**2).sum(axis=1), -np.log(1 - chosen),
+            'other-loss': (((p - y)**2).sum(axis=1), np.abs(p - y).sum(axis=1), -np.log(1 - chosen),
                            -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=1), -(y * np.log(sigmoid)).sum(axis=1),
                            -(y * np.log(sigmoid) + (1 - y) * np.log(1 - sigmoid)).sum(axis=1)),
             'log2': tuple(((log(of_z) - z) * y).sum(axis=1) for log in (np.log2, np.log10)),
             'log-and-sum': tuple(((s.sum(axis=1, keepdims=True) - s) * y).sum(axis=1) for s in (z, scores)),
+            'other-classes': -((1 - y) * np.log(p)).sum(axis=1),
+            'max-for-sum': (-(y * np.log(p)).max(axis=1), 0 * right),
+            'exponential-first': tuple(np.log(s) - (y * np.exp(a)).sum(axis=1) for a, s in (
+                (z, of_z[:, 0]), (scores, np.exp(total)))),
             'over-m': right / 5, 'predicted': -np.log(p.max(axis=1)),
             'max-divided': np.log(np.exp(divided).sum(axis=1)) - (divided * y).sum(axis=1),
             'keepdims': right[:, np.newaxis],

@@ -25,6 +25,7 @@ HINTS = {
     'relu-lost': "With relu_first=True the ReLU is missing, in all three places or in some: it only moves.",
     'eps': "The eps is another one; leave out that argument.",
     'log-softmax': "The result is a log-softmax; return the scores before it, the loss does the rest.",
+    'images-scaled': "The images were divided or multiplied by a number; they come as the network expects them.",
     'labels': "That is one number for each image; return its 10 scores.",
     'gamma-beta': "gamma and beta have changed places: gbn.batch_norm(X, gamma, beta, ...).",
     'momentum': "The momentum of the averages is another one; leave out that argument, or give 0.9.",
@@ -107,6 +108,7 @@ def check_scores_in_training(answer):
         nd.sigmoid, nd.tanh, nd.softsign, lambda h: nd.Activation(h, act_type='softrelu'),
         *(lambda h, slope=slope: nd.LeakyReLU(h, slope=slope) for slope in (0.01, 0.1, 0.2, 0.25))))
     wrong['no-gamma-beta'] = tuple(scores(net, X, True, scale=a, shift=b) for a, b in ((0, 0), (0, 1), (1, 0)))
+    wrong['images-scaled'] = tuple(scores(net, X * factor, True) for factor in (1 / 255, 1 / 256, 1 / 2, 2, 255))
     wrong['eps'] = tuple(scores(net, X, True, eps=eps) for eps in (1e-3, 1e-2, 0.1, 1))
     some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
     wrong['relu-first'] = tuple(scores(net, X, True, relu_first=layers) for layers in some if layers)

@@ -20,7 +20,9 @@ HINTS = {
     'first-batch': "Only the first batch counts: return stands inside the loop.",
     'classes-counted': "The hits were divided by the number of classes (data.shape[1]); data.shape[0] counts the "
                        "examples.",
-    'batch-dropped': "The last batch was left out; it is smaller, and counts as well.",
+    'batch-dropped': "The first batch or the last was left out; each counts, the smaller one as well.",
+    'off-by-one': "Predictions and labels are shifted against each other by one; both begin with 0.",
+    'inverted': "The quotient is turned around: hits divided by examples.",
     'running-average': "Each batch was averaged with all before it, so that the last one counts for half; add up hits "
                        "and examples, and divide at the end.",
     'two-guesses': "A hit was counted when the label had the second largest score, too; only the largest counts.",
@@ -38,13 +40,13 @@ HINTS = {
                      "compare the place in its row: nd.argmax(scores, axis=1).",
     'count': "That is the number of hits; divide it by the number of examples.",
 }
-# Chosen so that no two of the mistakes below lead to the same number.
-SCORES = np.array([
-    [2, 1, 0, 4], [0, 4, 1, 2], [1, 2, 0, 3], [0, 1, 2, 5], [0, 1, 4, 3], [3, 4, 1, 5],
-    [0, 2, 1, 3], [0, 4, 1, 2], [2, 1, 0, 5], [4, 3, 5, 2], [2, 1, 0, 3], [4, 2, 1, 0],
-    [0, 5, 3, 4], [2, 3, 1, 0], [0, 2, 4, 5], [3, 0, 1, 2], [2, 3, 0, 5], [5, 2, 4, 3],
-    [2, 3, 0, 4], [2, 0, 3, 5], [1, 2, 5, 4], [3, 0, 2, 5], [4, 1, 0, 2]], dtype=float)   # (23, 4)
-LABELS = np.array([3, 1, 3, 3, 0, 2, 0, 2, 0, 2, 0, 3, 3, 1, 0, 0, 3, 0, 3, 3, 2, 3, 0])     # 14 are right
+# So many that no two of the mistakes below lead to the same number.
+COUNT, CLASSES = 207, 4
+_rng = np.random.default_rng(3)
+SCORES = np.argsort(_rng.random((COUNT, 6)), axis=1)[:, :CLASSES].astype(float)                        # (207, 4)
+LABELS = np.where(_rng.random(COUNT) < 0.6, SCORES.argmax(axis=1), _rng.integers(0, CLASSES, COUNT))   # (207,)
+LABELS[100:150] = SCORES[100:150].argmax(axis=1)         # one batch of 50 is wholly right
+HITS = int((SCORES.argmax(axis=1) == LABELS).sum())
 
 
 class Net:
@@ -59,7 +61,7 @@ class Net:
 
 
 def batches(size):
-    return [(nd.array(SCORES[i:i + size]), nd.array(LABELS[i:i + size])) for i in range(0, 23, size)]
+    return [(nd.array(SCORES[i:i + size]), nd.array(LABELS[i:i + size])) for i in range(0, COUNT, size)]
 
 
 def mistakes(size):
@@ -71,12 +73,12 @@ def mistakes(size):
     running = [0., shares[0]]
     for i, share in enumerate(shares):
         running = [(running[0] + share) / 2, (running[1] + share) / 2 if i else share]
-    before_last = np.concatenate(hits[:-1] or hits)
+    before_last, behind_first = (np.concatenate(some or hits) for some in (hits[:-1], hits[1:]))
 
     def total(compare):
         return sum(np.sum(compare(scores, label)) for scores, label in parts) / n
     sizes = {size, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000}
-    return {
+    found = {
         'extra-example': ((right + 1) / n, (right - 1) / n, right / (n + 1), right / (n - 1)), 'floor': 0.,
         'scores-counted': right / (n * classes), 'classes-counted': (right / (count * classes), right / classes),
         'rounded': tuple(np.round(right / n, digits) for digits in (1, 2, 3)),
@@ -89,8 +91,11 @@ def mistakes(size):
         'mean-of-batches': np.mean(shares), 'running-average': tuple(running), 'batch-count': right / count,
         'full-batches': (*(right / (one * count) for one in sizes), right / 10000, right / 60000),
         'last-batch': (shares[-1], hits[-1].sum() / n), 'first-batch': shares[0],
-        'batch-dropped': (before_last.mean(), before_last.sum() / n),
+        'batch-dropped': tuple(x for some in (before_last, behind_first) for x in (some.mean(), some.sum() / n)),
+        'off-by-one': tuple(total(lambda s, y, c=c: s.argmax(axis=1) == y + c) for c in (1, -1)), 'inverted': n / right,
         'percent': 100 * right / n, 'errors': (1 - right / n, n - right), 'count': right}
+    alike = {'floor', 'whole-batches', 'batch-count', 'count'} if count == 1 else ()
+    return {hint: value for hint, value in found.items() if hint not in alike}
 
 
 def compare(answer, size):
@@ -104,14 +109,14 @@ def compare(answer, size):
         raise
     if any(net.modes):
         raise Wrong('training-mode', "the network was called in training mode, which changes its averages.")
-    expect(got, 14 / 23, mistakes(size), f'the accuracy of 14 hits among 23, in batches of {size}', 1e-6)
+    expect(got, HITS / COUNT, mistakes(size), f'the accuracy of {HITS} hits among {COUNT}, in batches of {size}', 1e-6)
 
 
-def check_batches_of_five(answer):
-    """23 examples in batches of 5, the last of 3, of which 14 are right: 0.609."""
-    compare(answer, 5)
+def check_batches_of_fifty(answer):
+    """207 examples in batches of 50, the last of 7."""
+    compare(answer, 50)
 
 
 def check_one_batch(answer):
-    """The same 23 examples in one batch."""
-    compare(answer, 23)
+    """The same 207 examples in one batch."""
+    compare(answer, COUNT)

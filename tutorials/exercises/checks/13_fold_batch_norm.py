@@ -36,6 +36,8 @@ HINTS = {
     'bias-unscaled': "The old bias goes through batch norm too: (b - mean) * scale + beta.",
     'bias-forgotten': "The old bias is missing: (b - mean) * scale + beta.",
     'mean-forgotten': "The mean is missing: (b - mean) * scale + beta.",
+    'bias-over-scale': "b - mean was divided by the scale; multiply it: (b - mean) * scale + beta.",
+    'one-scale': "One scale was used for all outputs; each has its own.",
     'mean-added': "The mean is added; it is subtracted: (b - mean) * scale + beta.",
     'beta-scaled': "beta was scaled as well; it is added at the end: (b - mean) * scale + beta.",
     'beta-forgotten': "beta is missing: (b - mean) * scale + beta.",
@@ -63,10 +65,12 @@ def compare(answer, name, shape, beside, misplaced):
               'beta-for-gamma': beta / np.sqrt(var + EPS), 'gamma-forgotten': 1 / np.sqrt(var + EPS)}
     wrong = {hint: W * s.reshape(beside) for hint, s in scales.items()}
     wrong['times-std'] = tuple(W * (gamma * s).reshape(beside) for s in (np.sqrt(var + EPS), var + EPS, var))
+    wrong['no-root'] = tuple(W * (gamma / s).reshape(beside) for s in (var + EPS, np.sqrt(var**2 + EPS)))
+    wrong['one-scale'] = W * scale.mean(), W * scale[0]
     wrong['pair-swapped'] = scale * b - scale * mean + beta
     wrong.update({hint: tuple(W * scale.reshape(s) for s in shapes) for hint, shapes in misplaced.items()})
     s, shift = scale.reshape(beside), beta.reshape(beside)
-    wrong['shifted-weights'] = (W - mean.reshape(beside)) * s, W * s + shift
+    wrong['shifted-weights'] = (W - mean.reshape(beside)) * s, W * s + shift, W * (s + shift)
     if W.ndim == 2:
         wrong['dot'] = W @ scale
         wrong['transposed'] = W.T * scale, (W * scale).T
@@ -76,7 +80,10 @@ def compare(answer, name, shape, beside, misplaced):
             'gamma-for-beta': scale * (b - mean) + gamma, 'only-beta': beta, 'bias-zero': 0 * b,
             'bias-unscaled': b - scale * mean + beta, 'bias-forgotten': beta - scale * mean,
             'mean-forgotten': scale * b + beta, 'beta-forgotten': scale * (b - mean),
-            'mean-added': scale * (b + mean) + beta, 'beta-scaled': scale * (b - mean + beta),
+            'mean-added': scale * (b + mean) + beta,
+            'beta-scaled': (scale * (b - mean + beta), scale * (b - mean) + gamma * beta),
+            'bias-over-scale': (b - mean) / scale + beta,
+            'one-scale': (scale.mean() * (b - mean) + beta, scale[0] * (b - mean) + beta),
             'difference-turned': scale * (mean - b) + beta, 'mean-unscaled': (scale * b - mean + beta,
                 scale * b - gamma * mean + beta), 'bias-kept': b, 'only-mean': -scale * mean, 'bias-plain': (
                 b + beta, beta - mean, b - mean + beta), 'beta-subtracted': scale * (b - mean) - beta}, 'the new b',

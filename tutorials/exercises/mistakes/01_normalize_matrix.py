@@ -48,6 +48,10 @@ MISTAKES = [
                     "return (X - mean) / (nd.sqrt(var + eps) + eps)")]),
     ('eps-twice', [("nd.mean((X - mean) ** 2, axis=axis, keepdims=True) ",
                     "nd.mean((X - mean) ** 2 + eps, axis=axis, keepdims=True) + eps ")]),
+    ('root-twice', [("keepdims=True)    # (1, D) or (D, 1)", "keepdims=True) ** 0.5    # std")]),
+    ('global', [("return (X - mean) / nd.sqrt(var + eps)", "return (X - nd.mean(X)) / nd.sqrt(var + eps)")]),
+    ('eps-squared', [("return (X - mean) / nd.sqrt(var + eps)", "return (X - mean) / nd.sqrt(var + eps ** 2)")]),
+    ('no-root', [("nd.sqrt(var + eps)", "nd.sqrt(var ** 2 + eps)")]),
 ]
 RIGHT = [
     [(VAR, "nd.mean(nd.square(X - mean), axis=axis, keepdims=True)"),
@@ -65,4 +69,8 @@ RIGHT = [
     [("return (X - mean) / nd.sqrt(var + eps)",
       "import numpy as np\n    x = X.asnumpy()\n    return nd.array((x - x.mean(axis=axis, keepdims=True)) / "
       "np.sqrt(x.var(axis=axis, keepdims=True) + eps))")],
+    [("return (X - mean) / nd.sqrt(var + eps)", "return (X - mean) / nd.exp(0.5 * nd.log(var + eps))")],
+    [("    mean =",
+      "    X = X.T if axis == 1 else X\n    m = X.shape[0]\n    c = X - nd.dot(nd.ones((m, m)), X) / m\n    Y = c / "
+      "nd.sqrt(nd.dot(nd.ones((1, m)), c * c) / m + eps)\n    return Y.T if axis == 1 else Y\n    mean =")],
 ]

@@ -52,6 +52,12 @@ MISTAKES = [
     ('broadcast', [("else (1, -1, 1, 1)", "else (1, 1, -1, 1)")]),
     ('by-gamma', [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
                    "return X_hat / gamma.reshape(shape) + beta.reshape(shape)")]),
+    ('one-plus-gamma', [("return gamma.reshape(shape) * X_hat", "return (1 + gamma.reshape(shape)) * X_hat")]),
+    ('root-twice', [("X_hat = (X - mean) / nd.sqrt(var + eps)", "X_hat = (X - mean) / nd.sqrt(nd.sqrt(var + eps))")]),
+    ('one-for-all', [("gamma.reshape(shape) * X_hat", "gamma[0] * X_hat")]),
+    ('beta-scaled', [("+ beta.reshape(shape)", "+ beta.reshape(shape) / nd.sqrt(var + eps)")]),
+    ('mean-added', [("X_hat = (X - mean) /", "X_hat = (X + mean) /")]),
+    ('one-for-all', [("+ beta.reshape(shape)", "+ beta.sum()")]),
 ]
 RIGHT = [
     [("axes = 0 if X.ndim == 2 else (0, 2, 3)", "axes = tuple(i for i in range(X.ndim) if i != 1)")],
@@ -75,4 +81,9 @@ RIGHT = [
       "keepdims=True)\n    rows = rows / nd.sqrt(nd.square(rows).mean(axis=1, keepdims=True) + eps) * "
       "gamma.reshape((C, 1)) + beta.reshape((C, 1))\n    return rows.reshape(X.swapaxes(0, "
       "1).shape).swapaxes(0, 1)")],
+    [("return gamma.reshape(shape) * X_hat + beta.reshape(shape)",
+      "return ((X_hat.swapaxes(1, X.ndim - 1) * gamma) + beta).swapaxes(1, X.ndim - 1)")],
+    [("    axes = 0 if",
+      "    if X.ndim == 2:\n        return batch_norm(X.reshape((0, 0, 1, 1)), gamma, beta, eps).reshape(X.shape)\n  "
+      "  axes = 0 if")],
 ]

@@ -62,6 +62,12 @@ MISTAKES = [
     ('turned', [("X_hat = (X - mean.reshape((1, -1)))", "X_hat = (mean.reshape((1, -1)) - X)")]),
     ('not-centred', [("X_hat = (X - mean.reshape((1, -1)))", "X_hat = X")]),
     ('not-scaled', [(" / " + ROOT, "")]),
+    ('first-kept', [("new if old is None else momentum * old + (1 - momentum) * new", "new if old is None else old")]),
+    ('momentum-ignored', [("momentum * old + (1 - momentum) * new", "(old + new) / 2")]),
+    ('eps-ignored', [("nd.sqrt(var.reshape((1, -1)) + eps)",
+                      "nd.sqrt(var.reshape((1, -1)) + (eps if is_training else 0))")]),
+    ('overwritten', [("        for averages, new in",
+                      "        means[layer_name], variances[layer_name] = mean, var\n        for averages, new in")]),
 ]
 RIGHT = [
     [("            new = new.detach()\n", ""),
@@ -83,4 +89,13 @@ RIGHT = [
       "            if layer_name not in averages:\n                averages[layer_name] = new\n            "
       "else:\n                averages[layer_name] *= momentum\n                averages[layer_name] += (1 - "
       "momentum) * new")],
+    [("            new = new.detach()\n            old = averages.get(layer_name)\n            averages[layer_name] "
+      "= new if old is None else momentum * old + (1 - momentum) * new",
+      "            if layer_name in averages:\n                averages[layer_name][:] = momentum * "
+      "averages[layer_name] + (1 - momentum) * new.detach()\n            else:\n                averages[layer_name] "
+      "= new.copy().detach()")],
+    [("            new = new.detach()\n            old = averages.get(layer_name)\n            averages[layer_name] "
+      "= new if old is None else momentum * old + (1 - momentum) * new",
+      "            new = nd.array(new.asnumpy())\n            old = averages.setdefault(layer_name, new)\n           "
+      " averages[layer_name] = momentum * old + (1 - momentum) * new")],
 ]

@@ -52,6 +52,12 @@ MISTAKES = [
     ('range', [("np.abs(layer(h + b) - layer(h)).max()", "np.ptp(layer(h + b) - layer(h))")]),
     ('other-pair', [("np.abs(layer(h + b) - layer(h)).max()", "np.abs(layer(h + b) - layer(b)).max()")]),
     ('mean-share', [("return mean + b, var ", "return mean + b / len(b), var ")]),
+    ('multiplied', [("return mean + b, var", "return mean * b, var")]),
+    ('maxima', [("np.abs(layer(h + b) - layer(h)).max()", "np.abs(layer(h + b)).max() - np.abs(layer(h)).max()")]),
+    ('gradient-one-row', [("dx.sum(axis=0)", "dx.max(axis=0)")]),
+    ('gradient-one-row', [("dx.sum(axis=0)", "dx[0]")]),
+    ('moving-multiplied', [("return moving_mean - b", "return moving_mean * b")]),
+    ('squared', [("np.abs(layer(h + b) - layer(h)).max()", "np.linalg.norm(layer(h + b) - layer(h), axis=0).max()")]),
 ]
 RIGHT = [
     [(EFFECT, "max(abs(layer(h + b) - layer(h)).ravel())"), (GRADIENT, "np.ones(len(dx)) @ dx")],
@@ -70,4 +76,8 @@ RIGHT = [
      ("dx.sum(axis=0)", "dx.T.sum(axis=1)"),
      ("np.abs(layer(h + b) - layer(h)).max()",
       "max(np.max(layer(h + b) - layer(h)), -np.min(layer(h + b) - layer(h)))")],
+    [("dx.sum(axis=0)", "np.ones(len(dx)) @ dx"),
+     ("np.abs(layer(h + b) - layer(h)).max()", "np.linalg.norm((layer(h + b) - layer(h)).ravel(), np.inf)")],
+    [("return mean + b, var", "return [np.array([x + y for x, y in zip(mean, b)]), var + 0 * b]"),
+     ("dx.sum(axis=0)", "np.array([sum(column) for column in zip(*dx)])")],
 ]

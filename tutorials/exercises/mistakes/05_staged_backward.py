@@ -65,6 +65,12 @@ MISTAKES = [
                           "dgamma = dout.sum(**over) * X_hat.sum(**over)")]),
     ('no-direct', [("dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean / m",
                     "dX = dvar * 2 * (X - mean) / m + dmean / m")]),
+    ('gamma-in-dbeta', [("dbeta = dout.sum(**over)", "dbeta = (dout * cache['gamma']).sum(**over)")]),
+    ('dvar-factor', [("dvar = -0.5 * (dX_hat * (X - mean)).sum(**over) / std ** 3",
+                      "dvar = -1.5 * (dX_hat * (X - mean)).sum(**over) / std ** 3")]),
+    ('m-twice', [("dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean / m",
+                  "dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean / m ** 2")]),
+    ('x-hat-in-dX-hat', [("dX_hat = dout * gamma", "dX_hat = dout * gamma * X_hat")]),
 ]
 RIGHT = [
     [(DVAR, "dvar = (dX_hat * (X - mean) * -0.5 * (std ** 2) ** -1.5).sum(**over)"),
@@ -90,4 +96,9 @@ RIGHT = [
      ("dvar = -0.5 * (dX_hat * (X - mean)).sum(**over) / std ** 3",
       "dvar = -(dX_hat * X_hat).sum(**over) / (2 * std * std)"),
      ("dmean = -dX_hat.sum(**over) / std", "dmean = gamma * -dbeta / std")],
+    [("dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean / m",
+      "dX = gamma / (m * std) * (m * dout - dbeta - X_hat * dgamma)")],
+    [("dvar = -0.5 * (dX_hat * (X - mean)).sum(**over) / std ** 3", "dvar = -0.5 / std ** 2 * (gamma * dgamma)"),
+     ("dX = dX_hat / std + dvar * 2 * (X - mean) / m + dmean / m",
+      "dX = (dX_hat - (gamma * dbeta + X_hat * gamma * dgamma) / m) / std")],
 ]

@@ -67,6 +67,20 @@ MISTAKES = [
     ('negative', [("return (D * dX_hat - first - X_hat * second) / (D * std)",
                    "return -(D * dX_hat - first - X_hat * second) / (D * std)")]),
     ('affine', [("gamma / (len(dout) * std)", "gamma / (len(dout) * np.sqrt(std))")]),
+    ('std-in-bracket', [("return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                         "X_hat).sum(axis=0))",
+                         "return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                         "X_hat).sum(axis=0) / std)")]),
+    ('bracket-lost', [("return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                       "X_hat).sum(axis=0))",
+                       "return gamma / (len(dout) * std) * len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                       "X_hat).sum(axis=0)")]),
+    ('two-in-bracket', [("return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                         "X_hat).sum(axis=0))",
+                         "return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * "
+                         "X_hat).sum(axis=0) * 2)")]),
+    ('gamma-twice', [("return (D * dX_hat - first - X_hat * second) / (D * std)",
+                      "return (D * dX_hat - first - X_hat * second) / (D * std) * gamma")]),
 ]
 RIGHT = [
     [("    return gamma / (len(dout) * std)", "    m = dout.shape[0]\n    return gamma / (m * std)")],
@@ -92,4 +106,12 @@ RIGHT = [
       "/ (len(dout) * std)"),
      ("return (D * dX_hat - first - X_hat * second) / (D * std)",
       "return ((dX_hat - first / D) - X_hat * (second / D)) / std")],
+    [("return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))",
+      "scale = gamma / std\n    dX = dout * scale\n    dX = dX - scale * dout.mean(axis=0)\n    return dX - scale * "
+      "X_hat * np.mean(dout * X_hat, axis=0)"),
+     ("return (D * dX_hat - first - X_hat * second) / (D * std)",
+      "Q = np.eye(D) - 1 / D\n    return (dX_hat @ Q - X_hat * second / D) / std")],
+    [("return gamma / (len(dout) * std) * (len(dout) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))",
+      "A = np.stack([np.ones_like(X_hat), X_hat])\n    return gamma / std * (dout - np.einsum('kij,kj->ij', A, "
+      "np.einsum('kij,ij->kj', A, dout)) / len(dout))")],
 ]

@@ -59,6 +59,10 @@ MISTAKES = [
                       ("return gamma * X_hat + beta  ", "return X_hat + beta  ")]),
     ('variance-constant', [("variance = (centred ** 2).mean(axis=2, keepdims=True)",
                             "variance = Node((centred.value ** 2).mean(axis=2, keepdims=True))")]),
+    ('beta-times', [("return gamma * X_hat + beta  ", "return gamma * X_hat * beta  ")]),
+    ('eps-squared', [("/ (var + eps).sqrt()     #", "/ (var + eps * eps).sqrt()     #")]),
+    ('absolute', [("var = ((X - mean) ** 2).mean(axis=0)", "var = ((X - mean) ** 2).sqrt().mean(axis=0)")]),
+    ('one-plus-gamma', [("return gamma * X_hat + beta  ", "return (gamma + 1) * X_hat + beta  ")]),
 ]
 RIGHT = [
     [(MEAN, "mean = X.sum(axis=0) / X.shape[0]"), (VAR, "var = X.var(axis=0)")],
@@ -81,4 +85,9 @@ RIGHT = [
       "import numpy as np\n    size = D // groups\n    A = np.kron(np.eye(groups), np.ones((size, size)) / "
       "size)\n    c = X - X @ A\n    return c / ((c * c) @ A + eps).sqrt() * gamma + beta\n    parts = "
       "X.reshape(m, groups, D // groups) ")],
+    [("return gamma * X_hat + beta  ", "return (X - mean) * (gamma / (var + eps).sqrt()) + beta  ")],
+    [("    m, D = X.shape\n",
+      "    m, D = X.shape\n    if groups == 1:\n        return gamma * X + beta\n    Y = X.reshape(m, groups, D // "
+      "groups)\n    c = Y - Y.sum(axis=-1, keepdims=True) * (groups / D)\n    s = (c * c).sum(axis=-1, "
+      "keepdims=True) * (groups / D) + eps\n    return (c * s ** -0.5).reshape(m, D) * gamma + beta\n")],
 ]

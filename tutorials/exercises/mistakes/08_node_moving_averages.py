@@ -61,6 +61,15 @@ MISTAKES = [
     ('not-scaled', [(" / (var + eps).sqrt()", "")]),
     ('turned', [("(X - mean)", "(mean - X)")]),
     ('eps-twice', [("(var + eps).sqrt()", "((var + eps).sqrt() + eps)")]),
+    ('beta-inside', [("return gamma * (X - mean) / (var + eps).sqrt() + beta",
+                      "return gamma * ((X - mean) / (var + eps).sqrt() + beta)")]),
+    ('exchanged', [("    else:\n        mean, var = Node(params['avg_mean_bn1']), Node(params['avg_variance_bn1'])",
+                    "    else:\n        var, mean = Node(params['avg_mean_bn1']), Node(params['avg_variance_bn1'])")]),
+    ('updated-twice', [("for name, new in (('avg_mean_bn1', mean), ('avg_variance_bn1', var)):",
+                        "params['avg_mean_bn1'] = params['avg_mean_bn1'] * momentum + (1 - momentum) * mean.value\n  "
+                        "      for name, new in (('avg_mean_bn1', mean), ('avg_variance_bn1', var)):")]),
+    ('global', [("momentum * params[name] + (1 - momentum) * new.value",
+                 "momentum * params[name] + (1 - momentum) * new.value.mean()")]),
 ]
 RIGHT = [
     [(UPDATE, "params[name] + (1 - momentum) * (new.value - params[name])"),
@@ -79,4 +88,9 @@ RIGHT = [
       "= momentum * params[name] + (1 - momentum) * new.value",
       "        params.update(avg_mean_bn1=momentum * params['avg_mean_bn1'] + (1 - momentum) * mean.value,\n   "
       "                   avg_variance_bn1=params['avg_variance_bn1'] * momentum + var.value * (1 - momentum))")],
+    [("            params[name] = momentum * params[name] + (1 - momentum) * new.value",
+      "            params[name] = sum(w * a for w, a in ((momentum, params[name]), (1 - momentum, new.value)))")],
+    [("    else:\n        mean, var = Node(params['avg_mean_bn1']), Node(params['avg_variance_bn1'])",
+      "    else:\n        mean, var = params['avg_mean_bn1'], params['avg_variance_bn1']\n        return gamma * ((X "
+      "- mean) / (var + eps) ** 0.5) + beta")],
 ]

@@ -59,6 +59,16 @@ MISTAKES = [
                   ("m_hat = m / (1 - beta1 ** t)", "m_hat = new_m / (1 - beta1 ** t)"),
                   ("v_hat = v / (1 - beta2 ** t)", "v_hat = new_v / (1 - beta2 ** t)")]),
     ('one-step-off', [("m_hat = m / (1 - beta1 ** t)", "t -= 1\n    m_hat = m / (1 - beta1 ** t)")]),
+    ('decay', [("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
+                "return w - lr * m_hat / (np.sqrt(v_hat) + eps) - lr * 0.01 * w, m, v")]),
+    ('sign-alone', [("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v", "return w - lr * np.sign(m_hat), m, v")]),
+    ('v-hat-root', [("v_hat = v / (1 - beta2 ** t)", "v_hat = np.sqrt(v) / (1 - beta2 ** t)"),
+                    ("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
+                     "return w - lr * m_hat / (v_hat + eps), m, v")]),
+    ('v-of-what', [("dw ** 2", "dw * w")]),
+    ('lr-decay', [("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
+                   "return w - lr / t * m_hat / (np.sqrt(v_hat) + eps), m, v")]),
+    ('no-weight', [("beta1 * m + (1 - beta1) * dw", "beta1 * (m + dw)")]),
 ]
 RIGHT = [
     [(M, "m = m + (1 - beta1) * (dw - m)"), (V, "v = v + (1 - beta2) * (dw * dw - v)")],
@@ -73,4 +83,11 @@ RIGHT = [
     [("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
       "denominator = np.sqrt(v_hat)\n    denominator += eps\n    return w - lr * (m_hat / denominator), m, v"),
      ("dw ** 2", "np.square(dw)")],
+    [("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
+      "step = lr * np.sqrt(1 - beta2 ** t) / (1 - beta1 ** t)\n    return w - step * m / (np.sqrt(v) + eps * "
+      "np.sqrt(1 - beta2 ** t)), m, v")],
+    [("m = beta1 * m + (1 - beta1) * dw\n    v = beta2 * v + (1 - beta2) * dw ** 2",
+      "m, v = m + (1 - beta1) * (dw - m), v - (1 - beta2) * (v - np.square(dw))"),
+     ("return w - lr * m_hat / (np.sqrt(v_hat) + eps), m, v",
+      "new = w.copy()\n    np.subtract(new, lr * m_hat / (v_hat ** .5 + eps), out=new)\n    return [new, m, v]")],
 ]

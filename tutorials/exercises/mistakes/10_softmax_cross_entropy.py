@@ -59,6 +59,12 @@ MISTAKES = [
                          "z = nd.clip(yhat_linear, -50, 50)")]),
     ('exchanged', [("return -nd.sum(y * log_softmax, axis=1)",
                     "return -nd.sum(nd.exp(log_softmax) * log_softmax, axis=1)")]),
+    ('max-for-sum', [("return -nd.sum(y * log_softmax, axis=1)", "return -nd.max(y * log_softmax, axis=1)")]),
+    ('other-classes', [("return -nd.sum(y * log_softmax, axis=1)", "return -nd.sum((1 - y) * log_softmax, axis=1)")]),
+    ('exponential-first', [("log_softmax = z - nd.log(nd.sum(nd.exp(z), axis=1, keepdims=True))",
+                            "log_softmax = nd.exp(z) - nd.log(nd.sum(nd.exp(z), axis=1, keepdims=True))")]),
+    ('other-loss', [("return -nd.sum(y * log_softmax, axis=1)",
+                     "return nd.sum(nd.abs(y - nd.exp(log_softmax)), axis=1)")]),
 ]
 RIGHT = [
     [(Z, "highest = nd.max(yhat_linear, axis=1)\n    z = yhat_linear - highest.reshape((-1, 1))"),
@@ -80,4 +86,10 @@ RIGHT = [
       "top = nd.max(yhat_linear, axis=1)\n    lse = top + nd.exp(z).sum(axis=1).log()"),
      ("return -nd.sum(y * log_softmax, axis=1)",
       "return nd.sum(y * (lse.expand_dims(1) - yhat_linear), axis=1)")],
+    [("return -nd.sum(y * log_softmax, axis=1)",
+      "return nd.sum(nd.log(nd.sum(nd.exp(z), axis=1, keepdims=True)) * y - z * y, axis=1)")],
+    [("return -nd.sum(y * log_softmax, axis=1)",
+      "chosen = nd.sum(y * yhat_linear, axis=1, keepdims=True)\n    d = yhat_linear - chosen\n    top = nd.max(d, "
+      "axis=1, keepdims=True)\n    return (top + nd.log(nd.sum(nd.exp(d - top), axis=1, "
+      "keepdims=True))).reshape((-1,))")],
 ]

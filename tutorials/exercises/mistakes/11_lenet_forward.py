@@ -66,6 +66,13 @@ MISTAKES = [
                      "return gbn.relu(normalize(gbn.relu(h), number)) if relu_first else gbn.relu(normalize(h, "
                      "number))")]),
     ('eps', [("layer_name='bn' + number", "eps=0.1, layer_name='bn' + number")]),
+    ('images-scaled', [("X, params['W1'], params['b1'], kernel=(3, 3)",
+                        "X / 255, params['W1'], params['b1'], kernel=(3, 3)")]),
+    ('softmax', [("return nd.dot(h, params['W4']) + params['b4']",
+                  "return nd.softmax(nd.dot(h, params['W4']) + params['b4'])")]),
+    ('no-bias', [("    h = nd.dot(nd.flatten(h), params['W3']) + params['b3']",
+                  "    h = nd.dot(nd.flatten(h), params['W3'])")]),
+    ('momentum', [("layer_name='bn' + number", "layer_name='bn' + number, momentum=0.1")]),
 ]
 RIGHT = [
     [(BOTH, "steps = [gbn.relu, lambda h: normalize(h, number)]\n"
@@ -91,4 +98,10 @@ RIGHT = [
       "    if not relu_first:\n        net = gbn.LeNet(X.ctx)\n        net.params.update(params)\n        "
       "net.bn_ewv_means, net.bn_ewv_vars = bn_ewv_means, bn_ewv_vars\n        return net(X, is_training)\n    "
       "h = nd.Convolution(X, params['W1']")],
+    [("    h = nd.Convolution(X, params['W1'], params['b1'], kernel=(3, 3), num_filter=20)     ",
+      "    h = nd.Convolution(X, params['W1'], kernel=(3, 3), num_filter=20, no_bias=True) + "
+      "params['b1'].reshape((1, -1, 1, 1))     ")],
+    [("nd.dot(nd.flatten(h), params['W3']) + params['b3']",
+      "nd.linalg.gemm2(nd.flatten(h), params['W3']) + params['b3']"),
+     ("gbn.relu(normalize(h, number))\n", "(lambda v: v * (v > 0))(normalize(h, number))\n")],
 ]

@@ -59,6 +59,11 @@ MISTAKES = [
     ('floor', [("return float(correct / examples)", "return int(correct / examples)")]),
     ('last-batch', [("for data, label in data_iterator:",
                      "for data, label in data_iterator:\n        correct = 0")]),
+    ('off-by-one', [("predictions == label)", "predictions == label + 1)")]),
+    ('inverted', [("return float(correct / examples)", "return float(examples / correct)")]),
+    ('batch-dropped', [("for data, label in data_iterator:",
+                        "for data, label in data_iterator[1:] or data_iterator:")]),
+    ('extra-example', [("return float(correct / examples)", "return float(correct / (examples - 1))")]),
 ]
 RIGHT = [
     [(CORRECT, "correct += int((predictions.asnumpy() == label.asnumpy()).sum())"),
@@ -79,4 +84,9 @@ RIGHT = [
     [("nd.argmax(scores, axis=1)", "nd.argmax(nd.softmax(scores), axis=-1)"),
      ("correct += nd.sum(predictions == label).asscalar()",
       "correct += (predictions.reshape((-1, 1)) == label.reshape((-1, 1))).sum().asscalar()")],
+    [("correct += nd.sum(predictions == label).asscalar()",
+      "correct += sum(int(p) == int(t) for p, t in zip(predictions.asnumpy(), label.asnumpy()))")],
+    [("correct += nd.sum(predictions == label).asscalar()",
+      "hot = nd.one_hot(label, scores.shape[1])\n        correct += (nd.one_hot(predictions, scores.shape[1]) * "
+      "hot).sum().asscalar()")],
 ]

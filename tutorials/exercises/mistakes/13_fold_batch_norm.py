@@ -50,6 +50,14 @@ MISTAKES = [
     ('pair-swapped', [("return W * scale, (b - mean) * scale + beta",
                        "return (b - mean) * scale + beta, W * scale")]),
     ('dot', [("return W * scale, (b - mean) * scale + beta", "return W @ scale, (b - mean) * scale + beta")]),
+    ('bias-over-scale', [("return W * scale, (b - mean) * scale + beta",
+                          "return W * scale, (b - mean) / scale + beta")]),
+    ('no-root', [("scale = gamma / np.sqrt(var + eps)", "scale = gamma / np.sqrt(var ** 2 + eps)")]),
+    ('beta-scaled', [("return W * scale, (b - mean) * scale + beta",
+                      "return W * scale, (b - mean) * scale + beta * gamma")]),
+    ('one-scale', [("return W * scale, (b - mean) * scale + beta",
+                    "return W * scale, (b - mean) * scale.mean() + beta")]),
+    ('shifted-weights', [("scale = gamma / np.sqrt(var + eps)", "scale = gamma / np.sqrt(var + eps) + beta")]),
 ]
 RIGHT = [
     [(RESULT, "return W @ np.diag(scale), scale * b + (beta - mean * scale)"), (FACTOR, "factor[:, None, None, None]")],
@@ -65,4 +73,7 @@ RIGHT = [
       "bn(b), bn(b)")],
     [("W * factor.reshape((-1, 1, 1, 1))", "np.stack([w * f for w, f in zip(W, factor)])"),
      ("scale = gamma / np.sqrt(var + eps)", "scale = np.divide(gamma, np.power(var + eps, 0.5))")],
+    [("return W * scale, (b - mean) * scale + beta",
+      "return (gamma * W.T.T) / np.sqrt(var + eps), gamma * (b - mean) / np.sqrt(var + eps) + beta")],
+    [("W * factor.reshape((-1, 1, 1, 1))", "np.tensordot(np.diag(factor), W, axes=1)")],
 ]
