@@ -660,3 +660,18 @@ def test_the_seeds_of_batches_have_both_ends_of_their_range(images):
         assert solver.random.random_sample() == np.random.RandomState(seed).random_sample()
     with pytest.raises(ValueError, match='seed is 4294967296; expected a whole number from 0 to 4294967295'):
         Solver(network(), images, seed=2**32)
+
+
+def test_the_first_accuracies_are_those_after_the_first_batch():
+    X, y = np.arange(8.)[:, None], np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    solver = Solver(Untrainable(), dict(zip(NAMES, (X, y) * 2)), optim_config={'learning_rate': 1.}, batch_size=2,
+                    num_epochs=2, verbose=False)
+    solver.train()  # w = 1, 2, ..., 8: right of all at 2
+    assert solver.val_acc_history == [7 / 8, 6 / 8, 3 / 8]  # after batches 1, 4 and 8
+
+
+@pytest.mark.parametrize('option', ['batch_size', 'num_epochs', 'print_every'])
+def test_none_stands_for_all_only_where_all_means_something(option, images):
+    with pytest.raises(TypeError, match=f'{option} is None; expected a whole number, at least 1'):
+        Solver(network(), images, **{option: None})
+    assert Solver(network(), images, num_train_samples=None).options['num_train_samples'] is None
