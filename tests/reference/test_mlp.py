@@ -176,7 +176,7 @@ def test_of_equal_epochs_the_first_is_kept(digits):
 
 def few(rng, n=40):
     X, y = rng.standard_normal((n, 4)), rng.integers(0, 2, n)
-    return {part: (X, y) for part in ('train', 'dev', 'test')}
+    return dict.fromkeys(('train', 'dev', 'test'), (X, y))
 
 
 class Watched(MLP):

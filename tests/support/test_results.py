@@ -107,3 +107,14 @@ def test_a_result_that_is_written_in_part_is_an_error(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     append_result(path, {'seed': 2})
     assert read_results(path) == [{'seed': 0}, {'seed': 2}]
+
+
+def test_folders_are_made_however_many(tmp_path):
+    path = tmp_path / 'several' / 'new' / 'results.jsonl'
+    append_result(str(path), {'seed': 0})
+    assert read_results(str(path)) == [{'seed': 0}]
+
+
+def test_a_kind_does_not_depend_on_the_order_of_its_settings():
+    results = [{'job': {'lr': 1, 'seed': 0, 'hidden': 2}}, {'job': {'hidden': 2, 'lr': 1, 'seed': 1}}]
+    assert by_kind(results, 'job') == [({'lr': 1, 'hidden': 2}, results)]
