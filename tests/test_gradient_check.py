@@ -239,3 +239,87 @@ def test_arguments_of_another_kind_are_refused(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         check_gradients(**{**right, **arguments})
     assert x.tolist() == [1, 3]
+
+
+def linear(largest=1.):
+    """A function of x with gradient (largest, 0), small values, and so next to no rounding noise."""
+    x = np.array([1e-3, 1e-3])
+    return x, lambda: largest * x[0] + 0 * x[1], np.array([largest, 0.])
+
+
+@pytest.mark.parametrize('largest', [1., 100.])
+def test_beside_large_entries_a_thousandth_of_the_tolerance_passes_for_0(largest):
+    x, f, dx = linear(largest)
+    check_gradients(f, {'x': x}, {'x': dx + [0, 5e-10 * largest]})
+    for wrong in (3e-9, 1e-7, 1e-3):
+        with pytest.raises(GradientError, match=r'dx is off in 1 of 2 entries, most at \[1\]'):
+            check_gradients(f, {'x': x}, {'x': dx + [0, wrong * largest]})
+    check_gradients(f, {'x': x}, {'x': dx + [0, 3e-9 * largest]}, tolerance=1e-5)
+
+
+@pytest.mark.parametrize(('factor', 'passes'), [(1 + 1.6e-6, True), (1 - 1.6e-6, True), (1 + 2.6e-6, False),
+                                                (1 - 2.6e-6, False)])
+def test_the_tolerance_is_of_the_error_over_the_sum_of_both(factor, passes):
+    x, f, dx = linear()
+    if passes:
+        assert check_gradients(f, {'x': x}, {'x': factor * dx})['x'] == pytest.approx(0.8e-6, rel=1e-3)
+    else:
+        with pytest.raises(GradientError):
+            check_gradients(f, {'x': x}, {'x': factor * dx})
+
+
+def test_rounding_noise_is_that_of_the_upstream_gradients_sum(rng):
+    """Both the function and its upstream gradient are large, and nothing depends on x."""
+    x, big, dout = rng.standard_normal(3), 1e3 * rng.standard_normal(50), 1e3 * rng.standard_normal(50)
+    check_gradients(lambda: big + (np.sum(x) - np.sum(x)), {'x': x}, {'x': np.zeros(3)}, dout)
+    for scale in (1e-6, 1e-9):  # and small where they are small
+        x = np.array([scale])
+        with pytest.raises(GradientError):
+            check_gradients(lambda x=x: x[0] * 1., {'x': x}, {'x': np.array([1 + 1e-5])}, h=scale)
+
+
+def test_an_array_without_values_has_a_right_gradient():
+    x = np.zeros((0, 3))
+    assert check_gradients(lambda: np.sum(x) + 1., {'x': x}, {'x': np.zeros((0, 3))}) == {'x': 0}
+
+
+@pytest.mark.parametrize('x', [1., -1.])
+def test_a_step_that_is_lost_on_one_side_is_refused(x):
+    """Beside 1, floating-point numbers are twice as dense below as above."""
+    assert (x + 8e-17 == x) != (x - 8e-17 == x)
+    with pytest.raises(ValueError, match='is lost there'):
+        eval_numerical_gradient(lambda v: float(v[0]), np.array([x]), verbose=False, h=8e-17)
+    with pytest.raises(ValueError, match='is lost there'):
+        check_gradients(lambda: 1., {'x': np.array([x])}, {'x': np.array([1.])}, h=8e-17)
+
+
+def test_upstream_gradients_may_be_tiny_or_nearly_the_same():
+    x = np.array([[1., 2.], [3., 4.]])
+    for dout in (1e-12 * np.array([[1., -2.], [3., 5.]]), 1 + 4e-6 * np.array([[1., -1.], [-1., 1.]])):
+        check_gradients(lambda: 2 * x, {'x': x}, {'x': 2 * dout}, dout)
+
+
+def test_an_entry_that_is_no_number_is_the_worst(rng):
+    x, dout, dx = cubes(rng)
+    dx[2, 1] *= 3
+    dx[0, 3] = np.nan
+    with pytest.raises(GradientError, match=r'dx is off in 2 of 12 entries, most at \[0, 3\]: the backward pass says '):
+        check_gradients(lambda: x ** 3, {'x': x}, {'x': dx}, dout)
+
+
+def test_curvature_is_not_called_a_kink_and_a_kink_is_shown():
+    """Beside the lowest point of a parabola the differences to either side are far apart, and it has no kink."""
+    x = np.array([2e-5, 1.])
+    with pytest.raises(GradientError, match=r'most at \[0\]') as error:
+        check_gradients(lambda: np.sum(x ** 2), {'x': x}, {'x': np.array([8e-5, 2.])})
+    assert 'kink' not in str(error.value)
+    x = np.array([3e-6])
+    with pytest.raises(GradientError, match=r'From the left it is 0\.6, from the right 2: there is a kink within h'):
+        check_gradients(lambda: 2 * np.maximum(x[0], 0), {'x': x}, {'x': np.array([2.])})
+
+
+def test_the_usual_tolerance_is_named():
+    with pytest.raises(ValueError, match='tolerance is 2; .*the largest relative error that passes; 1e-6 is usual'):
+        check_gradients(lambda: 1., {}, {}, tolerance=2)
+    with pytest.raises(ValueError, match='h is 0; expected a finite number, above 0 .1e-5 is the usual step'):
+        check_gradients(lambda: 1., {}, {}, h=0)

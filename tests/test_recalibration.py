@@ -198,3 +198,59 @@ def test_convolutions_that_do_not_say_how_many_values_they_average_are_refused()
     net.bn_values_per_image = {'bn': 1}
     gbn.recalibrate(net, [nd.zeros((2, 4))])
     assert net.bn_ewv_vars['bn'].asnumpy().tolist() == [0, 0, 0]
+
+
+def test_the_networks_own_layers_are_in_training_mode_too():
+    class Watched(Dense):
+        def __call__(self, X, is_training=True):
+            modes.append((is_training, autograd.is_training(), autograd.is_recording()))
+            return super().__call__(X, is_training)
+
+    modes, net = [], Watched()
+    gbn.recalibrate(net, [nd.random.normal(shape=(5, 4))] * 2)
+    assert modes == [(True, True, False)] * 2
+
+
+def test_variances_that_overflow_are_refused_and_nothing_has_changed():
+    net = Dense()
+    net(nd.random.normal(shape=(5, 4)))
+    before = stored(net)
+    X = np.zeros((4, 4))
+    X[0] = 1e25  # its square is more than float32 holds, and its mean is not
+    with pytest.raises(ValueError, match="the statistics of layer 'bn' are not finite"):
+        gbn.recalibrate(net, [nd.array(X)])
+    for layer, arrays in stored(net).items():
+        np.testing.assert_array_equal(arrays, before[layer])
+
+
+def test_stored_variances_do_not_enter_either():
+    net, X = Dense(dtype='float64'), nd.random.normal(shape=(6, 4), dtype='float64')
+    net(nd.random.normal(shape=(5, 4), dtype='float64'))
+    net.bn_ewv_vars['bn'][:] = np.nan
+    gbn.recalibrate(net, [X])
+    h = X.asnumpy() @ net.params['W'].asnumpy()
+    np.testing.assert_allclose(net.bn_ewv_vars['bn'].asnumpy(), h.var(axis=0, ddof=1), rtol=1e-9)
+
+
+def test_what_a_network_says_of_its_values_counts_also_without_convolutions():
+    net, X = Dense(dtype='float64'), nd.random.normal(shape=(6, 4), dtype='float64')
+    net.bn_values_per_image = {'bn': 4}
+    gbn.recalibrate(net, [X])
+    h = X.asnumpy() @ net.params['W'].asnumpy()
+    np.testing.assert_allclose(net.bn_ewv_vars['bn'].asnumpy(), h.var(axis=0) * 24 / 23, rtol=1e-9)
+    net.bn_values_per_image = {'another': 4}
+    with pytest.raises(ValueError, match="Dense's bn_values_per_image does not say .* of layer 'bn'"):
+        gbn.recalibrate(net, [X])
+
+
+@pytest.mark.parametrize('X', [np.ones((4, 4), np.float32), [[1., 2.]], None, nd.ones((4, 4), dtype='int32')], ids=type)
+def test_batches_of_another_kind_are_refused(X):
+    net = Dense()
+    with pytest.raises((TypeError, ValueError), match='expected'):
+        gbn.recalibrate(net, iter([X]))
+    assert net.bn_ewv_means == {}
+
+
+def test_batches_that_are_none_are_refused_by_name():
+    with pytest.raises((TypeError, ValueError), match='^batches'):
+        gbn.recalibrate(Dense(), 3)

@@ -337,3 +337,65 @@ def test_a_step_reads_labels_and_waits_for_nothing_else(rng, monkeypatch):
     train_step(net, X, label, 0.1)
     train_step(net, X, [0, 1, 2, 0, 1, 2, 0, 1], 0.1)
     assert [array is label for array in read] == [True]
+
+
+class InDouble(DenseNet):
+    """A network whose arithmetic is in float64."""
+
+    def __init__(self):
+        super().__init__()
+        for name, param in self.params.items():
+            self.params[name] = param.astype('float64')
+            self.params[name].attach_grad()
+
+
+@pytest.mark.parametrize('m', [1, 7])
+def test_a_network_in_double_precision_is_trained_in_it(m, rng):
+    class Linear(InDouble):
+        def __call__(self, X, is_training=True):
+            return nd.dot(X, self.params['W'])
+
+    net = Linear()
+    X, label = rng.normal(size=(m, 4)), rng.integers(0, 3, m)
+    W = net.params['W'].asnumpy()
+    loss = train_step(net, nd.array(X, dtype='float64'), label, 0.1)
+    scores = X @ W
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert (loss.dtype, loss.shape) == (np.float64, (1,))
+    assert loss.asscalar() == pytest.approx(-np.log(p[np.arange(m), label]).mean(), rel=1e-12)
+    p[np.arange(m), label] -= 1
+    np.testing.assert_allclose(net.params['W'].asnumpy(), W - 0.1 * X.T @ p, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize('lr', [-1, -1e-9, 'a', None, True, float('nan')])
+def test_a_learning_rate_that_is_none_is_refused_before_a_batch_is_asked_for(lr):
+    def batches():
+        pytest.fail('a batch was asked for')
+        yield
+
+    with pytest.raises((TypeError, ValueError), match='^lr is .*; expected a finite number, at least 0'):
+        train_epoch(DenseNet(), batches(), lr)
+
+
+@pytest.mark.parametrize('value', ['no', 0, None])
+def test_whether_it_scores_in_training_mode_is_true_or_false(value, rng):
+    with pytest.raises(TypeError, match='^is_training is .*; expected True or False'):
+        evaluate_accuracy(random_batches(rng, [4]), DenseNet(), value)
+
+
+def test_labels_outside_the_classes_are_refused_by_both_and_nothing_has_changed(rng):
+    net, (good, bad) = DenseNet(), random_batches(rng, [4, 4])
+    train_epoch(net, [good], 0.1)
+    before = values(net)
+    bad[1][2] = 3
+    for use in (lambda: train_epoch(net, [bad], 0.1), lambda: evaluate_accuracy([good, bad], net)):
+        with pytest.raises(ValueError, match='3'):
+            use()
+    assert_same(values(net), before)
+
+
+def test_a_network_without_parameters_cannot_be_trained_and_can_be_scored(rng):
+    [batch] = random_batches(rng, [4])
+    with pytest.raises((TypeError, ValueError, AttributeError), match='params'):
+        train_epoch(lambda X, is_training: X, [batch], 0.1)
+    assert 0 <= evaluate_accuracy([batch], lambda X, is_training: X) <= 1

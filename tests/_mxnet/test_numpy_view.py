@@ -71,3 +71,20 @@ def test_everything_else_is_numpys():
     assert 'float32' in dir(view())
     with pytest.raises(AttributeError, match='no_such_name'):
         view().no_such_name  # noqa: B018
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')  # NumPy's, where it still has the function
+def test_functions_without_their_optional_arguments():
+    for names in (_lost_names(), vars(view())):
+        assert names['trapz']([1, 2, 3]) == 4
+        assert names['trapz']([[1, 2], [3, 6]]).tolist() == [1.5, 4.5]
+        assert names['trapz']([1, 2, 3], dx=2) == 8
+        assert names['in1d']([1, 1, 2], [1]).tolist() == [True, True, False]
+        assert names['in1d']([1, 2], [2, 2, 3]).tolist() == [False, True]
+    assert _lost_names()['in1d']([[3, 1], [2, 4]], [2, 1], assume_unique=True).tolist() == [False, True, True, False]
+    assert _lost_names()['compat'].basestring is str
+
+
+def test_zeros_have_their_signs():
+    names = _lost_names()
+    assert [(value, math.copysign(1, value)) for value in (names['PZERO'], names['NZERO'])] == [(0, 1), (0, -1)]

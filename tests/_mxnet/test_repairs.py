@@ -171,3 +171,89 @@ def test_nothing_is_repaired_under_numpy_1():
     assert not hasattr(module, 'str')
     repairs.repair(module, '2.0.0')
     assert module.str is repairs.text
+
+
+# ---- the repairs for NumPy 2 themselves, under any version of NumPy ----
+
+
+@pytest.fixture
+def recordio():
+    """A copy of MXNet's module as NumPy 2 gets it, with a stand-in for OpenCV."""
+    asked = []
+
+    def imencode(*arguments):
+        asked.append(arguments)
+        return len(arguments[1]) > 0, np.frombuffer(b'encoded', np.uint8)
+
+    module = types.SimpleNamespace(**{**vars(mx.recordio), '__name__': 'mxnet.recordio', 'asked': asked})
+    module.cv2 = types.SimpleNamespace(IMWRITE_JPEG_QUALITY=1, IMWRITE_PNG_COMPRESSION=16, imencode=imencode)
+    repairs.repair(module, '2.3.1')
+    return module
+
+
+@pytest.mark.parametrize('label', [[1.5, 2, -3], np.array([1.5, 2, -3]), (np.float32(1.5), 2, -3)])
+def test_repaired_records_with_several_labels(recordio, label):
+    assert recordio.pack((9, label, 7, 0), b'image') == PACKED + b'image'
+    assert recordio.pack(recordio.IRHeader(0, [], 7, 1), b'x') == bytes.fromhex(
+        '00000000' '00000000' '0700000000000000' '0100000000000000') + b'x'
+
+
+@pytest.mark.parametrize('label', [2, 2.0, np.float32(2)])
+def test_repaired_records_with_one_label(recordio, label):
+    assert recordio.pack((5, label, 7, 1), b'x') == bytes.fromhex(
+        '00000000' '00000040' '0700000000000000' '0100000000000000') + b'x'
+
+
+@pytest.mark.parametrize(('form', 'parameter'), [('.jpg', [1, 95]), ('.JPEG', [1, 95]), ('.png', [16, 95]),
+                                                 ('.bmp', None)])
+def test_repaired_records_of_images(recordio, form, parameter):
+    packed = recordio.pack_img((0, [2, 3], 7, 1), 'image', img_fmt=form)
+    assert packed == recordio.pack((0, [2, 3], 7, 1), b'encoded')
+    assert recordio.asked == [(form, 'image', parameter)]
+    recordio.pack_img((0, 2, 7, 1), 'image')
+    assert recordio.asked[1] == ('.jpg', 'image', [1, 95])
+    with pytest.raises(AssertionError, match='failed to encode image'):
+        recordio.pack_img((0, 2, 7, 1), '', quality=80)
+    assert recordio.pack.__doc__ == mx.recordio.pack.__doc__
+
+
+def test_repaired_metrics_add_up_in_float64_output_by_output():
+    class EvalMetric:
+        def __init__(self):
+            self.sum_metric, self.num_inst, self.global_sum_metric, self.global_num_inst = 0, 0, 0., 0
+
+    class Perplexity(EvalMetric):
+        def update(self, labels, preds):
+            """Adds up."""
+            updates.append((labels, preds))
+            self.sum_metric += np.float32(sum(preds))
+            self.num_inst += 1
+
+    updates = []
+    module = types.SimpleNamespace(__name__='mxnet.metric', EvalMetric=EvalMetric, Perplexity=Perplexity)
+    repairs.repair(module, '2.0.0')
+    metric = Perplexity()
+    assert (metric.num_inst, type(metric.num_inst), type(metric.sum_metric)) == (0, int, int)
+    metric.update([1, 2], [BIG, .5])
+    assert updates == [([1], [BIG]), ([2], [.5])]
+    assert (metric.sum_metric, metric.sum_metric.dtype, metric.num_inst) == (BIG + .5, np.float64, 2)
+    for name in ('sum_metric', 'global_sum_metric', 'global_num_inst'):
+        setattr(metric, name, np.float32(.1))
+        assert type(getattr(metric, name)) is np.float64
+    with pytest.raises(AssertionError):
+        metric.update([1, 2], [1])
+    assert Perplexity.update.__doc__ == 'Adds up.'
+
+
+@pytest.mark.parametrize('name', ['mxnet._ctypes.ndarray', 'mxnet.kvstore.base', 'mxnet.io.io', 'mxnet.profiler',
+                                  'mxnet._ctypes.symbol', 'mxnet.symbol.symbol', 'mxnet.recordio', 'mxnet.gluon.nn'])
+def test_which_modules_write_their_arguments_in_other_words(name):
+    module = types.SimpleNamespace(**{**vars(mx.recordio), '__name__': name})
+    repairs.repair(module, '2.0.0')
+    assert (getattr(module, 'str', None) is repairs.text) == (name not in ('mxnet.recordio', 'mxnet.gluon.nn'))
+    assert (module.pack is mx.recordio.pack) == (name != 'mxnet.recordio')
+    for version in ('1.26.4', '1.9'):
+        module = types.SimpleNamespace(**{**vars(mx.recordio), '__name__': name})
+        repairs.repair(module, version)
+        assert not hasattr(module, 'str')
+        assert module.pack is mx.recordio.pack

@@ -241,3 +241,132 @@ def test_the_cross_entropy_of_other_kinds_is_refused():
     for y in ('ab', [None, 1], [10**400, 1]):
         with pytest.raises(TypeError, match='^y '):
             binary_cross_entropy(Node([1., 2.]), y)
+
+
+def test_the_usual_eps_of_the_layer_is_1e_5(rng):
+    X, gamma, beta = Node([[0.], [1e-3]], 'X'), Node([1.]), Node([0.])
+    expected = 5e-4 / np.sqrt(2.5e-7 + 1e-5)
+    np.testing.assert_allclose(batch_norm(X, gamma, beta)[0].value, [[-expected], [expected]], rtol=1e-12)
+
+
+@pytest.mark.parametrize('seed', [0, 1, 2])
+def test_how_a_network_begins(seed):
+    net = BreastCancerNet(seed)
+    for layer, inputs, outputs in (('fc1', 30, 20), ('fc2', 20, 10), ('fc3', 10, 1)):
+        weight = net.params[f'weight_{layer}']
+        assert weight.shape == (inputs, outputs)
+        assert abs(weight.mean()) * np.sqrt(inputs * weight.size) < 5  # standard errors, of N(0, 1 / inputs)
+        assert 0.4 < weight.std() * np.sqrt(inputs) < 1.6
+    for number, units in (('1', 20), ('2', 10)):
+        for name, start in (('gamma', 1), ('beta', 0), ('avg_mean', 0), ('avg_variance', 0)):
+            assert net.params[f'{name}_bn{number}'].tolist() == [start] * units
+    assert net.params['bias_fc3'].tolist() == [0]
+    again = BreastCancerNet() if seed == 0 else BreastCancerNet(seed)  # 0 is the default
+    for name, value in net.params.items():
+        np.testing.assert_array_equal(again.params[name], value)
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'momentum': -0.1}, 'momentum is -0.1; expected a finite number from 0 to 1 .0.9 is the usual one'),
+    ({'eps': -1e-9}, 'eps is -1e-09; .*1e-5 is the usual one')])
+def test_values_just_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        BreastCancerNet(**options)
+
+
+def test_a_forward_pass_is_one_of_training_unless_said_otherwise(rng):
+    x, y = rng.normal(3, 1, (6, 30)), [0, 1, 0, 1, 0, 1]
+    for use in (lambda net: net.forward(x), lambda net: net.scores(x), lambda net: net.loss(x, y)):
+        net = BreastCancerNet()
+        use(net)
+        assert net.params['avg_variance_bn1'].any()
+
+
+def test_a_node_of_rows_is_taken_and_so_are_two_rows(rng):
+    x, net = rng.normal(size=(2, 30)), BreastCancerNet()
+    np.testing.assert_array_equal(net.forward(Node(x, 'x')).value, net.forward(x).value)
+    assert net.forward(Node(x, 'x')).grad(np.ones((2, 1)))['x'].shape == (2, 30)
+    without = BreastCancerNet(batch_norm=False)
+    np.testing.assert_allclose(without.forward(x[:1]).value, without.forward(x).value[:1])  # one row is enough there
+
+
+def test_the_accuracy_is_by_the_moving_averages_and_changes_nothing(rng):
+    net, x, y = BreastCancerNet(), rng.normal(size=(200, 30)), rng.integers(0, 2, 200)
+    breast_cancer.train(net, x, y, epochs=2)
+    before = {name: value.copy() for name, value in net.params.items()}
+    p = net.forward(x, train=False).value[:, 0]
+    assert net.accuracy(x, y) == np.mean((p > 0.5) == (y == 1))
+    assert 0.2 < np.mean(p > 0.5) < 0.8  # else the test says little
+    assert np.mean((p > 0.5) != (p > 0.6)) > 0
+    for name, value in net.params.items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize('with_batch_norm', [True, False])
+def test_a_step_of_training_is_the_gradient_times_the_learning_rate(with_batch_norm, rng):
+    x, y = rng.normal(size=(8, 30)), rng.integers(0, 2, 8)
+    net, twin = (BreastCancerNet(batch_norm=with_batch_norm) for _ in range(2))
+    losses = breast_cancer.train(net, x, y, epochs=1, batch_size=8, lr=0.25)
+    loss = twin.loss(x, y)
+    assert losses == [pytest.approx(float(loss.value), rel=1e-12)]
+    for name, gradient in loss.grad().items():
+        np.testing.assert_allclose(net.params[name], twin.params[name] - 0.25 * gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(('n', 'batches'), [(31, None), (32, 1), (33, 1), (63, 1), (64, 2), (70, 2)])
+def test_only_whole_batches_are_trained_with(n, batches, rng):
+    x, y = rng.normal(size=(n, 30)), rng.integers(0, 2, n)
+    if batches is None:
+        with pytest.raises(ValueError, match='x has 31 rows and a batch 32; take a smaller batch_size'):
+            breast_cancer.train(BreastCancerNet(), x, y)
+    else:
+        assert len(breast_cancer.train(BreastCancerNet(), x, y, epochs=3)) == 3 * batches
+
+
+def test_the_defaults_of_training(rng):
+    x, y = rng.normal(size=(40, 30)), rng.integers(0, 2, 40)
+    first = breast_cancer.train(BreastCancerNet(), x, y)
+    assert first == breast_cancer.train(BreastCancerNet(), x, y, epochs=20, batch_size=32, lr=0.1, seed=0)
+
+
+def test_a_split_is_a_quarter_of_the_data_and_the_same_again():
+    pytest.importorskip('sklearn')
+    x_train, x_test, y_train, y_test = breast_cancer.load_split(3)
+    assert (x_train.shape, x_test.shape, y_train.shape, y_test.shape) == ((426, 30), (143, 30), (426,), (143,))
+    x = np.concatenate([x_train, x_test])
+    np.testing.assert_allclose([x.mean(axis=0), x.std(axis=0)], [np.zeros(30), np.ones(30)], atol=1e-9)
+    assert y_train.sum() + y_test.sum() == 357  # benign, of 569
+    np.testing.assert_array_equal(x_test, breast_cancer.load_split(3)[1])
+    assert not np.array_equal(x_test, breast_cancer.load_split(4)[1])
+
+
+def test_each_split_has_its_seed_throughout():
+    pytest.importorskip('sklearn')
+    found = breast_cancer.accuracies(2, epochs=1)
+    for seed in range(2):
+        x_train, x_test, y_train, y_test = breast_cancer.load_split(seed)
+        net = BreastCancerNet(seed)
+        breast_cancer.train(net, x_train, y_train, epochs=1, seed=seed)
+        assert found[seed] == net.accuracy(x_test, y_test)
+
+
+def test_the_table_says_what_was_found(monkeypatch):
+    asked = []
+
+    def found(splits, batch_norm, epochs):
+        asked.append((splits, batch_norm, epochs))
+        return np.array([0.9, 0.96] if batch_norm else [0.5, 0.7])[:splits]
+
+    monkeypatch.setattr(breast_cancer, 'accuracies', found)
+    assert breast_cancer.table().splitlines()[2:] == ['| with batch norm | 0.9300 | 0.0424 | 0.9000 | 0.9600 |',
+                                                      '| without | 0.6000 | 0.1414 | 0.5000 | 0.7000 |']
+    assert breast_cancer.table(1, 3).splitlines()[2:] == ['| with batch norm | 0.9000 | - | 0.9000 | 0.9000 |',
+                                                          '| without | 0.5000 | - | 0.5000 | 0.5000 |']
+    assert asked == [(20, True, 20), (20, False, 20), (1, True, 3), (1, False, 3)]
+
+
+def test_twenty_splits_unless_told_otherwise(monkeypatch):
+    rows, labels = np.zeros((4, 30)), np.array([0, 1, 0, 1])
+    monkeypatch.setattr(breast_cancer, 'load_split', lambda seed: (rows, rows, labels, labels))
+    monkeypatch.setattr(breast_cancer, 'train', lambda *_, **__: None)
+    assert breast_cancer.accuracies().shape == (20,)

@@ -473,3 +473,69 @@ def test_the_graph_lists_parents_first_and_draws_itself():
     assert r'label="a \"quoted\" name\n()"' in dot
     assert 'x' in repr(x)
     assert 'sum' in repr(y)
+
+
+@pytest.mark.parametrize('name', ['sum', 'mean', 'var', 'std'])
+def test_sums_keep_no_axis_unless_asked_to(name, rng):
+    x = rng.normal(size=(2, 3))
+    f = getattr(np, name)
+    for axis, shape in ((None, ()), (0, (3,)), (1, (2,))):
+        assert f(Node(x, 'x'), axis=axis).shape == f(x, axis=axis).shape == shape
+        assert name == 'std' or getattr(Node(x), name)(axis).shape == shape
+    check(lambda x: f(x), x)
+
+
+def test_functions_without_their_optional_arguments_are_numpys(rng):
+    x, y = rng.normal(size=(2, 3)), rng.normal(size=(4, 3))
+    check(np.transpose, x)
+    check(lambda x, y: np.concatenate([x, y]), x, y)
+    check(lambda x, y: np.concatenate((x, y), 0), x, y)
+    check(concat_two, x, y, numpy_f=lambda x, y: np.concatenate([x, y]))
+
+
+def concat_two(x, y):
+    return concat([x, y])
+
+
+def test_an_upstream_gradient_may_be_a_list_of_whole_numbers():
+    assert (Node([1., 2.], 'x') * 3).grad([1, 2])['x'].tolist() == [3, 6]
+    assert (Node(2., 'x') * 3).grad(4) == {'x': 12}
+
+
+def test_leaves_of_one_name_may_hold_values_that_are_no_numbers():
+    value = np.array([np.nan, 1.])
+    assert (Node(value, 'w') + Node(value, 'w')).grad(np.ones(2))['w'].tolist() == [2, 2]
+    with pytest.raises(ValueError, match="two leaves named 'w' have different values"):
+        (Node(value, 'w') + Node(value[::-1], 'w')).grad(np.ones(2))
+
+
+@pytest.mark.parametrize(('f', 'sentence'), [
+    (lambda x: x.sum(axis=2), r'sum: shape \(2, 3\) and axis 2 do not fit together \('),
+    (lambda x: x.reshape(7), r'reshape: shape \(2, 3\) and the new shape 7 do not fit together \('),
+    (lambda x: x.transpose(0, 0), r'transpose: shape \(2, 3\) and axes \(0, 0\) do not fit together \('),
+    (lambda x: x[2], r'indexing: shape \(2, 3\) and index 2 do not fit together \('),
+    (lambda x: concat([x, x.T]), r'concat: shapes \(2, 3\), \(3, 2\) along axis 0 do not fit together \('),
+    (lambda x: x + np.ones(4), r'\+: shape \(2, 3\) and shape \(4,\) do not fit together \(')])
+def test_what_does_not_fit_is_said_in_full(f, sentence):
+    with pytest.raises((ValueError, IndexError), match=f'^{sentence}'):
+        f(Node(np.ones((2, 3)), 'x'))
+
+
+def test_a_graph_is_drawn_as_graphviz_reads_it():
+    assert ((Node([1., 2.], 'x') * 3).sum()).to_dot() == '\n'.join([
+        'digraph {', '  rankdir=LR;', '  n0 [shape=box, label="x\\n(2,)"];', '  n1 [shape=box, label="constant\\n()"];',
+        '  n2 [shape=ellipse, label="*\\n(2,)"];', '  n3 [shape=ellipse, label="sum\\n()"];',
+        '  n0 -> n2;', '  n1 -> n2;', '  n2 -> n3;', '}'])
+    assert repr(Node([1., 2.], 'x')) == "Node(name='x', shape=(2,), value=[1. 2.])"
+    assert repr(-Node(1., 'x')) == "Node(operation='-', shape=(), value=-1.0)"
+    assert repr(Node(1.)) == 'Node(shape=(), value=1.0)'
+
+
+def test_what_a_ufunc_cannot_do_with_a_node_is_said():
+    x, array = Node([1., 2.], 'x'), np.ones(2)
+    with pytest.raises(TypeError, match='numpy.add: of a Node this writes into an array has no gradient'):
+        array += x
+    with pytest.raises(TypeError, match='numpy.exp: of a Node this with dtype has no gradient'):
+        np.exp(x, dtype=np.float32)
+    with pytest.raises(TypeError, match='numpy.add: of a Node this with reduce has no gradient'):
+        np.add.reduce(x)

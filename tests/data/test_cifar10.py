@@ -203,3 +203,58 @@ def test_a_checksum_of_the_file_as_it_is(as_it_is, tmp_path, monkeypatch):
 def test_train_is_true_or_false(name, train):
     with pytest.raises(TypeError, match='train is .*; expected True or False'):
         data.load(name, train)
+
+
+@pytest.mark.parametrize('wanted', [{'num_training': True}, {'num_training': 2.5}, {'num_test': '2'},
+                                    {'num_validation': 0}, {'num_validation': -1}, {'num_test': 0}])
+def test_numbers_of_examples_that_are_none_are_refused(wanted):
+    (name, value), = wanted.items()
+    with pytest.raises(DataError, match=f'^{name} is {value}; expected a whole number from 1 to .*the data hold'):
+        data.cifar10_splits(**wanted)
+
+
+def test_splits_at_both_ends_of_what_the_data_hold():
+    splits = data.cifar10_splits(num_training=np.int64(1), num_validation=499, num_test=1)
+    assert [len(splits[f'y_{part}']) for part in ('train', 'val', 'test')] == [1, 499, 1]
+    np.testing.assert_array_equal(splits['mean_image'], data.load('cifar-10')[0][0])
+    splits = data.cifar10_splits(num_training=1000, num_validation=1, num_test=499)
+    assert [len(splits[f'y_{part}']) for part in ('train', 'val', 'test')] == [1000, 1, 499]
+
+
+def test_of_a_large_folder_a_thousand_images_validate_and_a_thousand_test(tmp_path):
+    def one_byte_a_record(labels):
+        return np.hstack([np.array(labels, np.uint8)[:, None], np.zeros((len(labels), RECORD - 1), np.uint8)]).tobytes()
+
+    for i in range(1, 6):
+        (tmp_path / f'data_batch_{i}.bin').write_bytes(one_byte_a_record([i] * 202))
+    (tmp_path / 'test_batch.bin').write_bytes(one_byte_a_record([9] * 1003))
+    splits = data.cifar10_splits(tmp_path)
+    assert splits['y_train'].tolist() == [1] * 10
+    assert (len(splits['y_val']), splits['y_val'][0]) == (1000, 1)
+    assert len(splits['y_test']) == 1000
+
+
+def test_of_files_of_one_name_in_the_archive_the_first_is_taken_and_folders_are_none(folder):
+    path = folder.parent / 'other.tar'
+    with tarfile.open(path, 'w') as tar:
+        for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE):
+            member = tarfile.TarInfo('x/test_batch.bin')
+            member.type = kind
+            tar.addfile(member)
+        tar.add(folder / 'test_batch.bin', 'a/test_batch.bin')
+        tar.add(folder / 'data_batch_1.bin', 'b/test_batch.bin')
+    assert data.load('cifar-10', False, path)[1].tolist() == [9, 8, 7]
+    with tarfile.open(path, 'w') as tar:
+        for i in range(1, 6):
+            tar.add(folder / f'data_batch_{i}.bin', f'a/data_batch_{i}.bin')
+            tar.add(folder / 'test_batch.bin', f'b/data_batch_{i}.bin')
+    assert data.load('cifar-10', True, path)[1].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+
+
+def test_a_record_may_have_the_last_class_and_its_place_is_named(tmp_path):
+    path = tmp_path / 'x.bin'
+    path.write_bytes(records([9, 0, 9]))
+    assert read_records(path)[1].tolist() == [9, 0, 9]
+    path.write_bytes(records([9, 0, 255]))
+    with pytest.raises(DataError, match='has the label 255 in record 2; expected 0 to 9'):
+        read_records(path)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gluon_bn import data
 from gluon_bn._mxnet import mx, nd
 from gluon_bn.data import datasets
+from gluon_bn.data import idx as idx_module
 from gluon_bn.data.augmentation import shift_images
 
 EMBEDDED = Path(data.__file__).parent / 'mnist'
@@ -306,3 +307,81 @@ def test_each_pass_has_shifts_of_its_own():
     first, second, third = (next(iter(batches))[0].asnumpy() for _ in range(3))
     assert not (first == second).all()
     assert not (second == third).all()
+
+
+# ---- more than is copied to the device at once -----------------------------------------------------------------------
+
+def many(n):
+    """Images of one pixel, and labels that count up."""
+    return np.zeros((n, 1, 1, 1), np.uint8), np.arange(n)
+
+
+@pytest.mark.parametrize('size', [1000, 2048, 2100, 5000])
+def test_a_pass_over_many_examples_gives_each_once(size):
+    images, labels = many(5000)
+    batches = data.batches(images, labels, size)  # in their order, unless told otherwise
+    assert order(batches) == list(range(5000))
+    assert [len(label) for _, label in batches] == [size] * (5000 // size) + [5000 % size] * (5000 % size > 0)
+    shuffled = data.batches(images, labels, size, shuffle=True, seed=1)
+    whole = order(shuffled)
+    assert sorted(whole) == list(range(5000))
+    assert order(shuffled.from_batch(0, 1)) == whole[size:]
+    assert order(shuffled.from_batch(0, len(shuffled) - 1)) == whole[(len(shuffled) - 1) * size:]
+
+
+def test_shifts_do_not_depend_on_where_a_pass_began():
+    rng = np.random.default_rng(0)
+    images = rng.integers(1, 256, (2300, 1, 3, 3), np.uint8)
+    batches = data.batches(images, np.arange(2300), 100, shuffle=True, seed=1, max_shift=1)
+    whole = [X.asnumpy() for X, _ in batches]
+    assert [len(X) for X in whole] == [100] * 23
+    for first in (1, 7, 20, 21):  # the first 20 are copied to the device together
+        for X, expected in zip(batches.from_batch(0, first), whole[first:]):
+            np.testing.assert_array_equal(X[0].asnumpy(), expected)
+    assert len({X.tobytes() for X in whole}) == 23
+
+
+def test_nothing_is_moved_unless_asked_for():
+    images = np.arange(1, 10, dtype=np.uint8).reshape(1, 1, 3, 3).repeat(50, axis=0)
+    (X, _), = data.batches(images, np.zeros(50), 50)
+    np.testing.assert_allclose(X.asnumpy() * 255, images, rtol=1e-6)
+    with pytest.raises(ValueError, match='max_shift is 3; .*an image moved by its whole size is black'):
+        data.batches(images, np.zeros(50), 50, max_shift=3)
+
+
+def test_the_global_generator_gives_many_seeds_and_0_is_one():
+    images, labels = many(50)
+    assert len({tuple(order(data.batches(images, labels, 50, shuffle=True))) for _ in range(20)}) == 20
+    first, second = (order(data.batches(images, labels, 50, shuffle=True, seed=0)) for _ in range(2))
+    assert first == second
+
+
+# ---- ends of the format ----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(('length', 'message'), [
+    (1, 'has only 1 bytes; expected images .magic number 2051'), (3, 'has only 3 bytes'),
+    (4, 'ends inside its header, after 4 of 16 bytes'), (15, 'ends inside its header, after 15 of 16 bytes'),
+    (16, r'16 bytes where its header \(5x28x28\) calls for 3,936: it is truncated')])
+def test_files_that_end_early_are_told_where(folder, length, message):
+    (folder / TEST_IMAGES).write_bytes(idx(IMAGES)[:length])
+    with pytest.raises(data.DataError, match=message):
+        data.load('mnist', False, folder)
+
+
+def test_a_file_of_just_as_many_bytes_as_are_held_in_memory_is_read(folder, monkeypatch):
+    monkeypatch.setattr(idx_module, 'MOST_BYTES', 16 + 5 * 784)
+    assert len(data.load('mnist', False, folder)[0]) == 5
+    monkeypatch.setattr(idx_module, 'MOST_BYTES', 16 + 5 * 784 - 1)
+    with pytest.raises(data.DataError, match=r'a header \(5x28x28\) that calls for 3,936 bytes, and at most 3,935'):
+        data.load('mnist', False, folder)
+
+
+def test_other_shapes_and_numbers_of_classes_are_read_when_asked_for(tmp_path):
+    (tmp_path / 'images').write_bytes(idx(np.arange(24).reshape(2, 3, 4)))
+    (tmp_path / 'labels').write_bytes(idx([25, 3]))
+    assert idx_module.read_images(tmp_path / 'images', (3, 4)).tolist() == np.arange(24).reshape(2, 1, 3, 4).tolist()
+    with pytest.raises(data.DataError, match='images of 3x4 pixels; expected 4x3'):
+        idx_module.read_images(tmp_path / 'images', (4, 3))
+    assert idx_module.read_labels(tmp_path / 'labels', 26).tolist() == [25, 3]
+    with pytest.raises(data.DataError, match='the label 25 at index 0; expected 0 to 24'):
+        idx_module.read_labels(tmp_path / 'labels', 25)

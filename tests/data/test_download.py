@@ -1,9 +1,11 @@
 """Downloads from an https server on this machine that misbehaves in every way seen in the wild."""
 import gzip
 import http.server
+import io
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from hashlib import sha256
@@ -181,3 +183,82 @@ def test_a_relative_cache_folder_does_not_count(monkeypatch, tmp_path):
     monkeypatch.setenv('GLUON_BN_CACHE', 'here')
     with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is no absolute path, and is not used"):
         assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
+
+
+class Other(Handler):
+    """Does not say how long the file is, sends the asker on to where it is, or never answers."""
+
+    def do_GET(self):
+        self.server.requests.append((self.path, self.headers.get('Range')))
+        if self.path == '/moved':
+            self.send_response(302)
+            self.send_header('Location', self.server.base + '/unknown-length')
+            self.end_headers()
+        elif self.path == '/silent':
+            time.sleep(5)
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(PACKED)
+
+
+@pytest.fixture
+def other(server):
+    server.RequestHandlerClass = Other
+    return server
+
+
+@pytest.mark.parametrize('name', ['/unknown-length', '/moved'])
+def test_a_file_of_unknown_length_and_one_that_has_moved_arrive(other, tmp_path, name):
+    fetch(other, tmp_path / 'file.gz', name)
+    assert (tmp_path / 'file.gz').read_bytes() == PACKED
+
+
+def test_a_server_that_never_answers_is_not_waited_for(other, tmp_path, monkeypatch):
+    monkeypatch.setattr(download_module, '_TIMEOUT', 0.5)
+    with pytest.raises(DataError, match='/silent: .*timed out'):
+        fetch(other, tmp_path / 'file.gz', '/silent')
+    fetch(other, tmp_path / 'file.gz', '/silent', '/good')
+    assert (tmp_path / 'file.gz').read_bytes() == PACKED
+
+
+def test_no_more_bytes_are_taken_than_may_be_held(server, tmp_path, monkeypatch):
+    path = tmp_path / 'file.gz'
+    monkeypatch.setattr(download_module, 'MOST_BYTES', len(CONTENT))
+    fetch(server, path, '/plain')
+    path.unlink()
+    monkeypatch.setattr(download_module, 'MOST_BYTES', len(CONTENT) - 1)
+    with pytest.raises(DataError, match='/plain: it sends more than 767,999 bytes'):
+        fetch(server, path, '/plain')
+    assert (tmp_path / 'file.gz.part').stat().st_size == 0
+    with pytest.raises(DataError, match='/good: the content is not the expected one'):  # unpacked it is too long
+        fetch(server, path, '/good')
+    assert not path.exists()
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_gets_its_name(server, tmp_path, monkeypatch):
+    events, replace = [], download_module.os.replace
+    monkeypatch.setattr(download_module.os, 'fsync',
+                        lambda descriptor: events.append(download_module.os.fstat(descriptor).st_size))
+    monkeypatch.setattr(download_module.os, 'replace', lambda *names: (events.append('named'), replace(*names)))
+    fetch(server, str(tmp_path / 'file.gz'), '/good')
+    assert events == [len(PACKED), 'named']
+
+
+def test_a_bar_shows_on_a_terminal_how_much_is_there(server, tmp_path, monkeypatch):
+    def shown(stream, path):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, 'stderr', stream)
+            fetch(server, path, '/plain')
+        return stream.getvalue()
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    assert shown(io.StringIO(), tmp_path / 'one') == ''
+    (tmp_path / 'two.part').write_bytes(CONTENT[:300_000])
+    frames = shown(Terminal(), tmp_path / 'two').split('\r')
+    assert frames[-1].startswith('plain: 100%')
+    assert '768k/768k' in frames[-1]
+    assert any(' 39%' in frame and '300k/768k' in frame for frame in frames)  # it goes on where it was

@@ -167,3 +167,48 @@ def test_types_in_which_the_network_cannot_compute_are_refused(dtype):
         FullyConnectedNet([3], dtype=dtype)
     assert '\n' not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+def test_the_defaults_are_those_of_the_exercise(rng):
+    net = FullyConnectedNet([100], seed=0)
+    assert {name: param.shape for name, param in net.params.items()} == {
+        'W1': (3 * 32 * 32, 100), 'b1': (100,), 'W2': (100, 10), 'b2': (10,)}
+    assert {param.dtype for param in net.params.values()} == {np.dtype(np.float32)}
+    assert abs(net.params['W1'].std() / 1e-2 - 1) < 0.01  # 307,200 values: 7 standard deviations
+    X, y = rng.standard_normal((4, 3, 32, 32)), np.arange(4)
+    plain = FullyConnectedNet([100], seed=0, dropout=0, reg=0, use_batchnorm=False)
+    assert net.loss(X, y)[0] == plain.loss(X, y)[0]
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'dropout': -0.1}, 'dropout is -0.1; .*at least 0 and below 1 .the probability of dropping'),
+    ({'weight_scale': -1}, 'weight_scale is -1; expected a finite number, at least 0'),
+    ({'normalization': ['batchnorm']}, 'normalization is .*; expected None or one of batchnorm, layernorm'),
+    ({'num_classes': 0}, 'num_classes is 0; expected a whole number, at least 1')])
+def test_values_just_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        FullyConnectedNet([5], **options)
+
+
+def test_one_input_one_class_and_weights_of_zero_are_a_network():
+    net = FullyConnectedNet([2], input_dim=1, num_classes=1, weight_scale=0)
+    loss, grads = net.loss([[3.], [4.]], [0, 0])
+    assert loss == 0
+    assert grads['W1'].tolist() == [[0, 0]]
+
+
+def test_one_example_is_scored_as_among_others(rng):
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([7], input_dim=5, num_classes=4, use_batchnorm=True, dtype=np.float64)
+    net.loss(X, y)
+    np.testing.assert_allclose(net.loss(X[:1]), net.loss(X)[:1], rtol=1e-12)
+
+
+def test_a_variance_of_0_is_one_that_can_be_restored(rng):
+    X, y = small_problem(rng)
+    net = FullyConnectedNet([7], input_dim=5, num_classes=4, use_batchnorm=True, seed=0)
+    net.loss(X, y)
+    net.statistics = {**net.statistics, 'running_var1': np.zeros(7)}
+    assert net.statistics['running_var1'].tolist() == [0] * 7
+    with pytest.raises(ValueError, match='running_var1 has -1e-09; expected variances, at least 0'):
+        net.statistics = {**net.statistics, 'running_var1': np.full(7, -1e-9)}

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,60 @@ def test_softmax_of_no_examples_is_refused():
 def test_settings_of_dropout_that_are_no_dictionary_are_refused(param):
     with pytest.raises(TypeError, match='^dropout_param is a .*; expected a dictionary with p and mode'):
         layers.dropout_forward(np.ones(2), param)
+
+
+@pytest.mark.parametrize('name', FORWARDS)
+def test_gradients_are_plain_arrays_of_floats_and_a_complex_upstream_gradient_is_refused(name, rng):
+    forward, backward = FORWARDS[name]
+    _, cache = forward(rng.standard_normal((2, 2)))
+    dout = np.array([[1, 2], [3, 4]])
+    expected = backward(dout.astype(float), cache)
+    kinds = [dout, dout.astype(np.int8), np.ma.array(dout)]
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # NumPy advises against it
+        kinds.append(np.matrix(dout.astype(float)))
+    for kind in kinds:
+        gradients, right = backward(kind, cache), expected
+        if isinstance(right, np.ndarray):
+            gradients, right = [gradients], [right]
+        for gradient, one in zip(gradients, right):
+            assert (type(gradient), gradient.dtype) == (np.ndarray, np.float64)
+            np.testing.assert_array_equal(gradient, one)
+    for dtype in (complex, bool):
+        with pytest.raises(TypeError, match='^dout has type'):
+            backward(dout.astype(dtype), cache)
+
+
+@pytest.mark.parametrize('shape', [(), (3,), (3, 2, 2), (3, 0)])
+def test_scores_of_another_form_are_refused(shape):
+    with pytest.raises(ValueError, match=r'^x has shape .*; expected \(N, C\), at least one example and one class'):
+        layers.softmax_loss(np.ones(shape), [0, 1, 0])
+
+
+def test_a_negative_probability_of_dropping_is_refused_and_0_drops_nothing():
+    with pytest.raises(ValueError, match='p is -0.1; expected a finite number, at least 0 and below 1'):
+        layers.dropout_forward(np.ones(3), {'p': -0.1, 'mode': 'train'})
+    assert layers.dropout_forward(np.arange(3.), {'p': 0, 'mode': 'train'})[0].tolist() == [0, 1, 2]
+
+
+def test_dropout_is_of_its_seed_at_both_ends_of_the_range():
+    x = np.ones((50, 50))
+    for seed in (0, 2**32 - 1):
+        kept = np.random.RandomState(seed).random_sample(x.shape) >= 0.75
+        out, _ = layers.dropout_forward(x, {'p': 0.75, 'mode': 'train', 'seed': seed})
+        np.testing.assert_array_equal(out, 4. * kept)
+    with pytest.raises(ValueError, match='^seed is 4294967296; expected a whole number from 0 to 4294967295'):
+        layers.dropout_forward(x, {'p': 0.5, 'mode': 'train', 'seed': 2**32})
+
+
+def test_what_is_missing_of_dropouts_settings_is_named():
+    for param, message in (({}, 'has no p and no mode; expected'), ({'mode': 'test'}, 'has no p; expected')):
+        with pytest.raises(ValueError, match=message):
+            layers.dropout_forward(np.ones(2), param)
+
+
+def test_a_first_layer_may_leave_out_the_gradient_of_its_input():
+    _, cache = layers.affine_forward([[1., 2.]], [[3.], [4.]], [0.])
+    dx, dw, db = layers.affine_backward([[10.]], cache, need_dx=False)
+    assert dx is None
+    assert (dw.tolist(), db.tolist()) == ([[10], [20]], [10])

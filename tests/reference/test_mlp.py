@@ -1,3 +1,6 @@
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -169,3 +172,125 @@ def test_of_equal_epochs_the_first_is_kept(digits):
     for name, value in (*net.params.items(), *net.statistics.items()):
         np.testing.assert_array_equal(value, kept[0][name])
     assert not np.array_equal(kept[0]['W1'], kept[2]['W1'])
+
+
+def few(rng, n=40):
+    X, y = rng.standard_normal((n, 4)), rng.integers(0, 2, n)
+    return dict.fromkeys(('train', 'dev', 'test'), (X, y))
+
+
+class Watched(MLP):
+    """Notes the first value of each example that it is trained with, batch by batch."""
+
+    def loss(self, X, y=None):
+        if y is not None:
+            self.seen = [*getattr(self, 'seen', []), X[:, 0].tolist()]
+        return super().loss(X, y)
+
+
+@pytest.mark.parametrize(('n', 'batch_size', 'sizes'), [(22, 10, [10, 10, 2]), (21, 10, [10, 10]), (20, 10, [10, 10]),
+                                                        (4, 2, [2, 2]), (3, 10, [3]), (2, 2, [2])])
+def test_every_epoch_sees_every_example_once_in_a_new_order(n, batch_size, sizes, rng):
+    X = np.column_stack([np.arange(n), rng.standard_normal((n, 2))])
+    data = {part: (X, np.arange(n) % 2) for part in ('train', 'dev', 'test')}
+    net = Watched([3, 2], seed=0)
+    net.fit(data, 3, batch_size=batch_size, progress=False)
+    assert [len(batch) for batch in net.seen] == sizes * 3
+    epochs = [sum(net.seen[i:i + len(sizes)], []) for i in range(0, len(net.seen), len(sizes))]
+    for epoch in epochs:
+        assert len(set(epoch)) == sum(sizes)  # none twice
+        assert set(epoch) <= set(range(n))
+    if n > 10:
+        assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_the_defaults_of_fit(rng):
+    data = few(rng, 1500)
+    first = MLP([4, 3, 2], seed=0).fit(data, 2)
+    assert first == MLP([4, 3, 2], seed=0).fit(data, 2, batch_size=1000, learning_rate=0.03, seed=0, progress=False)
+
+
+def test_evaluation_is_of_all_examples_however_many_they_are(rng):
+    net = MLP([4, 2], seed=0, dtype=np.float64)
+    X, y = rng.standard_normal((20_003, 4)), rng.integers(0, 2, 20_003)
+    net.loss(X[:100], y[:100])
+    scores = net.loss(X)
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    loss, accuracy = net.evaluate(X, y)
+    assert loss == pytest.approx(-np.log(p[np.arange(len(y)), y]).mean(), rel=1e-9)
+    assert accuracy == (scores.argmax(axis=1) == y).mean()
+    with pytest.raises(ValueError, match='X and y are empty; expected at least one example'):
+        net.evaluate(X[:0], y[:0])
+
+
+class Reversed:
+    """Like a table of pandas: what it gives for an index is not what stands at that position."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return self.values[::-1][index]
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values if dtype is None else self.values.astype(dtype)
+
+
+def test_tables_are_taken_by_position(rng):
+    data = few(rng)
+    tables = {part: (Reversed(X), Reversed(y)) for part, (X, y) in data.items()}
+    net, other = MLP([4, 3, 2], seed=0), MLP([4, 3, 2], seed=0)
+    assert net.fit(data, 2, 10, progress=False) == other.fit(tables, 2, 10, progress=False)
+    assert net.evaluate(*data['dev']) == other.evaluate(*tables['dev'])
+
+
+@pytest.mark.parametrize(('make', 'message'), [
+    (lambda: MLP([4, 2], momentum=-0.1), 'momentum is -0.1; .*0.9 is the usual one, None the mean over all'),
+    (lambda: MLP([4, 2], momentum=1.1), 'momentum is 1.1'), (lambda: MLP([4, 2], eps=-1e-9), '1e-5 is the usual one'),
+    (lambda: MLP([4, 2]).fit(['train', 'dev', 'test'], 1), "data has .*; expected 'train', 'dev' and 'test'"),
+    (lambda: MLP([4, 2]).fit({'train': (3., [1]), 'dev': (3., [1]), 'test': (3., [1])}, 1), r'X of shape \(\); expe'),
+    (lambda: MLP([4, 2]).fit({}, 1, batch_size=1), 'batch_size is 1; .*with one example every output')])
+def test_what_is_just_out_of_range_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_running_means_over_all_batches_are_restored_with_their_number(rng):
+    net, other = (MLP([4, 3, 2], momentum=None, seed=0) for _ in range(2))
+    batches = rng.standard_normal((3, 10, 4))
+    net.loss(batches[0], np.arange(10) % 2)
+    other.statistics = {name: np.array(value) for name, value in net.statistics.items()}  # as a file has them
+    for batch in batches[1:]:
+        for one in (net, other):
+            one.loss(batch, np.arange(10) % 2)
+    assert other.statistics['num_batches2'] == 3
+    for name, value in net.statistics.items():
+        np.testing.assert_array_equal(other.statistics[name], value)
+    for number in (0, 1.5, -1):
+        with pytest.raises((TypeError, ValueError), match='num_batches1 is .*; expected a whole number, at least 1'):
+            other.statistics = {**net.statistics, 'num_batches1': number}
+    with pytest.raises(ValueError, match='statistics has no num_batches2; expected those of all layers'):
+        other.statistics = {name: value for name, value in net.statistics.items() if name != 'num_batches2'}
+    assert other.statistics['num_batches1'] == 3
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_the_epochs_on_a_terminal_unless_it_is_not_wanted(rng, monkeypatch):
+    def shown(stream, **options):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, 'stderr', stream)
+            MLP([4, 2], seed=0).fit(few(rng), 3, 10, **options)
+        return stream.getvalue()
+
+    assert shown(io.StringIO()) == shown(Terminal(), progress=False) == ''
+    last = shown(Terminal()).split('\r')[-1]
+    assert ' 3/3 ' in last
+    assert 'epoch' in last
+    assert 'dev loss ' in last

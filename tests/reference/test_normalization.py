@@ -1,5 +1,6 @@
 """The NumPy layers: cs231n's published numbers, gradient checks, mutants, and MXNet as an independent source."""
 import inspect
+import re
 import sys
 
 import numpy as np
@@ -398,3 +399,66 @@ def test_half_precision_has_room_for_no_variance_and_is_widened(scale, eps, rng)
     np.testing.assert_allclose(out, gamma * expected + beta, rtol=1e-4, atol=1e-5)
     out, _ = reference.spatial_groupnorm_forward(x, gamma, beta, 1, {'eps': eps})
     np.testing.assert_allclose(out[..., 0, 0], gamma * expected + beta, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('shape', [(0, 3, 2, 2), (2, 0, 2, 2), (2, 3, 0, 2), (2, 3, 2, 0), (2, 3, 2, 2, 1)])
+@pytest.mark.parametrize('layer', [reference.spatial_batchnorm_forward,
+                                   lambda *args: reference.spatial_groupnorm_forward(*args[:3], 1, {})])
+def test_images_without_values_are_refused_by_their_own_shape(layer, shape):
+    with pytest.raises(ValueError, match=rf"^x has shape {re.escape(str(shape))}; .* expects \(N, C, H, W\), each at "):
+        layer(np.ones(shape), np.ones(shape[1]), np.ones(shape[1]), {'mode': 'train'})
+
+
+@pytest.mark.parametrize('G', [True, -1, '1', None])
+def test_a_number_of_groups_that_is_none_is_refused(G):
+    with pytest.raises(ValueError, match='^G is .*; expected a number of groups that divides the 6 channels'):
+        reference.spatial_groupnorm_forward(np.ones((2, 6, 1, 1)), np.ones(6), np.ones(6), G, {})
+    assert reference.spatial_groupnorm_forward(np.ones((2, 6, 1, 1)), np.ones(6), np.ones(6), np.int8(6), {})
+
+
+@pytest.mark.parametrize('shape', [(6, 1), (1, 6), (6, 1, 1, 1), (1, 6, 1), (5,), (1, 5, 1, 1), (2, 3)])
+def test_groupnorm_refuses_parameters_of_another_shape_even_with_as_many_values(shape):
+    x, right = np.ones((2, 6, 1, 1)), np.ones(6)
+    for name, parameters in (('gamma', (np.ones(shape), right)), ('beta', (right, np.ones(shape)))):
+        with pytest.raises(ValueError, match=rf'^{name} has shape {re.escape(str(shape))}; x .* needs \(6,\) or'):
+            reference.spatial_groupnorm_forward(x, *parameters, 2, {})
+
+
+@pytest.mark.parametrize(('bn_param', 'message'), [
+    ({'momentum': -0.1}, 'momentum is -0.1; expected a finite number from 0 to 1 .*0.9 is the usual one, None the m'),
+    ({'momentum': 1.1}, 'momentum is 1.1'), ({'eps': -1e-9}, 'eps is -1e-09; .*1e-5 is the usual one'),
+    ({'mode': np.array(['train', 'test'])}, "mode.*expected 'train' or 'test'"),
+    ({'mode': np.array('train')}, "mode.*expected 'train' or 'test'")])
+def test_settings_just_out_of_range_are_refused_with_the_usual_ones(bn_param, message):
+    with pytest.raises(ValueError, match=message):
+        reference.batchnorm_forward(np.eye(3), ONE, ONE, {'mode': 'train', **bn_param})
+
+
+@pytest.mark.parametrize('momentum', [0, 1])
+def test_the_ends_of_the_range_of_momentum_are_in_it(momentum):
+    bn_param = {'mode': 'train', 'momentum': momentum, 'running_mean': [7.], 'running_var': [0.]}
+    reference.batchnorm_forward([[1], [3]], [1], [0], bn_param)
+    assert (bn_param['running_mean'].tolist(), bn_param['running_var'].tolist()) == (([2], [1]), ([7], [0]))[momentum]
+
+
+def test_one_example_is_enough_when_testing():
+    bn_param = {'mode': 'test', 'running_mean': [1.], 'running_var': [4.], 'eps': 0}
+    assert reference.batchnorm_forward([[5]], [3], [1], bn_param)[0].tolist() == [[7]]
+
+
+def test_the_count_of_batches_goes_on_from_where_it_was():
+    bn_param = {'mode': 'train', 'momentum': None, 'num_batches': 3, 'running_mean': [2.], 'running_var': [8.]}
+    reference.batchnorm_forward([[4], [8]], [1], [0], bn_param)  # mean 6, variance 4
+    assert bn_param['num_batches'] == 4
+    assert (bn_param['running_mean'].tolist(), bn_param['running_var'].tolist()) == ([3], [7])
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_gradients_are_floats_and_a_complex_upstream_gradient_is_refused(name, rng):
+    shape, forward, backward = LAYERS[name]
+    _, cache = forward(rng.standard_normal(shape))
+    for dtype in (np.int8, np.int64):
+        assert {gradient.dtype for gradient in backward(np.ones(shape, dtype), cache)} == {np.dtype(np.float64)}
+    for dtype in (complex, bool):
+        with pytest.raises(TypeError, match='^dout has type'):
+            backward(np.ones(shape, dtype), cache)

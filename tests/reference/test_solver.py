@@ -514,3 +514,164 @@ def test_a_bar_counts_the_batches_on_a_terminal_unless_it_is_not_wanted(images, 
     assert ' 8/12 ' in bar  # it goes on where it was
     assert ' 0/12 ' not in bar
     assert ' 12/12 ' in bar.split('\r')[-1]
+
+
+NAMES = ('X_train', 'y_train', 'X_val', 'y_val')
+
+
+@pytest.mark.parametrize('make', [network, lambda: MLP([3072, 8, 10], momentum=None, seed=0), Untrainable])
+@pytest.mark.parametrize('steps', [0, 2])
+def test_a_solver_can_be_saved_before_the_first_epoch_has_ended(make, steps, images, tmp_path):
+    """Also before the first batch, and after steps by hand, when there is no best epoch yet."""
+    if make is Untrainable:
+        images = dict(zip(NAMES, (np.arange(8.)[:, None], np.arange(8) < 3) * 2))
+        images['y_train'] = images['y_val'] = images['y_train'].astype(int)
+    options = {**OPTIONS, 'batch_size': 4, 'num_epochs': 1}
+    whole, saved = Solver(make(), images, **options), Solver(make(), images, **options)
+    for _ in range(steps):
+        saved.step()
+        whole.step()
+    saved.save(tmp_path / 'solver.npz')
+    resumed = Solver.resume(tmp_path / 'solver.npz', make(), images)
+    assert (resumed.iteration, resumed.best_val_acc, resumed.val_acc_history) == (steps, -1, [])
+    for solver in (whole, resumed):
+        solver.train()
+    assert resumed.loss_history == whole.loss_history
+    assert resumed.val_acc_history == whole.val_acc_history
+    for name, param in whole.model.params.items():
+        np.testing.assert_array_equal(resumed.model.params[name], param)
+
+
+class Counting(Forgetful):
+    """A user's model: a statistic with a name as batch norm's have, of another type than the parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.statistics = {'running_steps': np.zeros(1, np.float32)}
+
+    def loss(self, X, y=None):
+        if y is None:
+            return np.tile([0., 1.], (len(X), 1))
+        self.statistics = {'running_steps': self.statistics['running_steps'] + np.float32(1)}
+        return 1.0, {'w': np.full(1, -1.)}
+
+
+@pytest.mark.parametrize('make', [Untrainable, Counting, lambda: FullyConnectedNet([3], input_dim=1, num_classes=2)])
+def test_models_without_batch_norm_are_resumed_as_well(make, tmp_path):
+    X, y = np.arange(8.)[:, None], np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    parts, path = dict(zip(NAMES, (X, y) * 2)), tmp_path / 'solver.npz'
+    options = {'batch_size': 4, 'num_epochs': 2, 'verbose': False, 'checkpoint_name': path, 'seed': 0,
+               'optim_config': {'learning_rate': 1.}}
+    first = Solver(make(), parts, **options)
+    first.train()
+    model = make()
+    resumed = Solver.resume(path, model, parts, num_epochs=3)
+    assert resumed.best_val_acc == max(first.val_acc_history)
+    resumed.train()
+    assert resumed.iteration == 6
+    for name in getattr(model, 'statistics', {}):
+        np.testing.assert_array_equal(model.statistics[name], resumed.best_statistics[name])
+        assert model.statistics[name].dtype == np.float32
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda arrays, description: description['settings']['W1'].update(t=3), 't is 3; expected a whole number from 16'),
+    (array('random/own', lambda keys: keys.astype(np.int64)), r'int64 \(624,\); expected uint32 \(624,\)'),
+    (array('random/global', lambda keys: keys[None]), r'uint32 \(1, 624\); expected uint32 \(624,\)'),
+    (lambda arrays, description: description['random']['own'].__setitem__(0, 625), 'position is 625; .* 0 to 624'),
+    (lambda arrays, description: description['random']['own'].__setitem__(0, -1), 'position is -1'),
+    (lambda arrays, description: description['random']['global'].__setitem__(1, 'a'), 'checkpoint does not fit'),
+    (lambda arrays, description: description['options'].update(seed=2**32), 'has options .*seed is 4294967296'),
+    (lambda arrays, description: description['options'].update(num_val_samples=0), 'has options .*num_val_samples is'),
+    (lambda arrays, description: description['options'].update(optim_config=[]), 'has options .*optim_config is a li'),
+    (lambda arrays, description: description['options'].update(checkpoint_name=5), 'has options .*checkpoint_name')])
+def test_a_checkpoint_with_less_plain_faults_is_refused_and_nothing_has_changed(change, message, images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS, checkpoint_name=path).train()
+    altered(path, change)
+    net, state = network(), np.random.get_state()[1].copy()
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises(CheckpointError, match=message):
+        Solver.resume(path, net, images)
+    assert net.statistics == {}
+    for name, param in net.params.items():
+        np.testing.assert_array_equal(param, before[name])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_a_generator_at_the_beginning_of_its_numbers_is_resumed(images, tmp_path):
+    path = tmp_path / 'solver.npz'
+    Solver(network(), images, **OPTIONS).save(path)
+    altered(path, lambda arrays, description: description['random']['own'].__setitem__(0, 0))
+    resumed = Solver.resume(path, network(), images)
+    again = np.random.RandomState()
+    again.set_state(('MT19937', checkpoint.load(path)[0]['random/own'], 0))
+    assert resumed.random.random_sample() == again.random_sample()
+
+
+class Part:
+    """A model with only one of the two things that a model has."""
+
+    def __init__(self, **what):
+        self.__dict__.update(what)
+
+
+@pytest.mark.parametrize('what', [{'params': {'w': np.zeros(1)}}, {'loss': lambda X, y=None: 0},
+                                  {'params': [np.zeros(1)], 'loss': lambda X, y=None: 0},
+                                  {'params': {'w': np.zeros(1)}, 'loss': 3}], ids=sorted)
+def test_half_a_model_is_refused(what, images):
+    with pytest.raises(TypeError, match='^model is .*; expected one with params, a dictionary of arrays, and loss'):
+        Solver(Part(**what), images)
+
+
+def test_a_model_that_overflows_before_it_is_trained_is_taken_without_a_warning():
+    class Overflowing(Untrainable):
+        def loss(self, X, y=None):
+            return np.exp(1e3 * np.ones((len(X), 2))) / np.zeros(2)
+
+    X, y = np.ones((2, 1)), [0, 1]
+    assert Solver(Overflowing(), dict(zip(NAMES, (X, y) * 2))).iteration == 0  # a warning would be an error here
+
+
+def test_examples_without_an_axis_are_none(images):
+    with pytest.raises(ValueError, match='X_train has no axis of examples and y_train 1 labels'):
+        Solver(network(), {**images, 'X_train': 3., 'y_train': [1]})
+
+
+def test_accuracies_are_of_lists_too():
+    model = Untrainable()
+    model.params['w'][0] = 1  # class 0 where x is above 1
+    solver = Solver(model, dict(zip(NAMES, (np.zeros((2, 1)), [0, 1]) * 2)))
+    assert solver.check_accuracy([[0], [1], [2], [3]], [1, 1, 1, 0]) == 3 / 4
+
+
+def test_the_bar_counts_batches_and_its_end(images, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, 'stderr', Terminal())
+        Solver(network(), images, **{**OPTIONS, 'num_epochs': 1}).train()
+        shown = sys.stderr.getvalue()
+    assert ' 4/4 ' in shown.split('\r')[-1]
+    assert 'batch' in shown.split('\r')[-1]
+
+
+def test_the_seeds_of_batches_have_both_ends_of_their_range(images):
+    for seed in (0, 2**32 - 1):
+        solver = Solver(network(), images, seed=seed)
+        assert solver.random.random_sample() == np.random.RandomState(seed).random_sample()
+    with pytest.raises(ValueError, match='seed is 4294967296; expected a whole number from 0 to 4294967295'):
+        Solver(network(), images, seed=2**32)
+
+
+def test_the_first_accuracies_are_those_after_the_first_batch():
+    X, y = np.arange(8.)[:, None], np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    solver = Solver(Untrainable(), dict(zip(NAMES, (X, y) * 2)), optim_config={'learning_rate': 1.}, batch_size=2,
+                    num_epochs=2, verbose=False)
+    solver.train()  # w = 1, 2, ..., 8: right of all at 2
+    assert solver.val_acc_history == [7 / 8, 6 / 8, 3 / 8]  # after batches 1, 4 and 8
+
+
+@pytest.mark.parametrize('option', ['batch_size', 'num_epochs', 'print_every'])
+def test_none_stands_for_all_only_where_all_means_something(option, images):
+    with pytest.raises(TypeError, match=f'{option} is None; expected a whole number, at least 1'):
+        Solver(network(), images, **{option: None})
+    assert Solver(network(), images, num_train_samples=None).options['num_train_samples'] is None

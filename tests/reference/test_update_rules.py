@@ -116,3 +116,38 @@ def test_settings_that_are_no_dictionary_are_refused(config):
     for rule in UPDATE_RULES.values():
         with pytest.raises(TypeError, match='^config is .*; expected a dictionary'):
             rule(np.ones(2), np.ones(2), config)
+
+
+def test_the_defaults_are_those_of_the_exercise():
+    expected = {'sgd': {'learning_rate': 1e-2}, 'sgd_momentum': {'learning_rate': 1e-2, 'momentum': 0.9},
+                'rmsprop': {'learning_rate': 1e-2, 'decay_rate': 0.99, 'epsilon': 1e-8},
+                'adam': {'learning_rate': 1e-3, 'beta1': 0.9, 'beta2': 0.999, 'epsilon': 1e-8}}
+    for name, settings in expected.items():
+        assert update_rule(name, {})[1] == settings
+        config = UPDATE_RULES[name](np.ones(1), np.ones(1))[1]
+        assert {setting: config[setting] for setting in settings} == settings
+
+
+def test_epsilon_is_added_to_the_root():
+    """It is 1 here: beside a usual one of 1e-8 nothing would be seen of it."""
+    w, _ = rmsprop(np.array([10.]), np.array([2.]), {'learning_rate': 6., 'decay_rate': 0.75, 'epsilon': 1.})
+    np.testing.assert_allclose(w, 10 - 6 * 2 / (1 + 1))  # the root of 0.25 * 2**2 is 1
+    w, _ = adam(np.array([10.]), np.array([2.]), {'learning_rate': 6., 'epsilon': 1.})
+    np.testing.assert_allclose(w, 10 - 6 * 2 / (2 + 1))  # without their bias the moments are 2 and 4
+
+
+@pytest.mark.parametrize('name', ['rmsprop', 'adam'])
+def test_a_gradient_of_0_changes_nothing(name):
+    assert UPDATE_RULES[name](np.array([3.]), np.zeros(1))[0].tolist() == [3]
+
+
+def test_adam_can_be_told_that_it_has_made_no_step():
+    told, fresh = adam(W, DW, {'t': 0}), adam(W, DW, {})
+    np.testing.assert_array_equal(told[0], fresh[0])
+    assert told[1]['t'] == fresh[1]['t'] == 1
+
+
+def test_momentum_may_be_0_and_is_then_plain_descent():
+    config = {'momentum': 0, 'learning_rate': 0.5}
+    w, config = sgd_momentum(np.array([1.]), np.array([1.]), config)
+    assert sgd_momentum(w, np.array([1.]), config)[0].tolist() == [0]

@@ -209,3 +209,12 @@ def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
         signal.signal(signal.SIGXFSZ, handler)
     assert unraisable == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_and_arrays_of_any_order_are_saved(tmp_path):
+    columns = np.asfortranarray(np.arange(6.).reshape(2, 3))
+    archive.save(tmp_path / 'a.npz', {'list': [1, 2], 'columns': columns, 'part': columns[:, ::2]}, None)
+    arrays, description = archive.load(tmp_path / 'a.npz')
+    assert description is None
+    assert {name: array.tolist() for name, array in arrays.items()} == {
+        'list': [1, 2], 'columns': columns.tolist(), 'part': columns[:, ::2].tolist()}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gluon_bn._mxnet import nd
-from gluon_bn.support.arguments import boolean, floats, integer, labels, mapping, number, one_of, sizes
+from gluon_bn.support.arguments import as_array, boolean, floats, integer, labels, mapping, number, one_of, sizes
 
 NO_NUMBERS = [True, np.True_, 'a', '1', None, 1j, [1.0], np.array([.1]), np.array(.1), b'1', {}, len]
 
@@ -205,3 +205,39 @@ def test_mappings():
     for value in (None, 'ab', [1], 3):
         with pytest.raises(TypeError, match='^data is a .*; expected a dictionary'):
             mapping('data', value, 'a dictionary')
+
+
+@pytest.mark.parametrize(('call', 'message'), [
+    (lambda: number('v', 5, at_most=3), 'v is 5; expected a finite number, at most 3.'),
+    (lambda: number('v', 5, at_most=3.0), 'v is 5; expected a finite number, at most 3.'),
+    (lambda: number('v', 1, at_least=0, below=1, hint='as usual'),
+     'v is 1; expected a finite number, at least 0 and below 1 (as usual).'),
+    (lambda: number('v', 0, above=0, at_most=1), 'v is 0; expected a finite number, above 0 and at most 1.'),
+    (lambda: number('v', np.float64(-1), at_least=0), 'v is -1.0; expected a finite number, at least 0.'),
+    (lambda: number('v', np.float32(np.inf)), 'v is inf; expected a finite number.'),
+    (lambda: number('v', np.array([1.5])),
+     'v is an array (numpy) of shape (1,); expected a finite number (make a number of it with float(...)).'),
+    (lambda: integer('v', np.array(3)),
+     'v is an array (numpy) of shape (); expected a whole number (make a number of it with int(...)).'),
+    (lambda: integer('v', 7, at_most=3), 'v is 7; expected a whole number, at most 3.'),
+    (lambda: integer('v', 2**200, at_most=3), 'v is a whole number of 201 bits; expected a whole number, at most 3.'),
+    (lambda: boolean('v', np.ndarray), "v is <class 'numpy.ndarray'>; expected True or False."),
+    (lambda: one_of('v', 'b', ['a']), "v is 'b'; expected 'a'."),
+    (lambda: floats('v', np.ones((2, 3)), (None, 4)), 'v has shape (2, 3); expected (any, 4).'),
+    (lambda: floats('v', np.ones((2, 3)), (None,)), 'v has shape (2, 3); expected (any,).'),
+    (lambda: sizes('v', [1, 0]), 'v[1] is 0; expected a whole number, at least 1.')])
+def test_messages_in_full(call, message):
+    with pytest.raises((TypeError, ValueError)) as error:
+        call()
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize('value', ['abc', b'abc', [None], [1, None], [[1], [1, 2]], None, {1: 2}, len], ids=repr)
+def test_what_is_no_array(value):
+    with pytest.raises(TypeError, match='^v is .*; expected an array of numbers'):
+        as_array('v', value, 'numbers')
+    assert as_array('v', ['a'], 'words').tolist() == ['a']  # whether its type fits is for others to say
+
+
+def test_a_size_may_be_1():
+    assert sizes('units', [1, 1]) == [1, 1]

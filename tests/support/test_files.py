@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gluon_bn.support.files import FolderInUse, folder_locked, remove_leftovers, written_whole
+from gluon_bn.support.files import FolderInUse, cache_dir, folder_locked, remove_leftovers, written_whole
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path):
@@ -91,3 +91,25 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path, monkeypat
         file.write(b'new')
     assert path.read_bytes() == b'old'
     assert os.listdir(tmp_path) == ['file']
+
+
+def test_a_file_that_cannot_be_opened_is_that_error_alone(tmp_path):
+    with pytest.raises(ValueError, match='invalid mode'), written_whole(tmp_path / 'file', 'q'):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_may_be_strings_and_folders_are_made_however_many(tmp_path):
+    with written_whole(str(tmp_path / 'file')) as file:
+        file.write(b'content')
+    assert (tmp_path / 'file').read_bytes() == b'content'
+    with folder_locked(str(tmp_path / 'several' / 'new')):
+        assert (tmp_path / 'several' / 'new').is_dir()
+
+
+def test_a_relative_cache_folder_is_reported_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv('GLUON_BN_CACHE', 'here')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    with pytest.warns(RuntimeWarning, match='is not used') as warned:
+        assert cache_dir() == tmp_path / 'gluon_bn'
+    assert warned[0].filename == __file__

@@ -72,3 +72,18 @@ def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
     with locked_alone(tmp_path / 'lock'):
         pass
     assert not (tmp_path / 'lock').exists()
+
+
+def test_windows_locks_the_first_byte_wherever_the_file_is_read(tmp_path, monkeypatch):
+    asked = []
+
+    def locking(descriptor, mode, count):
+        asked.append((locks.os.lseek(descriptor, 0, locks.os.SEEK_CUR), mode, count))
+
+    monkeypatch.setattr(locks, 'fcntl', None)
+    monkeypatch.setattr(locks, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    (tmp_path / 'lock').write_bytes(b'content')
+    with open(tmp_path / 'lock', 'r+b', buffering=0) as file:
+        file.read(3)
+        lock(file, wait=False)
+    assert asked == [(0, 2, 1)]

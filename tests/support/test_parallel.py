@@ -1,8 +1,12 @@
+import io
 import json
+import sys
 import textwrap
 
+import psutil
 import pytest
 
+from gluon_bn.support import parallel
 from gluon_bn.support.parallel import WorkerError, run_jobs
 
 
@@ -55,3 +59,61 @@ def test_an_error_of_the_caller_ends_the_workers(worker):
 
     with pytest.raises(json.JSONDecodeError):
         run_jobs(worker, ['x'], list(range(20)), fail, processes=2)
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """A module with a worker that leaves a file of its process's number, and dies at 13."""
+    (tmp_path / 'noted_worker.py').write_text(textwrap.dedent('''
+        import os, sys
+        from gluon_bn.support.parallel import serve_jobs
+
+        open(os.path.join(sys.argv[1], f'{os.getpid()}.pid'), 'w').close()
+        serve_jobs(lambda number: os._exit(7) if number == 13 else [number, os.getpid()])
+    '''))
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    return 'noted_worker'
+
+
+def started(folder):
+    return [int(path.stem) for path in folder.glob('*.pid')]
+
+
+def test_there_are_as_many_workers_as_asked_for_but_no_more_than_jobs(noted, tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, 'physical_cores', lambda: 2)
+    for jobs, processes, expected in (([1], 3, 1), ([1, 2, 3], 1, 1), ([1, 2, 3], None, 2)):
+        done = []
+        run_jobs(noted, [str(tmp_path)], jobs, lambda job, result, done=done: done.append(result[0]), processes)
+        assert sorted(done) == jobs
+        assert len(started(tmp_path)) == expected
+        for path in tmp_path.glob('*.pid'):
+            path.unlink()
+
+
+def test_after_an_error_no_worker_is_left_and_what_was_done_stays(noted, tmp_path):
+    done = []
+    with pytest.raises(WorkerError, match='a worker process ended with status 7 at the job 13'):
+        run_jobs(noted, [str(tmp_path)], [1, 2, 13, 4], lambda job, result: done.append(job), processes=1)
+    assert done == [1, 2]
+
+    def fail(job, result):
+        raise KeyError('as an example')
+
+    with pytest.raises(KeyError, match='as an example'):
+        run_jobs(noted, [str(tmp_path)], list(range(12)), fail, processes=1)
+    assert len(started(tmp_path)) == 2
+    assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_the_jobs_on_a_terminal(noted, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, 'stderr', Terminal())
+        run_jobs(noted, [str(tmp_path)], [1, 2, 3], lambda job, result: None, processes=1)
+        last = sys.stderr.getvalue().split('\r')[-1]
+    assert ' 3/3 ' in last
+    assert 'job' in last

@@ -422,3 +422,74 @@ def test_reading_takes_no_thread_along(path):
     with pytest.raises(DataError):
         content(path, DataError)
     assert threading.active_count() == before
+
+
+# ---- just at the limits ----
+
+
+def test_a_message_names_the_file_once(path):
+    path.mkdir()
+    with pytest.raises(DataError) as error, regular_file(path, DataError):
+        pass
+    assert str(error.value) == (f'{path} is no regular file; expected one with data in it, not a folder, a pipe or a '
+                                'device.')
+
+
+def test_a_sparse_file_above_two_gigabytes_is_not_read(path):
+    with open(path, 'wb') as file:
+        file.truncate(2**31 + 1)
+    with pytest.raises(DataError, match='has more than 2,147,483,648 bytes, decompressed'):
+        content(path, DataError)
+    with pytest.raises(DataError, match='it has 2,147,483,649 bytes, more than 2,147,483,648'):
+        read_npz(path, DataError)
+
+
+def test_an_archive_of_just_as_many_bytes_as_it_may_have_is_read(path):
+    with open(path, 'wb') as file:
+        np.savez(file, a=np.arange(3))
+    size = path.stat().st_size
+    assert read_npz(path, DataError, most=size)['a'].tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match=f'it has {size:,} bytes, more than {size - 1:,}'):
+        read_npz(path, DataError, most=size - 1)
+
+
+@pytest.mark.parametrize(('length', 'message'), [(9, 'has 9 bytes'), (10, 'cannot be read'), (10_000, 'cannot be read'),
+                                                 (10_001, 'has 10001 bytes')])
+def test_the_length_of_a_header_has_limits(length, message, path):
+    for version in ((1, 0), (2, 0)):
+        with zipfile.ZipFile(path, 'w') as archive:
+            archive.writestr('a.npy', npy('1' * length, version=version))
+        with pytest.raises(DataError, match=message):
+            read_npz(path, DataError)
+
+
+def test_a_longest_header_is_read_and_one_of_python_2_without_a_warning(path):
+    header = described().rstrip('\n')
+    for written in (header.ljust(9_999) + '\n', described(shape='(2L,)')):
+        with zipfile.ZipFile(path, 'w') as archive:
+            archive.writestr('a.npy', npy(written, struct.pack('<2d', 1, 2)))
+        assert read_npz(path, DataError)['a'].tolist() == [1, 2]
+
+
+def test_a_changed_byte_of_an_array_is_seen(path):
+    values = np.arange(1000.)
+    with open(path, 'wb') as file:
+        np.savez(file, a=values)
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(values.tobytes()) + 4001] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(DataError, match='CRC'):
+        read_npz(path, DataError)
+
+
+def test_what_is_wrong_with_a_compressed_archive_is_said(path, rng):
+    np.savez_compressed(path.with_suffix('.npz'), a=np.zeros(10**5))
+    with pytest.raises(DataError, match='its members claim more bytes than it has'):
+        read_npz(path.with_suffix('.npz'), DataError)
+    np.savez_compressed(path.with_suffix('.npz'), a=rng.integers(0, 256, 10**4, np.uint8))  # hardly smaller
+    with pytest.raises(DataError, match="'a.npy' is no array, or a compressed one"):
+        read_npz(path.with_suffix('.npz'), DataError)
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('a.npy', npy(described(shape='(-2, 1)'), bytes(16)))
+    with pytest.raises(DataError, match=r"'a.npy' is of type float64 and shape \(-2, 1\)"):
+        read_npz(path, DataError)
