@@ -52,3 +52,13 @@ def test_every_file_that_is_named_exists():
     assert named
     missing = sorted(name for name in named if not (ROOT / name).exists())
     assert not missing
+
+
+def test_tutorials_and_exercises_are_as_many_as_is_said():
+    there = {'tutorials': len(list((ROOT / 'tutorials').glob('[0-9]*.py'))),
+             'exercises': len(list((ROOT / 'tutorials' / 'exercises').glob('[0-9]*.py')))}
+    words = {'eleven': 11, 'twelve': 12, 'thirteen': 13, 'fourteen': 14}
+    pages = README + (ROOT / 'docs' / 'index.md').read_text(encoding='utf-8')
+    said = re.findall(rf"({'|'.join(words)}) (tutorials|exercises)", pages, re.I)
+    assert {kind for _, kind in said} == set(there)
+    assert [words[word.lower()] for word, _ in said] == [there[kind] for _, kind in said]

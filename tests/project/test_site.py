@@ -182,7 +182,7 @@ def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here)
 def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_here):
     from benchmark_playground import chromium
     with chromium(tmp_path) as browser:
-        for width in (390, 1280):
+        for width in (390, 1100, 1280, 1440):
             browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
                 'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': width < 600})
             for page in ('docs/index', 'docs/results', 'docs/api', 'docs/gallery', 'docs/decisions/same_mathematics',
