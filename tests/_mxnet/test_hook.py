@@ -111,7 +111,8 @@ assert late.found is expected or late.found == expected == float('inf'), late.fo
 def test_a_plain_import_gets_all_of_it(first):
     shown = python(first + """
 import os
-from gluon_bn._mxnet import mx, threads
+from gluon_bn._mxnet import mx
+from gluon_bn.support import threads
 assert mx is mxnet
 print(os.environ['OMP_NUM_THREADS'] == str(threads.physical_cores()))
 print(mxnet.np.array([1, 2, 3])[[True, False, True]])

@@ -112,9 +112,9 @@ def test_a_network_without_one_layers_statistics_names_it():
 COMMA = """
 import locale
 import numpy as np
-from gluon_bn import LeNet, batch_norm, native, optimizers, sgd
+from gluon_bn import LeNet, batch_norm, optimizers, sgd
 from gluon_bn._mxnet import mx, nd
-from gluon_bn.fast import operators
+from gluon_bn.fast import native, operators
 print(locale.setlocale(locale.LC_NUMERIC, 'comma'), locale.localeconv()['decimal_point'], flush=True)
 native.available()
 for plain in (False, True):

@@ -1,5 +1,6 @@
 """The NumPy layers: cs231n's published numbers, gradient checks, mutants, and MXNet as an independent source."""
 import inspect
+import sys
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_a_wrong_term_fails_the_check(backward, text, wrong, rng):
     source = inspect.getsource(backward)
     body = source[source.rindex('"""'):]
     assert body.count(text) == 1, 'the mutant no longer fits the source'
-    names = dict(vars(reference))
+    names = dict(vars(sys.modules[backward.__module__]))
     exec('from __future__ import annotations\n' + source[:source.rindex('"""')] + body.replace(text, wrong), names)
     mutant = names[backward.__name__]
 
