@@ -3,11 +3,8 @@ from pathlib import Path
 
 from ..support.extras import import_extra
 from . import tensorboard
-from .configuration import RunError
+from .configuration import HYPERPARAMETERS, RunError
 from .observation import observe
-
-HYPERPARAMETERS = ('dataset', 'epochs', 'batch_size', 'lr', 'weight_scale', 'momentum', 'batch_norm', 'seed', 'limit',
-                   'validation', 'sgd_momentum', 'schedule', 'max_shift')
 
 
 class RunEvents:
