@@ -30,7 +30,7 @@ _SYSTEM_PACKAGES = {  # of Debian and Ubuntu, of Fedora
     "libstdc++.so.6": ("libstdc++6", "libstdc++"), "libgcc_s.so.1": ("libgcc-s1", "libgcc")}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def preload():
     """Load, before MXNet does, what the system lacks; where each library comes from, for people to read.
 

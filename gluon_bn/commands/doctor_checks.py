@@ -1,4 +1,4 @@
-"""What the doctor looks at: a function for each thing, which never raises, and needs nothing beyond Python itself."""
+"""Checks of ``gluon-bn doctor``: a function for each thing, which never raises and needs Python alone."""
 import importlib.metadata
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""What the doctor asks of MXNet, in a process of its own: if it crashes or hangs here, the doctor does not.
+"""MXNet's part of ``gluon-bn doctor``, in a process of its own: if it crashes or hangs here, the doctor does not.
 
 Prints one object of JSON a line, each as soon as it is known, so that what is known before a crash is not lost.
 """

@@ -17,10 +17,10 @@ def main(argv=None, prog=None):
 def work(options):
     """Train in the folder of ``--output``; returns 0."""
     with loading('mlp'):
-        from ..run import mlp_job as mlp_run
+        from ..run import mlp_job
     options = vars(options)
     folder = options.pop('output') or f"runs/mlp-{time.strftime('%Y%m%d-%H%M%S')}"
-    mlp_run.train(mlp_run.Config(**options), folder)
+    mlp_job.train(mlp_job.Config(**options), folder)
     print(f"Numbers, curves and frames are in {folder}")
     return 0
 

@@ -27,7 +27,7 @@ def work(options, name):
     """Train, or resume a run; returns the exit status."""
     with loading(name):
         from ..fast import native
-        from ..run import job as run
+        from ..run import job
         from ..run.configuration import PRESETS, Config, RunError
     folder, resumed = options.pop('output'), options.pop('resume')
     report = functools.partial(print, flush=True)  # a line when it is due, in a file or a pipe as well
@@ -38,14 +38,14 @@ def work(options, name):
             if options:
                 raise RunError(f"--resume uses the run's own configuration; leave out "
                                f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
-            run.resume(folder, ctx, epochs, report)
+            job.resume(folder, ctx, epochs, report)
         else:
             config = Config(**{**PRESETS.get(options.pop('preset', None), {}), **options})
             folder = folder or f"runs/{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
-            run.start(config, folder, report)
-    except run.LossNotFinite as error:
+            job.start(config, folder, report)
+    except job.LossNotFinite as error:
         return complain(name, f"{error}; a smaller --lr may help. The last good checkpoint is in {folder}.", 3)
-    except (run.Interrupted, KeyboardInterrupt):
+    except (job.Interrupted, KeyboardInterrupt):
         if not (folder and (Path(folder) / 'config.json').exists()):
             raise KeyboardInterrupt from None
         return complain(name, f"interrupted; resume it with: {command_line('train', '--resume', folder)}", 130)

@@ -85,6 +85,11 @@ class Config:
     def __post_init__(self):
         check_options(self, RunError)
 
+    @property
+    def scored(self):
+        """What the accuracy beside the training images' is called: that of the test images, or of held-out ones."""
+        return 'valid_acc' if self.validation else 'test_acc'
+
 
 # What a run's result does not depend on; the other options are the run's row in TensorBoard.
 BESIDE_THE_RESULT = ('data_dir', 'ctx', 'impl', 'target', 'tensorboard', 'checkpoint_seconds')
@@ -104,7 +109,7 @@ def read_config(folder):
     """The configuration in the folder of a run; ``RunError`` if there is none or it cannot be used."""
     path = Path(folder) / 'config.json'
     if not path.exists():
-        raise RunError(f"{folder} holds no run to resume ({path}: No such file or directory).")
+        raise RunError(f"{folder} contains no run to resume ({path}: No such file or directory).")
     try:
         values = json_of(content(path, RunError, LONGEST_FILE))
     except RunError:
@@ -118,7 +123,7 @@ def config_from(values, path):
     """A ``Config`` from the dictionary ``values`` that stood in ``path``; ``RunError`` if its names are not right."""
     known = {f.name for f in fields(Config)}
     if not isinstance(values, dict):
-        raise RunError(f"{path} is not the configuration of a run (it holds {shown(values)}; expected an "
+        raise RunError(f"{path} is not the configuration of a run (it contains {shown(values)}; expected an "
                        "object).")
     missing = known - set(values)
     unknown = set(values) - known - {'environment'}

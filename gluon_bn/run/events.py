@@ -36,7 +36,7 @@ class RunEvents:
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror}.") from error
         if any(self.folder.glob('*tfevents*')):
-            raise RunError(f"{self.folder} holds TensorBoard's files of a run already; choose another folder for "
+            raise RunError(f"{self.folder} already contains TensorBoard's files of a run; choose another folder for "
                            "--tensorboard.")
 
     def mend(self, state):
@@ -56,8 +56,7 @@ class RunEvents:
             if number == 0:
                 hparams = {**{name: getattr(self.config, name) for name in HYPERPARAMETERS},
                            'limit': str(self.config.limit or 'all')}  # a number or none; a column has one type
-                scored = 'valid_acc' if self.config.validation else 'test_acc'
-                tensorboard.add_hparams(writer, hparams, ('moving_loss', 'train_acc', scored))
+                tensorboard.add_hparams(writer, hparams, ('moving_loss', 'train_acc', self.config.scored))
             else:
                 for step in range(end - self.batches_per_epoch, end):
                     writer.add_scalar('loss', state.losses[step], step)

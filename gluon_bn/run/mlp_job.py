@@ -13,7 +13,8 @@ from ..support.arguments import sizes
 from ..support.command_line import folder, number, whole_number
 from ..support.files import written_whole
 from ..support.options import Kind, check_options, choice, option, real, text, whole
-from .live import LivePlot, save_history
+from .curves import save_history
+from .live import LivePlot
 
 NUM_DEV = 5000  # the last training images choose the epoch, so that the test images have no part in it
 

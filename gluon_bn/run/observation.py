@@ -1,10 +1,10 @@
-"""What a network computes at one moment of its training, as arrays: :func:`observe`, and what they tell."""
+"""Observation of a network at one moment of its training: inputs of activations, weights and gradients as arrays."""
 import numpy as np
 
 from .._mxnet import autograd, nd
 from ..checks import check_batch, check_classes
 from ..functions import softmax_cross_entropy
-from ..network_state import stored_statistics_kept
+from ..network_state import activations_watched, stored_statistics_kept
 
 
 def observe(net, data, label):
@@ -12,8 +12,8 @@ def observe(net, data, label):
 
     Parameters
     ----------
-    net : a network with ``params`` and ``activation_inputs``, as :class:`gluon_bn.LeNet` has. Its parameters, the
-        gradients kept in them and its stored statistics are **not changed**, bit for bit.
+    net : a network with ``params`` and ``watch``, as :class:`gluon_bn.LeNet` has. Its parameters, the gradients kept
+        in them and its stored statistics are **not changed**, bit for bit.
     data, label : ``(m, ...)`` and ``(m,)``, as for :func:`gluon_bn.train_step`
 
     Returns
@@ -28,8 +28,7 @@ def observe(net, data, label):
     """
     label, numbers = check_batch(data, label)
     with stored_statistics_kept(net):
-        inputs = net.activation_inputs(data, is_training=True)
-        with autograd.record():
+        with activations_watched(net) as inputs, autograd.record():
             scores = net(data, is_training=True)                                                    # (m, K)
             check_classes(numbers, scores.shape[-1])
             target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                         # (m, K)

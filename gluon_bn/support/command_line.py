@@ -1,4 +1,4 @@
-"""What the commands have in common: their parser, one line for what went wrong, and the exit status."""
+"""Common parts of the commands: the parser, one line for what went wrong, and the exit status."""
 import argparse
 import difflib
 import os
@@ -188,9 +188,9 @@ def demand_at_least_one(**options):
 
     >>> demand_at_least_one(seeds=3, processes=None)
     """
-    if any(value is not None and value < 1 for value in options.values()):
-        *first, last = [f'--{name}' for name in options]
-        raise ValueError(f"{', '.join(first)} and {last} are at least 1.")
+    for name, value in options.items():
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} is {value}; it must be at least 1.")
 
 
 def chosen(names, available, kind):

@@ -1,4 +1,4 @@
-"""How far an epoch is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of an epoch: a bar on a terminal, plain lines elsewhere."""
 import sys
 from contextlib import contextmanager
 

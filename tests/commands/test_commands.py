@@ -72,7 +72,7 @@ def test_the_version(capsys):
     (['sweep', 'epsilon'], 'gluon-bn sweep: there is no experiment epsilon; expected one of: '),
     (['figure', '--steps', '5'], 'gluon-bn figure: --steps is at least 20.'),
     (['landscape', '--network', 'resnet'], "gluon-bn landscape: argument --network: invalid choice: 'resnet'"),
-    (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds, --epochs and --processes are at least 1.'),
+    (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds is 0; it must be at least 1.'),
     (['breast-cancer', '--splits', '0'], "gluon-bn breast-cancer: argument --splits: '0' is not a whole number"),
     (['benchmark', '--peers', 'Gluon'], "gluon-bn benchmark: --peers must name 'gluon_bn fast'"),
     (['doctor', '--jsn'], 'gluon-bn doctor: unrecognized arguments: --jsn; did you mean --json?'),
@@ -225,7 +225,7 @@ def test_evaluate_refuses_in_one_line(trained, arguments, said, capsys):
 
 def test_evaluate_of_a_folder_without_a_run(tmp_path, capsys):
     assert evaluate.main([str(tmp_path)], 'gluon-bn evaluate') == 2
-    assert f'{tmp_path} holds no trained network' in capsys.readouterr().err
+    assert f'{tmp_path} contains no trained network' in capsys.readouterr().err
     assert evaluate.main([str(tmp_path / 'nowhere')], 'gluon-bn evaluate') == 2
     assert 'nowhere' in capsys.readouterr().err
 

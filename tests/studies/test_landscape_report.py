@@ -124,8 +124,8 @@ def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
-    (['--seeds', '0'], '--seeds and --processes are at least 1.'),
-    (['--processes', '0'], '--seeds and --processes are at least 1.'),
+    (['--seeds', '0'], '--seeds is 0; it must be at least 1.'),
+    (['--processes', '0'], '--processes is 0; it must be at least 1.'),
     (['weights'], 'there is no experiment weights; expected one of: learning_rates, noise, small_weights.'),
     (['--data-dir', '/nowhere'], '/nowhere')])
 def test_bad_arguments_are_one_line_and_status_2(tmp_path, arguments, message, script_here):

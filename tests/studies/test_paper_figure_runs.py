@@ -74,7 +74,7 @@ def test_the_script_in_quick_mode_makes_the_summaries_the_figure_and_the_numbers
 @pytest.mark.parametrize(('arguments', 'said'), [
     (['lasagne'], 'there is no setting lasagne; expected one of: sgd-0.1, sgd-0.02, sgd-0.5, keras.'),
     (['--steps', '0'], '--steps is at least 20.'),
-    (['--processes', '0'], '--seeds and --processes are at least 1.'),
+    (['--processes', '0'], '--processes is 0; it must be at least 1.'),
     (['--data-dir', '/nowhere'], '/nowhere is not a folder; expected one with train-images-idx3-ubyte or '
                                  'train-images-idx3-ubyte.gz in it.')])
 def test_the_script_refuses_in_one_line(tmp_path, script_here, arguments, said):

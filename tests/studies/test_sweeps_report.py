@@ -119,8 +119,8 @@ def test_the_script_refuses_an_unknown_name_in_one_line(tmp_path, script_here):
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
-    (['--seeds', '0'], '--seeds and --processes are at least 1.'),
-    (['--processes', '0'], '--seeds and --processes are at least 1.'),
+    (['--seeds', '0'], '--seeds is 0; it must be at least 1.'),
+    (['--processes', '0'], '--processes is 0; it must be at least 1.'),
     (['--output', '/dev/null/folder'], "Not a directory: '/dev/null/folder'")])
 def test_the_script_refuses_bad_options_in_one_line(script_here, arguments, message):
     status, _, error = script_here(SCRIPT, 'eps', *arguments)
