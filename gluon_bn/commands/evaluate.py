@@ -7,7 +7,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 1
 import json
 from pathlib import Path
 
-from ..support.command_line import Parser, folder, loading, run, whole_number
+from ..support.command_line import Parser, demand_at_least_one, folder, loading, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -36,8 +36,7 @@ def work(options):
         from .._mxnet.devices import context_from_name
         from ..run import checkpoint
         from ..run.folder import checkpoint_of
-    if options.batch_size < 1:
-        raise ValueError(f"--batch-size is {options.batch_size}; expected at least 1.")
+    demand_at_least_one(batch_size=options.batch_size)
     path = checkpoint_of(options.run)
     if not path.exists():
         raise ValueError(f"{options.run} contains no trained network ({path} is missing); expected the folder of a run "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..support.files import FolderInUse, folder_locked, remove_leftovers, written_whole
 from ..support.invocation import command_line
-from .configuration import RunError, read_config, write_config
+from .configuration import RunError
 from .curves import plot_run
 
 
@@ -37,14 +37,6 @@ class RunFolder:
         if not self.config.exists():
             raise RunError(f"{self} was deleted or moved while the run trained in it; start again, or move it back and "
                            f"continue with --resume {self}.")
-
-    def read_config(self):
-        """The run's configuration; ``RunError`` if there is none or it cannot be used."""
-        return read_config(self.path)
-
-    def write_config(self, config, ctx):
-        """Write config.json."""
-        write_config(self.config, config, ctx)
 
     def write_reports(self, config, state, batches_per_epoch):
         """Write metrics.jsonl and curves.png from the state."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .._mxnet import mx
 from . import checkpoint
-from .configuration import RunError
+from .configuration import RunError, read_config, write_config
 from .folder import RunFolder, checkpoint_of
 from .interrupts import Interrupted
 from .loop import Job, network_of
@@ -41,7 +41,7 @@ def start(config, folder, report=print):
     with folder.locked():
         if job.events:
             job.events.claim()
-        folder.write_config(config, job.net.ctx)
+        write_config(folder.config, config, job.net.ctx)
         return job.train()
 
 
@@ -54,7 +54,7 @@ def resume(folder, ctx=None, epochs=None, report=print):
     ``CheckpointError``.
     """
     folder = RunFolder(folder)
-    before = folder.read_config()
+    before = read_config(folder.path)
     config = before if epochs is None else replace(before, epochs=epochs)
     if config.epochs < before.epochs:
         raise RunError(f"epochs is {epochs}; expected at least {before.epochs}, the epochs of the run in {folder}.")
@@ -77,7 +77,7 @@ def resume(folder, ctx=None, epochs=None, report=print):
 def _extend(job, before, config):
     """Make the run one of ``config``, which has more epochs than the configuration ``before``."""
     job.folder.refuse_if_gone()
-    job.folder.write_config(config, job.net.ctx)
+    write_config(job.folder.config, config, job.net.ctx)
     other_rates = config.schedule != 'constant' and job.step > 0
     job.report(f"The run in {job.folder} is extended from {before.epochs} to {config.epochs} epochs" + (
         f"; from here on the learning rate is that of {config.epochs} epochs." if other_rates else "."))

@@ -18,7 +18,6 @@ from gluon_bn._mxnet import autograd, nd
 from gluon_bn.functions import softmax_cross_entropy
 from gluon_bn.run import checkpoint, tensorboard
 from gluon_bn.run import events as run_events
-from gluon_bn.run import folder as run_folder
 from gluon_bn.run import job as run
 from gluon_bn.run.configuration import Config, RunError
 
@@ -159,7 +158,7 @@ def killed_at(target, name, call, after):
 
 
 @pytest.mark.parametrize(('target', 'name', 'call', 'after'), [
-    (run_folder, 'write_config', 1, True),                      # before the first file
+    (run, 'write_config', 1, True),                      # before the first file
     (tensorboard, 'add_observation', 1, True),           # in the first file
     (run_events.RunEvents, 'write', 1, True),                   # after it
     (tensorboard, 'add_observation', 2, False),          # in the file of an epoch
