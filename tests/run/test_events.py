@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image
-from test_run import SMALL, kill_at_random_moments, metrics, state, train
+from test_job import SMALL, kill_at_random_moments, metrics, state, train
 
 import gluon_bn as gbn
 from gluon_bn import data
