@@ -44,7 +44,7 @@ def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5
     Example
     -------
     >>> A = nd.array([[1, 7], [5, 4], [6, 10]])
-    >>> pure_batch_norm(A, nd.ones(2), nd.zeros(2)).asnumpy().round(4)
+    >>> gbn.pure_batch_norm(A, nd.ones(2), nd.zeros(2)).asnumpy().round(4)
     array([[-1.3887,  0.    ],
            [ 0.4629, -1.2247],
            [ 0.9258,  1.2247]], dtype=float32)
@@ -114,11 +114,11 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
     -------
     >>> means, vars_ = {}, {}
     >>> X, one, zero = nd.array([[1.], [3.]]), nd.ones(1), nd.zeros(1)
-    >>> batch_norm(X, one, zero, means, vars_, layer_name='bn1').asnumpy().round(3).tolist()
+    >>> gbn.batch_norm(X, one, zero, means, vars_, layer_name='bn1').asnumpy().round(3).tolist()
     [[-1.0], [1.0]]
     >>> means['bn1'].asnumpy().tolist(), vars_['bn1'].asnumpy().tolist()
     ([2.0], [1.0])
-    >>> batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
+    >>> gbn.batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
     [[1.0], [3.0]]
     """
     if is_training is True and not debug and impl in ('auto', 'fast'):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def relu(X: NDArray) -> NDArray:
     """``max(X, 0)`` for each value of an NDArray of floats; shape and type stay. Others are a ``TypeError``.
 
-    >>> relu(nd.array([-2, 0, 3])).asnumpy().tolist()
+    >>> gbn.relu(nd.array([-2, 0, 3])).asnumpy().tolist()
     [0.0, 0.0, 3.0]
     """
     check_floats(X=X)
@@ -31,7 +31,7 @@ def softmax(y_linear: NDArray) -> NDArray:
 
     ``TypeError`` for what is no NDArray of floats, ``ValueError`` for another number of axes.
 
-    >>> softmax(nd.array([[0, 0], [1000, 0]])).asnumpy().tolist()
+    >>> gbn.softmax(nd.array([[0, 0], [1000, 0]])).asnumpy().tolist()
     [[0.5, 0.5], [1.0, 0.0]]
     """
     check_floats(y_linear=y_linear)
@@ -60,7 +60,7 @@ def softmax_cross_entropy(yhat_linear: NDArray, y: NDArray) -> NDArray:
 
     Example
     -------
-    >>> round(softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]])).asscalar().item(), 4)   # log 2
+    >>> round(gbn.softmax_cross_entropy(nd.array([[0, 0]]), nd.array([[1, 0]])).asscalar().item(), 4)   # log 2
     0.6931
     """
     check_floats(yhat_linear=yhat_linear, y=y)

@@ -29,7 +29,7 @@ class GradientError(AssertionError):
 def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The largest relative error between two arrays, as cs231n has it: ``max |x - y| / max(1e-8, |x| + |y|)``.
 
-    >>> round(rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
+    >>> round(gbn.gradient_check.rel_error(np.array([1., 2.]), np.array([1., 2.002])), 6)
     0.0005
     """
     one, other = floats('x', x), floats('y', y)
@@ -45,7 +45,8 @@ def eval_numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, ver
     ``x`` is a floating-point array that is changed in place, entry by entry, and as it was in the end. ``verbose=True``
     prints each entry.
 
-    >>> eval_numerical_gradient(lambda x: (x ** 2).sum(), np.array([1., 3.]), verbose=False).round(6).tolist()
+    >>> dx = gbn.gradient_check.eval_numerical_gradient(lambda x: (x ** 2).sum(), np.array([1., 3.]), verbose=False)
+    >>> dx.round(6).tolist()
     [2.0, 6.0]
     """
     boolean('verbose', verbose)
@@ -66,7 +67,8 @@ def eval_numerical_gradient_array(f: Callable[[np.ndarray], np.ndarray], x: np.n
 
     ``x`` is changed in place, entry by entry, and as it was in the end.
 
-    >>> eval_numerical_gradient_array(lambda x: x ** 2, np.array([1., 3.]), np.array([1., 10.])).round(6).tolist()
+    >>> x, df = np.array([1., 3.]), np.array([1., 10.])
+    >>> gbn.gradient_check.eval_numerical_gradient_array(lambda x: x ** 2, x, df).round(6).tolist()
     [2.0, 60.0]
     """
     gradient, df = np.zeros_like(x), floats('df', df)
@@ -106,11 +108,11 @@ def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.nd
     Example
     -------
     >>> x, dout = np.array([1., 3.]), np.array([0.5, -2.])
-    >>> sorted(check_gradients(lambda: x ** 2, {'x': x}, {'x': 2 * x * dout}, dout))
+    >>> sorted(gbn.gradient_check.check_gradients(lambda: x ** 2, {'x': x}, {'x': 2 * x * dout}, dout))
     ['x']
     >>> try:
-    ...     check_gradients(lambda: x ** 2, {'x': x}, {'x': [1., -6.]}, dout)
-    ... except GradientError as error:
+    ...     gbn.gradient_check.check_gradients(lambda: x ** 2, {'x': x}, {'x': [1., -6.]}, dout)
+    ... except gbn.gradient_check.GradientError as error:
     ...     print(str(error)[:83])
     dx is off in 1 of 2 entries, most at [1]: the backward pass says -6, the numerical
     """

@@ -11,7 +11,7 @@ from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, 
 from .fast import lenet as fast_lenet
 from .fast import native
 from .functions import relu
-from .network_state import mend_copy, stored_statistics_kept
+from .network_state import activations_watched, mend_copy, stored_statistics_kept, watched
 from .support.arguments import integer, number
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ class LeNet:
 
     Example
     -------
-    >>> net = LeNet(mx.cpu())
+    >>> net = gbn.LeNet(mx.cpu())
     >>> net(nd.zeros((64, 1, 28, 28))).shape
     (64, 10)
     """
 
+    watch = None  # see network_state.activations_watched
     _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
 
     bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
@@ -150,7 +151,7 @@ class LeNet:
 
         A subclass may do otherwise; it is computed layer by layer then, by the operators above.
         """
-        return relu(self._normalize(h, number, is_training))
+        return relu(watched(self, self._normalize(h, number, is_training), number))
 
     def activation_inputs(self, X, is_training=False):
         """What the ReLU of each layer gets for ``X``: dict '1', '2', '3' -> NDArray.
@@ -158,20 +159,17 @@ class LeNet:
         As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without.
         ``ValueError`` in a subclass that activates otherwise.
 
-        >>> inputs = LeNet(batch_norm=False).activation_inputs(nd.ones((5, 1, 28, 28)))
+        >>> inputs = gbn.LeNet(batch_norm=False).activation_inputs(nd.ones((5, 1, 28, 28)))
         >>> {number: h.shape for number, h in inputs.items()}
         {'1': (5, 20, 26, 26), '2': (5, 50, 9, 9), '3': (5, 128)}
         """
-        if not self._as_it_stands:
-            raise ValueError(f"{type(self).__name__} activates its layers in its own way; what goes into its "
-                             "activations is known only there: give it an activation_inputs of its own.")
-        watched = _Watched(self)
-        watched(X, is_training)
-        return watched.inputs
+        with activations_watched(self) as inputs:
+            self(X, is_training)
+        return inputs
 
     @property
     def _as_it_stands(self):
-        return type(self).activate is LeNet.activate
+        return self.watch is None and type(self).activate is LeNet.activate
 
     def _normalize(self, h, number, is_training):
         """The batch norm of layer ``number``, or ``h`` itself in a net without."""
@@ -180,15 +178,3 @@ class LeNet:
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
                           self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
                           impl=self.impl if self.impl != 'fast' else which_impl(h))
-
-
-class _Watched(LeNet):
-    """The network ``net`` itself, parameters and statistics shared, which notes what goes into its activations."""
-
-    def __init__(self, net):
-        vars(self).update(vars(net))
-        self.inputs = {}
-
-    def activate(self, h, number, is_training):
-        self.inputs[number] = self._normalize(h, number, is_training)
-        return relu(self.inputs[number])

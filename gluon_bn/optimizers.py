@@ -40,7 +40,7 @@ def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
     >>> with autograd.record():
     ...     loss = (w * w).sum()
     >>> loss.backward()
-    >>> sgd([w], lr=0.25)
+    >>> gbn.sgd([w], lr=0.25)
     >>> w.asnumpy().tolist()
     [0.5, 1.0]
     """
@@ -172,7 +172,7 @@ def joined(params):
     >>> with autograd.record():
     ...     loss = net(nd.ones((2, 1, 28, 28))).sum()
     >>> loss.backward()
-    >>> sgd([all_of_them], lr=0.5)
+    >>> gbn.sgd([all_of_them], lr=0.5)
     >>> net.params['b4'].asnumpy().tolist() == (all_of_them[-10:]).asnumpy().tolist()
     True
     """

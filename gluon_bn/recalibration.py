@@ -78,7 +78,7 @@ def recalibrate(net: Any, batches: Iterable[tuple[NDArray, NDArray]]) -> None:
         for number, batch in enumerate(batches):
             _add_batch(sums, net, pair(batch)[0] if isinstance(batch, (tuple, list)) else batch, number)
     if not sums:
-        raise ValueError("batches gave no batch: there are no statistics of nothing.")
+        raise ValueError("batches gave no batch: there is nothing to compute statistics of.")
     new = {layer: layer_sums.statistics(layer) for layer, layer_sums in sums.items()}
     for layer, (mean, var) in new.items():
         net.bn_ewv_means[layer], net.bn_ewv_vars[layer] = mean, var

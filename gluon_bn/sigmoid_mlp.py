@@ -9,7 +9,7 @@ from ._mxnet import mx, nd
 from ._mxnet.devices import check_context
 from .batch_norm import batch_norm
 from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
-from .network_state import mend_copy, stored_statistics_kept
+from .network_state import activations_watched, mend_copy, stored_statistics_kept, watched
 from .support.arguments import integer, number, sizes
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class SigmoidMLP:
 
     Example
     -------
-    >>> net = SigmoidMLP(mx.cpu())
+    >>> net = gbn.SigmoidMLP(mx.cpu())
     >>> net(nd.random.normal(shape=(60, 1, 28, 28))).shape
     (60, 10)
-    >>> print(SigmoidMLP(num_inputs=2, hidden=[3], num_outputs=2).summary())
+    >>> print(gbn.SigmoidMLP(num_inputs=2, hidden=[3], num_outputs=2).summary())
     layer             output           parameters
     ---------------------------------------------
     1  dense          (m, 3)                    9
@@ -64,6 +64,7 @@ class SigmoidMLP:
     stored statistics (not trainable)           6
     """
 
+    watch = None  # see network_state.activations_watched
     _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
 
     def __init__(self, ctx: Context | None = None, weight_scale: float | str = 0.01,
@@ -135,7 +136,7 @@ class SigmoidMLP:
 
         It is the sigmoid of :meth:`before_sigmoid`; a subclass may do otherwise with either.
         """
-        return nd.sigmoid(self.before_sigmoid(h, number, is_training))
+        return nd.sigmoid(watched(self, self.before_sigmoid(h, number, is_training), number))
 
     def before_sigmoid(self, h, number, is_training):
         """The input of the sigmoids of hidden layer ``number``: the batch norm of ``h``, or ``h`` in a net without."""
@@ -148,18 +149,15 @@ class SigmoidMLP:
     def sigmoid_inputs(self, X, is_training=False):
         """What the sigmoids of each hidden layer get for ``X``: dict '1', '2', ... -> NDArray ``(m, units)``.
 
-        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without. (It
-        follows :meth:`before_sigmoid`, not :meth:`activate`: a subclass that has no sigmoids has no such inputs.)
+        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without.
+        ``ValueError`` in a subclass that activates otherwise: it has no sigmoids.
 
-        >>> net = SigmoidMLP(batch_norm=False)
+        >>> net = gbn.SigmoidMLP(batch_norm=False)
         >>> {number: inputs.shape for number, inputs in net.sigmoid_inputs(nd.ones((5, 784))).items()}
         {'1': (5, 100), '2': (5, 100), '3': (5, 100)}
         """
-        inputs, h = {}, self._checked_and_flat(X, is_training)
-        with stored_statistics_kept(self, only_if_refused=True):
-            for number in self.hidden_numbers:
-                inputs[number] = self.before_sigmoid(self._affine(h, number), number, is_training)
-                h = nd.sigmoid(inputs[number])
+        with activations_watched(self) as inputs:
+            self(X, is_training)
         return inputs
 
     activation_inputs = sigmoid_inputs  # as every network calls it

@@ -135,9 +135,9 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
 
     Example
     -------
-    >>> images, labels = data.load('mnist')
-    >>> net = LeNet()
-    >>> train_epoch(net, data.batches(images[:6400], labels[:6400], 64), lr=0.001) < 2
+    >>> images, labels = gbn.data.load('mnist')
+    >>> net = gbn.LeNet()
+    >>> gbn.train_epoch(net, gbn.data.batches(images[:6400], labels[:6400], 64), lr=0.001) < 2
     True
     """
     number('lr', lr, at_least=0)
@@ -183,5 +183,5 @@ def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any
             if len(in_flight) > BATCHES_IN_FLIGHT:
                 in_flight.popleft().wait_to_read()
     if correct is None:
-        raise ValueError("data_iterator gave no batch: there is no accuracy of nothing.")
+        raise ValueError("data_iterator gave no batch: there is nothing to score.")
     return float(np.float64(correct.asscalar()) / examples)

@@ -51,7 +51,7 @@ def net(request):
     ({'impl': 'foo'}, "impl is 'foo'; expected 'auto', 'plain' or 'fast'"), ({'impl': None}, 'impl is None'),
     ({'batch_norm': 'no'}, "batch_norm is 'no'; expected True or False"), ({'batch_norm': 0}, 'batch_norm is 0'),
     ({'ctx': 'cpu'}, "ctx is 'cpu'; expected one of MXNet's contexts"), ({'ctx': 0}, 'ctx is 0'),
-    *(({'weight_scale': scale}, 'weight_scale is .*; expected a finite number from 0 to')
+    *(({'weight_scale': scale}, 'weight_scale is .*; expected a finite number from 1e-30 to')
       for scale in (float('nan'), float('inf'), -1, 1e300, None, '1')),
     *(({name: units}, f'{name} is .*; expected a whole number from 1 to') for name in ('num_fc', 'num_outputs')
       for units in (0, -1, 2.5, True, None, 10 ** 12)),

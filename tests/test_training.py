@@ -202,7 +202,7 @@ def test_no_batches_are_an_error(nothing):
     before = values(net)
     with pytest.raises(ValueError, match='gave no batch: nothing to train on'):
         train_epoch(net, nothing, 0.1)
-    with pytest.raises(ValueError, match='gave no batch: there is no accuracy'):
+    with pytest.raises(ValueError, match='gave no batch: there is nothing to score'):
         evaluate_accuracy(nothing, net)
     assert_same(values(net), before)
 

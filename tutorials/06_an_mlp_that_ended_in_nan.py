@@ -27,7 +27,7 @@ import numpy as np
 
 import gluon_bn as gbn
 from gluon_bn.gradient_check import GradientError, check_gradients, eval_numerical_gradient_array
-from gluon_bn.run.live import draw_history
+from gluon_bn.run.curves import draw_history
 from gluon_bn.run.mlp_job import splits
 from gluon_bn.reference import affine_backward, affine_forward, batchnorm_backward, batchnorm_forward, softmax_loss
 from gluon_bn.reference.update_rules import adam

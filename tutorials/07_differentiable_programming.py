@@ -27,8 +27,9 @@ import numpy as np
 import gluon_bn as gbn
 from gluon_bn.autodiff import Node
 from gluon_bn.autodiff.breast_cancer import BreastCancerNet, accuracies, batch_norm, load_split, train
+from gluon_bn.autodiff.picture import draw_graph
 from gluon_bn.run.live import show
-from gluon_bn.run.plots import draw_epoch_losses, draw_graph
+from gluon_bn.run.plots import draw_epoch_losses
 
 try:
     from mxnet import autograd, nd

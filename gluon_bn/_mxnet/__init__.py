@@ -1,7 +1,7 @@
 """MXNet 1.9.1 made to run on this machine: ``from ._mxnet import mx, nd, autograd`` is how the package imports it.
 
 Importing this package, or a module of it, imports neither MXNet nor NumPy by itself; asking for one of the three names
-imports MXNet.
+imports MXNet. It uses ``support`` and nothing else of the package.
 """
 
 

@@ -1,4 +1,4 @@
-"""Which device: :func:`try_gpu`, :func:`try_all_gpus`, :func:`context_from_name`.
+"""Devices: :func:`try_gpu`, :func:`try_all_gpus`, :func:`context_from_name`.
 
 A GPU counts only when it has just run a kernel and returned the right numbers. MXNet reporting one is not enough: the
 published builds hold machine code up to compute capability 8.x, so on Hopper and newer ``num_gpus()`` says 1 and the
@@ -46,14 +46,14 @@ def try_gpu(i: int = 0) -> Context:
     ``GLUON_BN_GPU_SECONDS``). The answer is kept until the process ends. With MXNet's build for CPUs on a machine
     without an NVIDIA device, nobody expects a GPU: nothing is said.
 
-    >>> str(try_gpu()) in ('gpu(0)', 'cpu(0)')
+    >>> str(gbn.try_gpu()) in ('gpu(0)', 'cpu(0)')
     True
     """
     reason = why_no_gpu(i)
     if reason is None:
         return mx.gpu(i)
     if _built_with_cuda() or has_nvidia_device():
-        _say_once(f"gluon_bn: not using gpu({i}): {reason} Using cpu(0) instead.")
+        say_once(f"gluon_bn: not using gpu({i}): {reason} Using cpu(0) instead.")
     return mx.cpu()
 
 
@@ -65,12 +65,11 @@ def try_all_gpus() -> list[Context]:
     return gpus or [try_gpu(0)]
 
 
-@functools.lru_cache(maxsize=None)
 def why_no_gpu(i=0):
     """``None`` if GPU ``i`` computes correctly, else one sentence that says why it cannot be used."""
     if not _built_with_cuda():
         return f"this build of MXNet has no GPU support; one that has comes with: {_gpu_build_command()}."
-    answer = _ask_subprocess(i)
+    answer = ask_subprocess(i)
     if 'error' in answer:
         return answer['error']
     if answer['num_gpus'] <= i:
@@ -124,7 +123,7 @@ def probe_seconds():
         seconds = math.nan
     if 0 < seconds < math.inf:
         return seconds
-    _say_once(f"gluon_bn: GLUON_BN_GPU_SECONDS is {written!r}; expected a number of seconds above 0, so "
+    say_once(f"gluon_bn: GLUON_BN_GPU_SECONDS is {written!r}; expected a number of seconds above 0, so "
               f"{DEFAULT_SECONDS} is used.")
     return DEFAULT_SECONDS
 
@@ -134,17 +133,21 @@ def _built_with_cuda():
 
 
 def _reported_gpus():
-    return _ask_subprocess(0).get('num_gpus', 0) if _built_with_cuda() else 0
+    return ask_subprocess(0).get('num_gpus', 0) if _built_with_cuda() else 0
 
 
-@functools.lru_cache(maxsize=None)
-def _say_once(message):
+@functools.lru_cache(maxsize=64)
+def say_once(message):
+    """Print a line on standard error, and never again in this process."""
     print(message, file=sys.stderr)
 
 
-@functools.lru_cache(maxsize=None)
-def _ask_subprocess(i):
-    """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within :func:`probe_seconds`."""
+@functools.lru_cache(maxsize=64)
+def ask_subprocess(i):
+    """The answer of ``gpu_probe.py`` as a dictionary, or ``{'error': sentence}``, within :func:`probe_seconds`.
+
+    It is kept until the process ends: asking takes seconds.
+    """
     seconds = probe_seconds()
     with tempfile.TemporaryFile('w+') as out:
         command = [sys.executable, '-c', f"import sys; sys.path.append({str(_ROOT)!r}); "

@@ -1,4 +1,4 @@
-"""Run one kernel on a GPU and print what came out, as JSON: the subprocess behind :func:`gluon_bn.try_gpu`."""
+"""GPU probe, the subprocess behind :func:`gluon_bn.try_gpu`: runs one kernel and prints the result, as JSON."""
 import json
 
 from . import mx, nd

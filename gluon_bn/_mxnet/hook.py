@@ -1,4 +1,4 @@
-"""The import hook: whoever imports ``mxnet`` after :func:`install` gets one that runs on this Python and this NumPy.
+"""Import hook for MXNet: after :func:`install`, ``import mxnet`` gives one that runs on this Python and this NumPy.
 
 MXNet 1.9.1 is older than the Python and the NumPy of today. What it lacks is supplied at the moment it is imported,
 and only to MXNet: each of its modules looks up ``import`` in builtins of its own, where ``numpy`` means a view of the
@@ -81,7 +81,7 @@ def _forget_half_made_modules():
         del sys.modules[name]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def _builtins_of_mxnet():
     """Python's builtins, with an ``__import__`` that gives MXNet its view where the others get ``numpy``."""
     import builtins

@@ -1,4 +1,4 @@
-"""Sentences for people whose MXNet is not installed, cannot be, or does not load, with the command to type."""
+"""Messages for an MXNet that is not installed, cannot be, or does not load, with the command to type."""
 import contextlib
 import platform
 import sys

@@ -9,7 +9,7 @@ import types
 import numpy
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def view():
     """The module that MXNet gets for ``numpy``: what NumPy has when this is first called, and the lost names.
 

@@ -25,12 +25,12 @@ from ..support.invocation import installer
 # The packages that bring a library along, those among gluon_bn's requirements first; and what setup.py requires.
 DONORS = {"libgomp.so.1": ("pykdtree", "scikit-learn"), "libquadmath.so.0": ("scipy-openblas32", "numpy", "scipy")}
 _PIP_PACKAGES = {"libgomp.so.1": "pykdtree", "libquadmath.so.0": "scipy-openblas32==0.3.31.22.1"}
-_SYSTEM_PACKAGES = {  # of Debian and Ubuntu, of Fedora
+SYSTEM_PACKAGES = {  # of Debian and Ubuntu, of Fedora
     "libgomp.so.1": ("libgomp1", "libgomp"), "libquadmath.so.0": ("libquadmath0", "libquadmath"),
     "libstdc++.so.6": ("libstdc++6", "libstdc++"), "libgcc_s.so.1": ("libgcc-s1", "libgcc")}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def preload():
     """Load, before MXNet does, what the system lacks; where each library comes from, for people to read.
 
@@ -45,10 +45,10 @@ def preload():
 
 def advice(error):
     """What to do about an error that names a missing library, as one sentence, or None if it names none of these."""
-    missing = [name for name in _SYSTEM_PACKAGES if name in str(error) or name in DONORS and not _system_has(name)]
+    missing = [name for name in SYSTEM_PACKAGES if name in str(error) or name in DONORS and not _system_has(name)]
     if not any(name in str(error) for name in missing):
         return None
-    debian, fedora = (" ".join(_SYSTEM_PACKAGES[name][system] for name in missing) for system in (0, 1))
+    debian, fedora = (" ".join(SYSTEM_PACKAGES[name][system] for name in missing) for system in (0, 1))
     pip = " ".join(_PIP_PACKAGES[name] for name in missing if name in DONORS)
     without_root = f"{installer()} {pip} (no root needed), or " if pip else ""
     return (f"MXNet needs {' and '.join(missing)}, and this machine has no such library: {without_root}"

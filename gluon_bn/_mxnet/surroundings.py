@@ -1,4 +1,4 @@
-"""What MXNet 1.9.1 needs around it before it loads, supplied by :func:`prepare`:
+"""Preparations that MXNet 1.9.1 needs before it loads, made by :func:`prepare`:
 
 - one OpenMP thread for each physical core, where MXNet by itself takes half of them (``threads``);
 - ``distutils``, which left the standard library in Python 3.12: setuptools brings its own copy;

@@ -36,7 +36,7 @@ class Node:
 
     Example
     -------
-    >>> x, w = Node([1., 2.], 'x'), Node(3., 'w')
+    >>> x, w = gbn.autodiff.Node([1., 2.], 'x'), gbn.autodiff.Node(3., 'w')
     >>> y = (w * x ** 2).sum()
     >>> float(y.value)
     15.0
@@ -164,7 +164,7 @@ class Node:
     def to_dot(self):
         """The graph in Graphviz's language: leaves are boxes, operations ellipses, each with its shape.
 
-        >>> print((Node([1., 2.], 'x') * 3).to_dot())
+        >>> print((gbn.autodiff.Node([1., 2.], 'x') * 3).to_dot())
         digraph {
           rankdir=LR;
           n0 [shape=box, label="x\\n(2,)"];
@@ -357,8 +357,8 @@ class Node:
 def where(condition, x, y):
     """The values of ``x`` where ``condition`` holds, and those of ``y`` elsewhere; each has the gradient of its own.
 
-    >>> x = Node([-2., 3.], 'x')
-    >>> where(x > 0, x, 0.1 * x).grad(np.ones(2))['x'].tolist()
+    >>> x = gbn.autodiff.Node([-2., 3.], 'x')
+    >>> gbn.autodiff.where(x > 0, x, 0.1 * x).grad(np.ones(2))['x'].tolist()
     [0.1, 1.0]
     """
     return np.where(condition, x, y)
@@ -367,7 +367,7 @@ def where(condition, x, y):
 def concat(nodes, axis=0):
     """The values of a list of Nodes one after the other along ``axis``.
 
-    >>> concat([Node([1., 2.]), Node([3.])]).value
+    >>> gbn.autodiff.concat([gbn.autodiff.Node([1., 2.]), gbn.autodiff.Node([3.])]).value
     array([1., 2., 3.])
     """
     return Node.concat(nodes, axis)

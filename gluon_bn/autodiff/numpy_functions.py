@@ -1,4 +1,4 @@
-"""NumPy's functions of Nodes: which there are, and what NumPy is told when it meets a Node.
+"""NumPy's functions for Nodes: which have a gradient, and what NumPy is told when it meets a Node.
 
 Each is made of :class:`gluon_bn.autodiff.Node`'s own operations, so that its gradient is theirs. What is not here is
 refused: NumPy would otherwise make an array of objects, or a constant, and the gradient would be wrong.

@@ -1,14 +1,5 @@
 """The breast cancer network's test accuracy over random splits, with batch norm and without, as a Markdown table."""
-import argparse
-
-from ..support.command_line import Parser, loading, run
-
-
-def positive(text):
-    """``text`` as a whole number, at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least 1")
-    return int(text)
+from ..support.command_line import Parser, demand_at_least_one, loading, run, whole_number
 
 
 def main(argv=None, prog=None):
@@ -19,8 +10,8 @@ def main(argv=None, prog=None):
 def parser(prog=None):
     """The command line."""
     p = Parser(prog=prog, description=__doc__)
-    p.add_argument('--splits', type=positive, default=20, metavar='N', help="random splits (default: %(default)s)")
-    p.add_argument('--epochs', type=positive, default=20, metavar='N',
+    p.add_argument('--splits', type=whole_number, default=20, metavar='N', help="random splits (default: %(default)s)")
+    p.add_argument('--epochs', type=whole_number, default=20, metavar='N',
                    help="passes over the training rows (default: %(default)s)")
     return p
 
@@ -29,6 +20,7 @@ def work(options):
     """Print the table; returns 0."""
     with loading('breast-cancer'):
         from ..autodiff.breast_cancer import table
+    demand_at_least_one(splits=options.splits, epochs=options.epochs)
     print(table(options.splits, options.epochs))
     return 0
 

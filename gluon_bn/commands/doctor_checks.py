@@ -1,4 +1,4 @@
-"""What the doctor looks at: a function for each thing, which never raises, and needs nothing beyond Python itself."""
+"""Checks of ``gluon-bn doctor``: a function for each thing, which never raises and needs Python alone."""
 import importlib.metadata
 import importlib.util
 import json
@@ -13,12 +13,11 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
+from .._mxnet.runtime_libraries import SYSTEM_PACKAGES
 from ..support.invocation import install_command, installer, quoted
 
 PROBE_SECONDS = 240
 MXNET_BUILDS = ('mxnet', 'mxnet-cu112', 'mxnet-cu116', 'mxnet-cu117')
-PACKAGES = {'libgomp.so.1': ('libgomp1', 'libgomp'), 'libquadmath.so.0': ('libquadmath0', 'libquadmath'),  # Debian's
-            'libstdc++.so.6': ('libstdc++6', 'libstdc++'), 'libgcc_s.so.1': ('libgcc-s1', 'libgcc')}  # and Fedora's
 EXTRAS = {'tensorboard': 'tensorboardX', 'scikit-learn': 'sklearn', 'notebooks': 'jupytext'}
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -147,7 +146,7 @@ def _builds():
 def runtime_libraries(answer):
     """The libraries of the compiler that MXNet links to."""
     if answer.get('missing_libraries'):
-        names = [PACKAGES[name][bool(shutil.which('dnf'))] for name in answer['missing_libraries']]
+        names = [SYSTEM_PACKAGES[name][bool(shutil.which('dnf'))] for name in answer['missing_libraries']]
         command = f"{'dnf' if shutil.which('dnf') else 'apt-get'} install {' '.join(names)}"
         return [Check('runtime libraries', 'wrong', f"missing: {', '.join(answer['missing_libraries'])}", command)]
     if answer.get('libraries'):

@@ -1,4 +1,4 @@
-"""What the doctor asks of MXNet, in a process of its own: if it crashes or hangs here, the doctor does not.
+"""MXNet's part of ``gluon-bn doctor``, in a process of its own: if it crashes or hangs here, the doctor does not.
 
 Prints one object of JSON a line, each as soon as it is known, so that what is known before a crash is not lost.
 """
@@ -8,7 +8,8 @@ import os
 import sys
 import traceback
 
-LIBRARIES = ('libgomp.so.1', 'libquadmath.so.0', 'libstdc++.so.6', 'libgcc_s.so.1')  # what the x86-64 wheel links to
+from gluon_bn._mxnet.runtime_libraries import SYSTEM_PACKAGES as LIBRARIES  # what the x86-64 wheel links to
+
 FEATURES = ('CUDA', 'CUDNN', 'MKLDNN', 'BLAS_OPEN', 'OPENMP', 'LAPACK', 'OPENCV', 'DIST_KVSTORE')
 
 

@@ -7,7 +7,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 1
 import json
 from pathlib import Path
 
-from ..support.command_line import Parser, folder, loading, run, whole_number
+from ..support.command_line import Parser, demand_at_least_one, folder, loading, run, whole_number
 from ..support.invocation import command_line
 
 
@@ -36,18 +36,18 @@ def work(options):
         from .. import data, evaluate_accuracy, load_network
         from .._mxnet.devices import context_from_name
         from ..run import checkpoint
-    if options.batch_size < 1:
-        raise ValueError(f"--batch-size is {options.batch_size}; expected at least 1.")
-    path = Path(options.run)
+        from ..run.folder import checkpoint_of
+    demand_at_least_one(batch_size=options.batch_size)
+    if not Path(options.run).exists():
+        raise ValueError(f"{options.run} does not exist; expected the folder of a run or a checkpoint file: see what "
+                         f"is in {Path(options.run).parent}, or train a network with: {command_line('train')}")
+    path = checkpoint_of(options.run)
     if not path.exists():
-        raise ValueError(f"{path} does not exist; expected the folder of a run or a checkpoint file: see what is in "
-                         f"{path.parent}, or train a network with: {command_line('train')}")
-    if path.is_dir() and not (path / 'checkpoint' / 'latest.npz').exists():
-        raise ValueError(f"{path} holds no trained network ({path / 'checkpoint' / 'latest.npz'} is missing); expected "
-                         "the folder of a run, or a checkpoint file.")
+        raise ValueError(f"{options.run} contains no trained network ({path} is missing); expected the folder of a run "
+                         "or a checkpoint file.")
     ctx = context_from_name(options.ctx)
     net = load_network(path, ctx)
-    config = checkpoint.load(path / 'checkpoint' / 'latest.npz' if path.is_dir() else path)[1]['config']
+    config = checkpoint.load(path)[1]['config']
     dataset = options.dataset or config['dataset']
     if dataset not in data.MNIST_LIKE:
         raise ValueError(f"--dataset is {dataset!r}; expected one of {', '.join(data.MNIST_LIKE)}.")
@@ -57,7 +57,7 @@ def work(options):
         raise ValueError(f"{len(images)} images in batches of {options.batch_size} leave a last batch of one, which "
                          "has no statistics of its own; choose another --batch-size.")
     batches = data.batches(images, labels, options.batch_size, ctx=ctx)
-    report({'run': str(path), 'dataset': dataset, 'ctx': str(ctx), 'images': len(images),
+    report({'run': str(Path(options.run)), 'dataset': dataset, 'ctx': str(ctx), 'images': len(images),
             'batch_size': options.batch_size, 'stored_statistics': evaluate_accuracy(batches, net),
             'batch_statistics': evaluate_accuracy(batches, net, is_training=True)}, options.json)
     return 0

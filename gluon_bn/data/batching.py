@@ -45,7 +45,7 @@ def batches(images: np.ndarray, labels: np.ndarray, batch_size: int, shuffle: bo
     Example
     -------
     >>> images, labels = np.zeros((5, 1, 28, 28), np.uint8), np.arange(5)
-    >>> [label.asnumpy().tolist() for data, label in batches(images, labels, 2)]
+    >>> [label.asnumpy().tolist() for data, label in gbn.data.batches(images, labels, 2)]
     [[0.0, 1.0], [2.0, 3.0], [4.0]]
     """
     return Batches(images, labels, batch_size, shuffle, seed, ctx, max_shift)
@@ -58,13 +58,14 @@ def whole_batches(images, labels, batch_size, seed):
     if there are fewer examples than a batch has, and what :func:`batches` raises.
 
     >>> images, labels = np.zeros((5, 1, 28, 28), np.uint8), np.arange(5)
-    >>> [len(label) for (data, label), step in zip(whole_batches(images, labels, 2, seed=0), range(5))]
+    >>> [len(label) for (data, label), step in zip(gbn.data.whole_batches(images, labels, 2, seed=0), range(5))]
     [2, 2, 2, 2, 2]
     """
     every = batches(images, labels, batch_size)
     n = len(every.images) // every.batch_size * every.batch_size
     if n == 0:
-        raise ValueError(f"{len(every.images)} images are no batch of {batch_size}; take more, or a smaller batch.")
+        raise ValueError(f"{len(every.images)} images are fewer than a batch of {batch_size}; take more, or a smaller "
+                         "batch.")
     passes = batches(every.images[:n], every.labels[:n], batch_size, shuffle=True, seed=seed)
     return chain.from_iterable(repeat(passes))
 

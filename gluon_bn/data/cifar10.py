@@ -93,7 +93,7 @@ def cifar10_splits(data_dir=None, num_training=None, num_validation=None, num_te
     dict with ``X_train``, ``X_val``, ``X_test``, float32 ``(n, 3, 32, 32)`` in units of pixel values (0 to 255 before
     the mean image is subtracted), ``y_train``, ``y_val``, ``y_test``, int32 ``(n,)``, and ``mean_image``
 
-    >>> data = cifar10_splits()
+    >>> data = gbn.data.cifar10_splits()
     >>> {name: len(array) for name, array in data.items() if name.startswith('X')}
     {'X_train': 1000, 'X_val': 250, 'X_test': 250}
     """
@@ -139,8 +139,8 @@ def _parse(data, path):
     num_records, rest = divmod(len(data), _RECORD)
     if rest:
         raise DataError(f"{path} has {len(data):,} bytes, {num_records:,} records of {_RECORD:,} bytes and {rest:,} "
-                        "bytes more; expected whole records (label, then 3x32x32 pixels): it is truncated, or no "
-                        "CIFAR-10 file of the binary format.")
+                        "bytes more; expected whole records (label, then 3x32x32 pixels): it is truncated, or "
+                        "not a CIFAR-10 file of the binary format.")
     if not num_records:
         raise DataError(f"{path} is empty; expected records of {_RECORD:,} bytes.")
     records = np.frombuffer(data, np.uint8).reshape(num_records, _RECORD)          # (n, 1 + 3072)
@@ -174,7 +174,8 @@ def _read_archive(path, names):
                     if len(found) == len(names):
                         break
         except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-            raise DataError(f"{path} is no archive of CIFAR-10, or a truncated or damaged one ({error}).") from error
+            raise DataError(f"{path} is not a valid archive of CIFAR-10: it is truncated or damaged, or another kind "
+                            f"of file ({error}).") from error
     missing = [name for name in names if name not in found]
     if missing:
         raise DataError(f"{path} has no {', '.join(missing)}; expected the archive {_ARCHIVE}.")
@@ -198,7 +199,8 @@ class _Limited:
         """Up to ``size`` bytes."""
         self._left -= size
         if self._left < 0:
-            raise DataError(f"{self._path} holds more than {_MOST_UNPACKED:,} bytes; expected the archive {_ARCHIVE}.")
+            raise DataError(f"{self._path} contains more than {_MOST_UNPACKED:,} bytes; expected the archive "
+                            f"{_ARCHIVE}.")
         return self._file.read(size)
 
 
@@ -213,6 +215,6 @@ def _in_folder(folder, name):
 def _count(name, wanted, default, available):
     number = default if wanted is None else wanted
     if not (isinstance(number, (int, np.integer)) and not isinstance(number, bool) and 1 <= number <= available):
-        raise DataError(f"{name} is {number}; expected a whole number from 1 to {available}, which is what the data "
-                        "hold.")
+        raise DataError(f"{name} is {number}; expected a whole number from 1 to {available}, the number of examples "
+                        "in the data.")
     return number

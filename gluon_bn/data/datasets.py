@@ -61,7 +61,7 @@ def load(name: str, train: bool = True,
 
     Example
     -------
-    >>> images, labels = load('mnist', train=False)
+    >>> images, labels = gbn.data.load('mnist', train=False)
     >>> images.shape, str(images.dtype), labels[:5].tolist()
     ((10000, 1, 28, 28), 'uint8', [7, 2, 1, 0, 4])
     """

@@ -79,7 +79,7 @@ def _digest(path, opened):
             digest.update(chunk)
             left -= len(chunk)
             if left < 0:
-                raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes.")
+                raise DataError(f"{path} contains more than {MOST_BYTES:,} bytes.")
     return digest.hexdigest()
 
 

@@ -82,7 +82,7 @@ def _described(magic):
     if magic in _KINDS:
         return f"is an IDX file of {_KINDS[magic]}"
     if kind not in _TYPES or axes == 0:
-        return f"is no IDX file (magic number {magic})"
+        return f"is not an IDX file (magic number {magic})"
     advice = '' if (kind, axes) != (0x0C, 2) else (
         " (QMNIST's labels are so: the first of its columns are the digits; write these as unsigned bytes)")
     return f"is an IDX file of {_TYPES[kind]} with {axes} {'axis' if axes == 1 else 'axes'}{advice}"

@@ -45,7 +45,7 @@ def path():
 def native_status() -> str:
     """One sentence: whether the native operators are in use and which, and if not, why.
 
-    >>> native_status().startswith('native operators: ')
+    >>> gbn.native_status().startswith('native operators: ')
     True
     """
     _, origin, reason = _load()

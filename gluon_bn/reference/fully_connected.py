@@ -60,7 +60,7 @@ class FullyConnectedNet(RunningStatistics):
 
     Example
     -------
-    >>> net = FullyConnectedNet([5], input_dim=4, num_classes=3, use_batchnorm=True, seed=0)
+    >>> net = gbn.FullyConnectedNet([5], input_dim=4, num_classes=3, use_batchnorm=True, seed=0)
     >>> list(net.params)
     ['W1', 'b1', 'gamma1', 'beta1', 'W2', 'b2']
     >>> loss, grads = net.loss(np.eye(4), np.array([0, 1, 2, 0]))

@@ -15,7 +15,7 @@ def affine_forward(x, w, b):
     ``x`` is ``(N, d_1, ..., d_k)`` with ``d_1 * ... * d_k = D``, ``w`` is ``(D, M)``, ``b`` is ``(M,)``. Returns
     ``(out (N, M), cache)``. Raises ``ValueError`` for sizes that do not fit, and for no examples.
 
-    >>> affine_forward(np.array([[1., 2.]]), np.array([[1.], [10.]]), np.array([100.]))[0].tolist()
+    >>> gbn.reference.affine_forward(np.array([[1., 2.]]), np.array([[1.], [10.]]), np.array([100.]))[0].tolist()
     [[121.0]]
     """
     x, w = floats('x', x), floats('w', w, (None, None))
@@ -43,7 +43,7 @@ def affine_backward(dout, cache, need_dx=True):
 def relu_forward(x):
     """``max(x, 0)`` for each value; returns ``(out, cache)``.
 
-    >>> relu_forward(np.array([-2., 0., 3.]))[0].tolist()
+    >>> gbn.reference.relu_forward(np.array([-2., 0., 3.]))[0].tolist()
     [0.0, 0.0, 3.0]
     """
     x = floats('x', x)
@@ -63,7 +63,7 @@ def dropout_forward(x, dropout_param):
     with it the same values are dropped at every call, which a gradient check needs; without it NumPy's global generator
     chooses. Returns ``(out shaped as x, cache)``.
 
-    >>> dropout_forward(np.ones(4), {'p': 0.5, 'mode': 'test'})[0].tolist()
+    >>> gbn.reference.dropout_forward(np.ones(4), {'p': 0.5, 'mode': 'test'})[0].tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
     mapping('dropout_param', dropout_param, "a dictionary with p and mode, and possibly seed")
@@ -91,7 +91,7 @@ def softmax_loss(x, y):
     row's own maximum is subtracted first, so that no exponential overflows. Raises ``ValueError`` for labels that do
     not fit.
 
-    >>> loss, dx = softmax_loss(np.array([[0., 0.]]), np.array([1]))
+    >>> loss, dx = gbn.reference.softmax_loss(np.array([[0., 0.]]), np.array([1]))
     >>> round(float(loss), 4), dx.tolist()  # log 2, and softmax minus one-hot
     (0.6931, [[0.5, -0.5]])
     """

@@ -54,7 +54,7 @@ class MLP(RunningStatistics):
     Example
     -------
     >>> X, y = np.array([[1., 0.], [0., 1.]] * 10), np.array([0, 1] * 10)
-    >>> net = MLP([2, 4, 2], seed=0)
+    >>> net = gbn.MLP([2, 4, 2], seed=0)
     >>> history = net.fit({'train': (X, y), 'dev': (X, y), 'test': (X, y)}, epochs=30, batch_size=10, progress=False)
     >>> history['test_acc'][-1]
     1.0

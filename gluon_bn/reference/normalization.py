@@ -67,7 +67,7 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
     Example
     -------
     >>> bn_param = {'mode': 'train'}
-    >>> out, cache = batchnorm_forward(np.array([[1.], [3.]]), np.ones(1), np.zeros(1), bn_param)
+    >>> out, cache = gbn.reference.batchnorm_forward(np.array([[1.], [3.]]), np.ones(1), np.zeros(1), bn_param)
     >>> out.round(3).tolist()
     [[-1.0], [1.0]]
     >>> (0.9 * 0 + 0.1 * 2).__round__(3), bn_param['running_mean'].round(3).tolist()
@@ -113,8 +113,8 @@ def batchnorm_backward(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np.nda
     Example
     -------
     >>> x, gamma, beta = np.array([[1.], [3.], [4.]]), np.array([2.]), np.array([5.])
-    >>> out, cache = batchnorm_forward(x, gamma, beta, {'mode': 'train'})
-    >>> dx, dgamma, dbeta = batchnorm_backward(np.array([[1.], [0.], [0.]]), cache)
+    >>> out, cache = gbn.reference.batchnorm_forward(x, gamma, beta, {'mode': 'train'})
+    >>> dx, dgamma, dbeta = gbn.reference.batchnorm_backward(np.array([[1.], [0.], [0.]]), cache)
     >>> dbeta.tolist(), bool(abs(dx.sum()) < 1e-12)  # moving all of x together changes nothing, so the dx sum to 0
     ([1.0], True)
     """
@@ -159,8 +159,9 @@ def batchnorm_backward_alt(dout: np.ndarray, cache: Any) -> tuple[np.ndarray, np
     Example
     -------
     >>> x, dout = np.array([[1.], [3.], [4.]]), np.array([[1.], [0.], [0.]])
-    >>> out, cache = batchnorm_forward(x, np.array([2.]), np.array([5.]), {'mode': 'train'})
-    >>> staged, closed = batchnorm_backward(dout, cache)[0], batchnorm_backward_alt(dout, cache)[0]
+    >>> out, cache = gbn.reference.batchnorm_forward(x, np.array([2.]), np.array([5.]), {'mode': 'train'})
+    >>> staged = gbn.reference.batchnorm_backward(dout, cache)[0]
+    >>> closed = gbn.reference.batchnorm_backward_alt(dout, cache)[0]
     >>> bool(abs(staged - closed).max() < 1e-12)
     True
     """
@@ -181,7 +182,8 @@ def spatial_batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray
 
     ``x`` is ``(N, C, H, W)``; gamma, beta and the running values are ``(C,)``. Returns ``(out (N, C, H, W), cache)``.
 
-    >>> out, _ = spatial_batchnorm_forward(np.array([[[[1., 3.]]]]), np.ones(1), np.zeros(1), {'mode': 'train'})
+    >>> x = np.array([[[[1., 3.]]]])
+    >>> out, _ = gbn.reference.spatial_batchnorm_forward(x, np.ones(1), np.zeros(1), {'mode': 'train'})
     >>> out.round(3).tolist()
     [[[[-1.0, 1.0]]]]
     """
@@ -208,7 +210,7 @@ def layernorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
     ``x`` is ``(N, D)``, gamma and beta ``(D,)``; ``ln_param`` may hold ``eps`` (1e-5 if absent) and is not changed:
     nothing depends on the batch, so training and testing are the same. Returns ``(out (N, D), cache)``.
 
-    >>> out, _ = layernorm_forward(np.array([[1., 3.], [10., 30.]]), np.ones(2), np.zeros(2), {})
+    >>> out, _ = gbn.reference.layernorm_forward(np.array([[1., 3.], [10., 30.]]), np.ones(2), np.zeros(2), {})
     >>> out.round(3).tolist()
     [[-1.0, 1.0], [-1.0, 1.0]]
     """
@@ -233,7 +235,7 @@ def spatial_groupnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray
     ``eps`` (1e-5 if absent) and is not changed. Returns ``(out (N, C, H, W), cache)``.
 
     >>> x = np.array([1., 3., 10., 30.]).reshape(1, 4, 1, 1)
-    >>> spatial_groupnorm_forward(x, np.ones(4), np.zeros(4), 2, {})[0].ravel().round(3).tolist()
+    >>> gbn.reference.spatial_groupnorm_forward(x, np.ones(4), np.zeros(4), 2, {})[0].ravel().round(3).tolist()
     [-1.0, 1.0, -1.0, 1.0]
     """
     x, gamma, beta = _wide(floats('x', x)), floats('gamma', gamma), floats('beta', beta)

@@ -1,4 +1,4 @@
-"""What the NumPy networks share: how they take examples, and batch norm's running values under names."""
+"""Running statistics of the NumPy networks under names, and how these networks take examples."""
 import numpy as np
 
 from ..support.arguments import floats, integer, shown

@@ -67,7 +67,7 @@ class Solver:
     -------
     >>> X, y = np.array([[1., 0.], [0., 1.]] * 10), np.array([0, 1] * 10)
     >>> net = gbn.FullyConnectedNet([4], input_dim=2, num_classes=2, weight_scale=1, seed=0)
-    >>> solver = Solver(net, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}, update_rule='adam', seed=0,
+    >>> solver = gbn.Solver(net, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}, update_rule='adam', seed=0,
     ...                 optim_config={'learning_rate': 0.1}, batch_size=10, num_epochs=20, verbose=False)
     >>> solver.train()
     >>> solver.best_val_acc
@@ -102,7 +102,7 @@ class Solver:
         try:  # the file's own: what is wrong with the changes is the caller's
             options = _checked_options(options)
         except (TypeError, ValueError) as error:
-            raise archive.CheckpointError(f"{checkpoint_name} has options that a Solver has not: {error}") from error
+            raise archive.CheckpointError(f"{checkpoint_name} has wrong options: {error}") from error
         solver = cls(model, data, **{**options, 'checkpoint_name': str(checkpoint_name), **changes})
         others = sorted(name for name in changes if name not in _CHANGEABLE and solver.options[name] != options[name])
         if others:

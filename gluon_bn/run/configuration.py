@@ -1,4 +1,4 @@
-"""What a run computes: :class:`Config`, as a file and back."""
+"""Configuration of the main job: :class:`Config`, and its file."""
 import json
 import os
 import sys
@@ -10,12 +10,12 @@ import numpy as np
 
 from .. import _mxnet
 from ..data import MNIST_LIKE
-from ..support import arguments
+from ..support.arguments import shown
+from ..support.command_line import folder
 from ..support.files import written_whole
+from ..support.options import Kind, check_options, choice, option, real, text, whole, yes_or_no
 from ..support.reading import content, json_of
 
-SCHEDULES = ('constant', 'one-cycle')
-IMPLS = ('auto', 'plain', 'fast')
 LONGEST_FILE = 10**6  # bytes of a config.json; they are a thousand
 
 # Learning rates and batch sizes were chosen on the last training images (--validation 5000 for 'fast', 10000 for
@@ -28,73 +28,72 @@ PRESETS = {
 }
 
 
+class RunError(ValueError):
+    """A run that cannot be started or resumed as asked; one sentence says why."""
+
+
+def _folder_or_boolean(name, value):
+    if isinstance(value, bool):
+        return value
+    return text('true, false or a folder').check(name, value)
+
+
+def _absolute(name):
+    return str(Path(folder(name)).resolve())
+
+
+_FOLDER = {'type': _absolute, 'metavar': 'DIR'}
+
+
 @dataclass(frozen=True)
 class Config:
     """What a run computes. The defaults are those of the main job."""
 
-    dataset: str = 'mnist'
-    data_dir: Optional[str] = None
-    ctx: str = 'auto'
-    epochs: int = 1
-    batch_size: int = 64
-    lr: float = 0.001
-    weight_scale: float = 0.01
-    momentum: float = 0.9
-    batch_norm: bool = True
-    impl: str = 'auto'
-    seed: int = 0
-    limit: Optional[int] = None
-    validation: int = 0            # so many training images, the last ones, are scored instead of the test images
-    sgd_momentum: float = 0.0
-    schedule: str = 'constant'
-    max_shift: int = 0
-    target: Optional[float] = None  # tell when this accuracy was first reached
-    tensorboard: Union[bool, str] = False  # a folder for TensorBoard's files; True: tensorboard in the run's own
-    checkpoint_seconds: float = 10
+    dataset: str = option('mnist', choice(*MNIST_LIKE), "(default: {})")
+    data_dir: Optional[str] = option(
+        None, text('a folder, or None'), "folder with files of the MNIST format, gzipped or not", **_FOLDER)
+    ctx: str = option('auto', text('auto, cpu, cpu:N, gpu or gpu:N'), "device (default: {})",
+                      metavar='auto|cpu|cpu:N|gpu|gpu:N')
+    epochs: int = option(1, whole(at_least=1), "passes over the training images (default: {})", metavar='N')
+    batch_size: int = option(64, whole(at_least=1), "images in a batch (default: {})", metavar='N')
+    lr: float = option(0.001, real(above=0), "learning rate on a batch's summed loss (default: {})")
+    weight_scale: float = option(0.01, real(above=0, below=1e30),
+                                 "standard deviation of initial weights (default: {})")
+    momentum: float = option(0.9, real(at_least=0, at_most=1),
+                             "weight of the old value in the stored statistics (default: {})")
+    batch_norm: bool = option(True, yes_or_no('store_false'), "train without batch norm", flag='--no-batch-norm')
+    impl: str = option('auto', choice('auto', 'plain', 'fast'), "formulation of batch norm (default: {})")
+    seed: int = option(0, whole(at_least=0, at_most=2**31 - 1),
+                       "of the initial weights and the order of the images (default: {})")
+    limit: Optional[int] = option(None, whole(at_least=1), "use the first N training images (default: all)",
+                                  metavar='N')
+    validation: int = option(
+        0, whole(at_least=0), "hold out the last N training images and score them instead of the test images",
+        metavar='N')
+    sgd_momentum: float = option(0.0, real(at_least=0, below=1), "of the optimiser (default: {})")
+    schedule: str = option('constant', choice('constant', 'one-cycle'), "of the learning rate (default: {})")
+    max_shift: int = option(0, whole(at_least=0, at_most=27),
+                            "move training images by up to N pixels at random (default: {})", metavar='N')
+    target: Optional[float] = option(None, real(at_least=0, at_most=1),
+                                     "tell after how much training this accuracy was reached")
+    tensorboard: Union[bool, str] = option(
+        False, Kind(_folder_or_boolean, {'nargs': '?', 'const': True}),
+        "write TensorBoard's files to DIR as well (without DIR: to tensorboard in the run's folder)", **_FOLDER)
+    checkpoint_seconds: float = option(10.0, real(at_least=0), "time between checkpoints within an epoch (default: {})",
+                                       metavar='S')
 
     def __post_init__(self):
-        try:
-            for name, value in self._checked().items():
-                object.__setattr__(self, name, value)  # as Python's own types, which JSON has
-        except (TypeError, ValueError) as error:
-            raise RunError(str(error)) from None
+        check_options(self, RunError)
 
-    def _checked(self):
-        """The values by name; raises for one that is of another kind or out of range."""
-        def checked(check, name, **limits):
-            values[name] = check(name, getattr(self, name), **limits)
-
-        values = {}
-        for name, choices in (('dataset', MNIST_LIKE), ('impl', IMPLS), ('schedule', SCHEDULES)):
-            checked(arguments.one_of, name, choices=choices)
-        for name, low, high in (('epochs', 1, None), ('batch_size', 1, None), ('validation', 0, None),
-                                ('seed', 0, 2**31 - 1), ('max_shift', 0, 27)):
-            checked(arguments.integer, name, at_least=low, at_most=high)
-        for name, limits in (('lr', {'above': 0}), ('weight_scale', {'above': 0, 'below': 1e30}),
-                             ('momentum', {'at_least': 0, 'at_most': 1}), ('sgd_momentum', {'at_least': 0, 'below': 1}),
-                             ('checkpoint_seconds', {'at_least': 0})):
-            checked(arguments.number, name, **limits)
-        checked(arguments.boolean, 'batch_norm')
-        if self.limit is not None:
-            checked(arguments.integer, 'limit', at_least=1)
-        if self.target is not None:
-            checked(arguments.number, 'target', at_least=0, at_most=1)
-        for name, right, expected in (
-                ('ctx', _is_text(self.ctx), 'auto, cpu, cpu:N, gpu or gpu:N'),
-                ('data_dir', self.data_dir is None or _is_text(self.data_dir), 'a folder, or None'),
-                ('tensorboard', isinstance(self.tensorboard, bool) or _is_text(self.tensorboard),
-                 'true, false or a folder')):
-            if not right:
-                raise RunError(f"{name} is {arguments.shown(getattr(self, name))}; expected {expected}.")
-        return values
+    @property
+    def scored(self):
+        """What the accuracy beside the training images' is called: that of the test images, or of held-out ones."""
+        return 'valid_acc' if self.validation else 'test_acc'
 
 
-def _is_text(value):
-    return isinstance(value, str) and value != '' and '\0' not in value
-
-
-class RunError(ValueError):
-    """A run that cannot be started or resumed as asked; one sentence says why."""
+# What a run's result does not depend on; the other options are the run's row in TensorBoard.
+BESIDE_THE_RESULT = ('data_dir', 'ctx', 'impl', 'target', 'tensorboard', 'checkpoint_seconds')
+HYPERPARAMETERS = tuple(added.name for added in fields(Config) if added.name not in BESIDE_THE_RESULT)
 
 
 def write_config(path, config, ctx):
@@ -110,7 +109,7 @@ def read_config(folder):
     """The configuration in the folder of a run; ``RunError`` if there is none or it cannot be used."""
     path = Path(folder) / 'config.json'
     if not path.exists():
-        raise RunError(f"{folder} holds no run to resume ({path}: No such file or directory).")
+        raise RunError(f"{folder} contains no run to resume ({path}: No such file or directory).")
     try:
         values = json_of(content(path, RunError, LONGEST_FILE))
     except RunError:
@@ -124,13 +123,13 @@ def config_from(values, path):
     """A ``Config`` from the dictionary ``values`` that stood in ``path``; ``RunError`` if its names are not right."""
     known = {f.name for f in fields(Config)}
     if not isinstance(values, dict):
-        raise RunError(f"{path} is not the configuration of a run (it holds {arguments.shown(values)}; expected an "
+        raise RunError(f"{path} is not the configuration of a run (it contains {shown(values)}; expected an "
                        "object).")
     missing = known - set(values)
     unknown = set(values) - known - {'environment'}
     if missing or unknown:
         raise RunError(f"{path} is not the configuration of a run (missing {sorted(missing)}, unknown "
-                       f"{arguments.shown(sorted(map(str, unknown)))}).")
+                       f"{shown(sorted(map(str, unknown)))}).")
     try:
         return Config(**{name: values[name] for name in known})
     except RunError as error:

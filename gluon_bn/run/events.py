@@ -3,11 +3,8 @@ from pathlib import Path
 
 from ..support.extras import import_extra
 from . import tensorboard
-from .configuration import RunError
+from .configuration import HYPERPARAMETERS, RunError
 from .observation import observe
-
-HYPERPARAMETERS = ('dataset', 'epochs', 'batch_size', 'lr', 'weight_scale', 'momentum', 'batch_norm', 'seed', 'limit',
-                   'validation', 'sgd_momentum', 'schedule', 'max_shift')
 
 
 class RunEvents:
@@ -39,7 +36,7 @@ class RunEvents:
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror}.") from error
         if any(self.folder.glob('*tfevents*')):
-            raise RunError(f"{self.folder} holds TensorBoard's files of a run already; choose another folder for "
+            raise RunError(f"{self.folder} already contains TensorBoard's files of a run; choose another folder for "
                            "--tensorboard.")
 
     def mend(self, state):
@@ -59,8 +56,7 @@ class RunEvents:
             if number == 0:
                 hparams = {**{name: getattr(self.config, name) for name in HYPERPARAMETERS},
                            'limit': str(self.config.limit or 'all')}  # a number or none; a column has one type
-                scored = 'valid_acc' if self.config.validation else 'test_acc'
-                tensorboard.add_hparams(writer, hparams, ('moving_loss', 'train_acc', scored))
+                tensorboard.add_hparams(writer, hparams, ('moving_loss', 'train_acc', self.config.scored))
             else:
                 for step in range(end - self.batches_per_epoch, end):
                     writer.add_scalar('loss', state.losses[step], step)

@@ -1,16 +1,12 @@
-"""Pictures where they can be seen: :class:`LivePlot` grows while training runs, :func:`show` shows a figure once."""
+"""Figures in a notebook or a window: :class:`LivePlot` grows while training runs, :func:`show` shows one once."""
 import io
 import sys
 import time
 from pathlib import Path
 
 from matplotlib import get_backend
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from ..support.files import written_whole
-
-_PARTS = {'train': ('tab:blue', 'training'), 'dev': ('tab:orange', 'dev'), 'test': ('tab:green', 'test')}
+from .curves import draw_history, save_history
 
 
 class LivePlot:
@@ -52,7 +48,7 @@ class LivePlot:
     def _show_in_cell(self, history):
         from IPython.display import Image, display  # it is there: this is a notebook
         png = io.BytesIO()  # a picture, because only pyplot's backends teach a notebook to show figures
-        _save(png, history, self.title)
+        save_history(png, history, self.title)
         picture = Image(data=png.getvalue())
         if self._shown is None:
             self._shown = display(picture, display_id=True)
@@ -92,36 +88,6 @@ def show(figure):
     axes.imshow(plt.imread(png))
     axes.axis('off')
     plt.show()
-
-
-def save_history(path, history, title=''):
-    """Draw the history to the PNG file ``path``."""
-    with written_whole(path) as file:
-        _save(file, history, title)
-
-
-def draw_history(figure, history, title=''):
-    """Draw the losses and accuracies of a history into an empty figure."""
-    figure.suptitle(title)
-    loss_axes, accuracy_axes = figure.subplots(1, 2)
-    for axes, what, scale in ((loss_axes, 'loss', 1), (accuracy_axes, 'acc', 100)):
-        for part, (color, label) in _PARTS.items():
-            values = history.get(f'{part}_{what}')
-            if values:
-                axes.plot(range(1, len(values) + 1), [scale * value for value in values], color=color,
-                          label=f'{label}: {scale * values[-1]:.4g}', marker='.' if len(values) < 30 else None)
-        axes.set_xlabel('epochs (passes over the training examples)')
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend(loc='best', title='now')
-    loss_axes.set(ylabel='cross entropy (nats per example)', yscale='log')
-    accuracy_axes.set_ylabel('accuracy (%)')
-
-
-def _save(file, history, title):
-    figure = Figure(figsize=(10, 4), layout='constrained')
-    draw_history(figure, history, title)
-    figure.savefig(file, format='png', dpi=100)
 
 
 def _where_to_show():

@@ -1,6 +1,5 @@
 """The multilayer perceptron on MNIST, in a folder: curves, frames and numbers. The script ``train_mlp.py`` calls it."""
 import json
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,41 +9,49 @@ import numpy as np
 
 from .. import data
 from ..reference.mlp import INITIALIZATIONS, MLP
+from ..support.arguments import sizes
+from ..support.command_line import folder, number, whole_number
 from ..support.files import written_whole
 from ..support.markdown import markdown_table
-from .live import LivePlot, save_history
+from ..support.options import Kind, check_options, choice, option, real, text, whole
+from .curves import save_history
+from .live import LivePlot
 
 NUM_DEV = 5000  # the last training images choose the epoch, so that the test images have no part in it
+
+
+def _hidden_sizes(name, value):
+    return tuple(sizes(name, value))
+
+
+def _number_or_none(value):
+    return None if value == 'none' else number(value)
 
 
 @dataclass(frozen=True)
 class Config:
     """What a run computes."""
 
-    dataset: str = 'mnist'
-    data_dir: Optional[str] = None
-    hidden: Tuple[int, ...] = (25, 10)
-    epochs: int = 1000
-    batch_size: int = 1000
-    lr: float = 0.03
-    momentum: Optional[float] = 0.9
-    init: str = 'he'
-    seed: int = 0
-    limit: Optional[int] = None
+    dataset: str = option('mnist', choice(*data.MNIST_LIKE), "(default: {})")
+    data_dir: Optional[str] = option(None, text('a folder, or None'),
+                                     "folder with files of the MNIST format, gzipped or not", type=folder,
+                                     metavar='DIR')
+    hidden: Tuple[int, ...] = option((25, 10), Kind(_hidden_sizes, {'type': whole_number, 'nargs': '*'}),
+                                     "units of the hidden layers (default: {})", metavar='N')
+    epochs: int = option(1000, whole(at_least=1), "(default: {})", metavar='N')
+    batch_size: int = option(1000, whole(at_least=2), "(default: {})", metavar='N')
+    lr: float = option(0.03, real(above=0), "learning rate of Adam (default: {})")
+    momentum: Optional[float] = option(
+        0.9, real(at_least=0, at_most=1, hint='or none'),
+        "weight of the old value in the statistics, or none for their mean over all batches (default: {})",
+        optional=True, type=_number_or_none, metavar='M')
+    init: str = option('he', choice(*INITIALIZATIONS), "of the weights (default: {})")
+    seed: int = option(0, whole(at_least=0, at_most=2**31 - 1), "(default: {})")
+    limit: Optional[int] = option(None, whole(at_least=2), "use the first N training images (default: all)",
+                                  metavar='N')
 
     def __post_init__(self):
-        for name, expected, right in (
-                ('dataset', f"one of {', '.join(data.MNIST_LIKE)}", self.dataset in data.MNIST_LIKE),
-                ('hidden', 'sizes of layers, each at least 1', all(units >= 1 for units in self.hidden)),
-                ('epochs', 'at least 1', self.epochs >= 1),
-                ('batch_size', 'at least 2', self.batch_size >= 2),
-                ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
-                ('momentum', 'from 0 to 1, or none', self.momentum is None or 0 <= self.momentum <= 1),
-                ('init', f"one of {', '.join(INITIALIZATIONS)}", self.init in INITIALIZATIONS),
-                ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
-                ('limit', 'at least 2', self.limit is None or self.limit >= 2)):
-            if not right:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+        check_options(self)
 
 
 def splits(dataset='mnist', data_dir=None, limit=None):

@@ -1,10 +1,10 @@
-"""What a network computes at one moment of its training, as arrays: :func:`observe`, and what they tell."""
+"""Observation of a network at one moment of its training: inputs of activations, weights and gradients as arrays."""
 import numpy as np
 
 from .._mxnet import autograd, nd
 from ..checks import check_batch, check_classes, check_net
 from ..functions import softmax_cross_entropy
-from ..network_state import stored_statistics_kept
+from ..network_state import activations_watched, stored_statistics_kept
 
 
 def observe(net, data, label):
@@ -12,8 +12,8 @@ def observe(net, data, label):
 
     Parameters
     ----------
-    net : a network with ``params`` and ``activation_inputs``, as :class:`gluon_bn.LeNet` has. Its parameters, the
-        gradients kept in them and its stored statistics are **not changed**, bit for bit.
+    net : a network with ``params`` and ``watch``, as :class:`gluon_bn.LeNet` has. Its parameters, the gradients kept
+        in them and its stored statistics are **not changed**, bit for bit.
     data, label : ``(m, ...)`` and ``(m,)``, as for :func:`gluon_bn.train_step`
 
     Returns
@@ -26,31 +26,28 @@ def observe(net, data, label):
     >>> {name: array.shape for name, array in observed['pre-activations'].items()}
     {'1': (8, 20, 26, 26), '2': (8, 50, 9, 9), '3': (8, 128)}
     """
-    check_net(net, needed=('params', 'activation_inputs'))
-    check_batch(data, label)
+    check_net(net, needed=('params', 'watch'))
     with stored_statistics_kept(net):
-        inputs = net.activation_inputs(data, is_training=True)
-        _, gradients = mean_loss_and_gradients(net, data, label)
+        with activations_watched(net) as inputs:
+            loss = mean_loss(net, data, label)
+        gradients = gradients_of(loss, net)
     return {'pre-activations': _as_arrays(inputs), 'weights': _as_arrays(net.params),
             'gradients': _as_arrays(gradients)}
 
 
-def mean_loss_and_gradients(net, data, label):
-    """The mean loss of a batch in training, ``(1,)``, and its gradient by each parameter, name -> NDArray.
-
-    The gradients kept in the parameters are not changed; the stored statistics are, as by any batch.
-
-    >>> loss, gradients = mean_loss_and_gradients(LeNet(), nd.random.uniform(shape=(8, 1, 28, 28)), nd.arange(8))
-    >>> loss.shape, gradients['W4'].shape
-    ((1,), (10, 128))
-    """
+def mean_loss(net, data, label):
+    """The mean loss of a batch in training, ``(1,)``, recorded for :func:`gradients_of`; ``label`` is ``(m,)``."""
     label, numbers = check_batch(data, label)
     with autograd.record():
         scores = net(data, is_training=True)                                                        # (m, K)
         check_classes(numbers, scores.shape[-1])
         target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                             # (m, K)
-        loss = nd.mean(softmax_cross_entropy(scores, target))                                       # (1,)
-    return loss, dict(zip(net.params, autograd.grad(loss, list(net.params.values()))))
+        return nd.mean(softmax_cross_entropy(scores, target))                                       # (1,)
+
+
+def gradients_of(loss, net):
+    """The gradient of a recorded ``loss`` by each parameter, name -> NDArray; those kept in ``param.grad`` stay."""
+    return dict(zip(net.params, autograd.grad(loss, list(net.params.values()))))
 
 
 def dead_units(observed):

@@ -1,39 +1,10 @@
-"""Pictures of training and of what the tutorials look at, drawn without a display.
-
-Most need numbers alone: what needs MXNet is imported where it is used.
-"""
-import io
-
+"""Figures for the studies and the tutorials, made of numbers alone, without a display."""
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..support.axes import label_log_axis
-from ..support.files import written_whole
 from ..support.results import mean_and_spread
-
-
-def plot_run(path, losses, batches_per_epoch, history, title):
-    """Draw a training run to the PNG file ``path``: the loss of every batch, and the accuracies of every epoch.
-
-    Through the losses goes their moving average, from the first batch to the last.
-
-    Parameters
-    ----------
-    losses : the mean losses of all batches so far
-    batches_per_epoch : int
-    history : one dictionary an epoch, with ``epoch``, ``train_acc`` and ``test_acc`` (or ``valid_acc``)
-    title : str
-    """
-    figure = Figure(figsize=(10, 4), layout='constrained')
-    figure.suptitle(title)
-    loss_axes, accuracy_axes = figure.subplots(1, 2)
-    _draw_losses(loss_axes, np.asarray(losses), batches_per_epoch)
-    _draw_accuracies(accuracy_axes, history)
-    picture = io.BytesIO()
-    figure.savefig(picture, format='png', dpi=120)
-    with written_whole(path) as file:
-        file.write(picture.getbuffer())
 
 
 def draw_band(axes, x, values, color, marker, label, line='-', band='spread'):
@@ -62,7 +33,7 @@ def draw_inside(looks, steps, lr):
     steps : the steps at which the looks were taken
     lr : the learning rate on the mean loss of a batch
     """
-    from .observation import update_ratios
+    from .observation import update_ratios  # not above: it needs MXNet
     figure = Figure(figsize=(12, 3.3 * len(looks)), layout='constrained')
     for row, (name, of_net) in zip(figure.subplots(len(looks), 3, squeeze=False), looks.items()):
         for number, inputs in of_net[0]['pre-activations'].items():
@@ -203,81 +174,3 @@ def draw_times(panels):
         axes.grid(axis='x', alpha=0.3)
         axes.set_axisbelow(True)
     return figure
-
-
-def draw_graph(result, title):
-    """A figure of the graph behind a :class:`gluon_bn.autodiff.Node`: each node a column right of its last parent.
-
-    Named nodes are orange, constants grey boxes, operations blue, each with its shape.
-    """
-    nodes = result.graph()
-    position = _places(nodes)
-    figure = Figure(figsize=(14, 5), layout='constrained')
-    axes = figure.subplots()
-    for node in nodes:
-        for parent in node.parents:
-            bow = 0.4 if position[node][0] - position[parent][0] > 3 else 0   # around the nodes in between
-            axes.annotate('', position[node], position[parent], zorder=1,
-                          arrowprops={'arrowstyle': '->', 'color': 'gray', 'shrinkA': 16, 'shrinkB': 16,
-                                      'connectionstyle': f'arc3,rad={bow}'})
-        label = node.name or node.operation or f"{node.value:.3g}"
-        colour = 'tab:orange' if node.name else 'lightgray' if not node.parents else 'lightblue'
-        axes.text(*position[node], f"{label}\n{node.shape}", ha='center', va='center', fontsize=9,
-                  bbox={'boxstyle': 'round' if node.parents else 'square', 'facecolor': colour})
-    columns, heights = zip(*position.values())
-    axes.set(title=title, xlim=(min(columns) - 0.6, max(columns) + 0.6), ylim=(min(heights) - 0.6, max(heights) + 0.6))
-    axes.axis('off')
-    return figure
-
-
-def _places(nodes):
-    """A position for each node: its column is one after its last parent's, a leaf's one before its first use."""
-    column, rows, position = {}, {}, {}
-    for node in nodes:                                  # parents come first
-        column[node] = 1 + max((column[parent] for parent in node.parents), default=-1)
-    for node in nodes:
-        uses = [column[child] for child in nodes if any(node is parent for parent in child.parents)]
-        if not node.parents and uses:
-            column[node] = min(uses) - 1
-    for node in nodes:
-        rows.setdefault(column[node], []).append(node)
-    for i, members in rows.items():
-        for j, node in enumerate(members):
-            position[node] = (i, (len(members) - 1) / 2 - j + 0.35 * (i % 2))
-    return position
-
-
-def _draw_losses(axes, losses, batches_per_epoch):
-    epochs = (1 + np.arange(len(losses))) / batches_per_epoch
-    axes.plot(epochs, losses, color='tab:blue', alpha=0.3, linewidth=0.7, label='each batch')
-    axes.plot(epochs, moving_average(losses), color='tab:blue', label='moving average, about 100 batches')
-    axes.set(xlabel='epochs (passes over the training images)', ylabel='cross entropy (nats per image)', yscale='log')
-    axes.grid(alpha=0.3)
-    axes.legend(loc='upper right')  # to look for the best place takes seconds with many batches
-
-
-def _draw_accuracies(axes, history):
-    after = [1 + record['epoch'] for record in history]
-    scored = ('valid_acc', 'held-out images') if history and 'valid_acc' in history[0] else ('test_acc', 'test images')
-    for name, label, marker in (('train_acc', 'training images', 'o'), (*scored, 's')):
-        axes.plot(after, [100 * record[name] for record in history], marker=marker, label=label)
-        if history:
-            axes.annotate(f"{100 * history[-1][name]:.2f} %", (after[-1], 100 * history[-1][name]), xytext=(-8, 0),
-                          textcoords='offset points', ha='right', va='center')
-    axes.set(xlabel='epochs (passes over the training images)', ylabel='accuracy (%)',
-             xlim=(0, 1.1 * max(after, default=1)))
-    axes.margins(y=0.25)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.ticklabel_format(axis='y', useOffset=False)
-    axes.grid(alpha=0.3)
-    axes.legend(loc='upper left')
-
-
-def moving_average(losses):
-    """The moving average after each of ``losses``: ``average`` of :class:`gluon_bn.training.MovingLoss`."""
-    from ..training import MovingLoss
-    moving_loss, values = MovingLoss(), []
-    for loss in losses:
-        moving_loss.read(loss)
-        values.append(moving_loss.average)
-    return values

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ..data import DataError, load
-from ..support.files import folder_locked, written_whole
+from ..support.files import folder_locked, remove_leftovers, written_whole
 from ..support.parallel import run_jobs, serve_jobs
 from ..support.reading import content, json_of
 
@@ -61,6 +61,7 @@ def run(study, folder, jobs, data_dir=None, processes=None, report=print, **opti
     fingerprint = fingerprint_of(study.load(data_dir))  # here first: bad data are one sentence, not a traceback
     ordered = sorted(dict.fromkeys(jobs), key=study.cost, reverse=True)  # so the processes end at about the same time
     with folder_locked(folder):
+        remove_leftovers(Path(folder) / 'jobs')
         results = {job: read_result(_path(study, folder, job), _as_json(job), fingerprint) for job in ordered}
         missing = [job for job in ordered if results[job] is None]
         report(f"{len(ordered)} trainings, {len(ordered) - len(missing)} of them done before.")

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of networks."""
+"""Helpers that know nothing of networks. They use no other room of the package."""

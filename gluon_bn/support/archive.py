@@ -47,7 +47,8 @@ def load(path):
     except CheckpointError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no checkpoint, or a truncated or altered one ({error}).") from error
+        raise CheckpointError(f"{path} is not a valid checkpoint: it is truncated or altered, or another kind of file "
+                              f"({error}).") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format version {version}; this gluon_bn reads version {FORMAT_VERSION}: use "
                               "the version of gluon_bn that wrote it.")

@@ -1,4 +1,4 @@
-"""Arguments of the public functions, taken by one rule in both halves of the package.
+"""Argument checks of the public functions: one rule for both halves of the package.
 
 - A number is a real and finite number of Python or NumPy. ``True`` is none, and neither is an array of one value.
 - A whole number is an ``int`` of Python or NumPy; 2.0 and ``True`` are none.

@@ -1,4 +1,4 @@
-"""What the commands have in common: their parser, one line for what went wrong, and the exit status."""
+"""Common parts of the commands: the parser, one line for what went wrong, and the exit status."""
 import argparse
 import difflib
 import os
@@ -190,7 +190,7 @@ def demand_at_least_one(**options):
     """
     for name, value in options.items():
         if value is not None and value < 1:
-            raise ValueError(f"--{name} is {value}; it must be at least 1.")
+            raise ValueError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
 
 
 def chosen(names, available, kind):

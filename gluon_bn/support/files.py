@@ -68,7 +68,7 @@ def cache_dir():
     if os.path.isabs(own):
         return Path(own)
     if own:
-        warnings.warn(f"GLUON_BN_CACHE is {own!r}, which is no absolute path, and is not used.", RuntimeWarning,
+        warnings.warn(f"GLUON_BN_CACHE is {own!r}, which is not an absolute path, and is not used.", RuntimeWarning,
                       stacklevel=2)
     base = os.environ.get('XDG_CACHE_HOME', '')
     return (Path(base) if os.path.isabs(base) else Path(os.path.expanduser('~')) / '.cache') / 'gluon_bn'

@@ -24,7 +24,7 @@ def find_tutorials(folder, names=()):
     """
     found = sorted(Path(folder).glob('[0-9]*_*.py'))
     if not found:
-        raise ValueError(f"{folder} holds no tutorials; expected files such as 01_name.py.")
+        raise ValueError(f"{folder} contains no tutorials; expected files such as 01_name.py.")
     chosen = set()
     for name in names:
         stem = Path(name).name

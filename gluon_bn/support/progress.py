@@ -1,4 +1,4 @@
-"""Progress within an epoch: a bar on a terminal, plain lines elsewhere."""
+"""Progress of an epoch: a bar on a terminal, plain lines elsewhere."""
 import sys
 from contextlib import contextmanager
 

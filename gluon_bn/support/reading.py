@@ -1,8 +1,8 @@
-"""Files from elsewhere, read with care: regular files alone, and no more bytes than they may or claim to have.
+"""Reading of files that may be damaged or hostile: regular files only, and no more bytes than are allowed.
 
-A pipe or a device would hang whoever reads it, a small gzip file can hold more bytes than there is memory, and the
-header of an array can claim any size. Each function takes the class of the ``ValueError`` that it raises, ``error``;
-the message is one sentence that names the file.
+A pipe or a device would make the reader wait for ever, a small gzip file can contain more bytes than there is memory,
+and the header of an array can claim any size. Each function takes the class of the ``ValueError`` that it raises,
+``error``; the message is one sentence that names the file.
 """
 import bz2
 import gzip
@@ -33,7 +33,7 @@ def regular_file(path, error):
     """Open ``path`` for reading bytes, if it is a regular file; a pipe, a device or a folder is not even waited for."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise error(f"{path} is no regular file; expected one with data in it, not a folder, a pipe or a device.")
+            raise error(f"{path} is not a regular file; expected a file with data, not a folder, a pipe or a device.")
         # It may become a pipe this very moment: O_NONBLOCK does not wait for whoever would write into it.
         flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_BINARY', 0)
         file = os.fdopen(os.open(path, flags), 'rb')
@@ -43,7 +43,7 @@ def regular_file(path, error):
         raise error(f"{path} cannot be read: {getattr(problem, 'strerror', None) or problem}.") from problem
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise error(f"{path} is no regular file any more.")
+            raise error(f"{path} is not a regular file any more.")
         yield file
 
 
@@ -79,8 +79,8 @@ def content(path, error, most=MOST_BYTES):
         too_long = os.fstat(file.fileno()).st_size > most  # as it lies there: a sparse file is not read
         data = b'' if too_long else up_to(file, most + 1)
     if too_long or len(data) > most:
-        raise error(f"{path} has more than {most:,} bytes, decompressed if it is compressed: it is no such file, or a "
-                    "damaged one.")
+        raise error(f"{path} has more than {most:,} bytes, decompressed if it is compressed: it is another kind of "
+                    "file, or damaged.")
     return data
 
 
@@ -134,18 +134,19 @@ def read_npz(path, error, most=MOST_BYTES, what='archive of arrays'):
                     raise ValueError("its members claim more bytes than it has")
                 return {member.filename[:-len('.npy')]: _read_member(archive, member) for member in members}
         except DAMAGED_ARCHIVE as problem:
-            raise error(f"{path} is no {what}, or a truncated or altered one ({problem}).") from problem
+            raise error(f"{path} is not a valid {what}: it is truncated or altered, or another kind of file "
+                        f"({problem}).") from problem
 
 
 def _read_member(archive, member):
     """The array in a member of an archive."""
     if not member.filename.endswith('.npy') or member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-        raise ValueError(f"{member.filename!r} is no array, or a compressed one")
+        raise ValueError(f"{member.filename!r} is not an array, or is compressed")
     with archive.open(member) as file:
         start = file.read(12)
         major = {b'\x93NUMPY\1\0': 1, b'\x93NUMPY\2\0': 2}.get(start[:8]) if len(start) == 12 else None
         if major is None:
-            raise ValueError(f"{member.filename!r} is no array")
+            raise ValueError(f"{member.filename!r} is not an array")
         length = int.from_bytes(start[8:10] if major == 1 else start[8:12], 'little')
         if not 10 <= length <= _LONGEST_HEADER:
             raise ValueError(f"the header of {member.filename!r} has {length} bytes")

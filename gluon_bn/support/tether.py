@@ -1,11 +1,11 @@
-"""Processes that end with their parent, whatever ends it, also a kill that leaves it no time to say so.
+"""Processes that end with their parent, whatever ends it, a kill included.
 
-``command_of(module, ...)`` is the command line of such a process, and its end of the tether is this module run as a
-program: it ties itself first and then runs ``module``. With ``with_children=True`` a small process stays between the
-two, which ends everything in the process group when the parent is gone.
+``command_of(module, ...)`` is the command line of such a process. It runs this module as a program, which ties itself
+to the parent first and then runs ``module``. With ``with_children=True`` a small process stays between the two, which
+ends everything in the process group when the parent is gone.
 
-On Linux the kernel ends the process at that moment (``prctl``); elsewhere, and as well there, a thread looks every
-half second whether the parent is still the same one.
+On Linux the kernel ends the process at that moment (``prctl``). On every system a thread looks, each half second,
+whether the parent is still the same one.
 """
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""How many threads: all physical cores, decided before MXNet loads (it reads ``OMP_NUM_THREADS`` only then)."""
+"""Number of threads: all physical cores, decided before MXNet loads (it reads ``OMP_NUM_THREADS`` only then)."""
 import os
 import warnings
 

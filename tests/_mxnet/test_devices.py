@@ -43,7 +43,7 @@ class MXNetError(Exception): pass
 def fresh_answers():
     """No answer is kept from test to test."""
     def forget():
-        for cached in (devices.why_no_gpu, devices._ask_subprocess, devices._say_once):
+        for cached in (devices.ask_subprocess, devices.say_once):
             cached.cache_clear()
     forget()
     yield

@@ -84,4 +84,4 @@ def test_newer_pythons_are_tried_with_one_line(version, capfd):
     warn_of_new_python(version)
     said = capfd.readouterr().err
     assert said.count('\n') == (version >= (3, 15))
-    assert (f'this is Python {version[0]}.{version[1]}: going on' in said) == (version >= (3, 15))
+    assert (f'this is Python {version[0]}.{version[1]}. Continuing' in said) == (version >= (3, 15))

@@ -72,7 +72,7 @@ def test_the_version(capsys):
     (['figure', '--steps', '5'], 'gluon-bn figure: --steps is 5; it must be at least 20.'),
     (['landscape', '--network', 'resnet'], "gluon-bn landscape: argument --network: invalid choice: 'resnet'"),
     (['deep-nets', '--seeds', '0'], 'gluon-bn deep-nets: --seeds is 0; it must be at least 1.'),
-    (['breast-cancer', '--splits', '0'], "gluon-bn breast-cancer: argument --splits: '0' is not a whole number"),
+    (['breast-cancer', '--splits', '0'], 'gluon-bn breast-cancer: --splits is 0; it must be at least 1.'),
     (['benchmark', '--peers', 'Gluon'], "gluon-bn benchmark: --peers must name 'gluon_bn fast'"),
     (['doctor', '--jsn'], 'gluon-bn doctor: unrecognized arguments: --jsn; did you mean --json?'),
     (['train', '--resume', ''], "gluon-bn train: argument --resume: expected a folder, got ''; --help"),
@@ -213,7 +213,7 @@ def test_evaluate_takes_other_data(trained, capsys):
 
 
 @pytest.mark.parametrize(('arguments', 'said'), [
-    (['--batch-size', '0'], '--batch-size is 0; expected at least 1.'),
+    (['--batch-size', '0'], '--batch-size is 0; it must be at least 1.'),
     (['--batch-size', '499'], '500 images in batches of 499 leave a last batch of one'),
     (['--dataset', 'cifar10'], "--dataset is 'cifar10'; expected one of mnist, fashion-mnist."),
     (['--ctx', 'tpu'], "context 'tpu' is unknown"),
@@ -227,7 +227,7 @@ def test_evaluate_refuses_in_one_line(trained, arguments, said, capsys):
 
 def test_evaluate_of_a_folder_without_a_run(tmp_path, capsys):
     assert evaluate.main([str(tmp_path)], 'gluon-bn evaluate') == 2
-    assert f'{tmp_path} holds no trained network' in capsys.readouterr().err
+    assert f'{tmp_path} contains no trained network' in capsys.readouterr().err
     assert evaluate.main([str(tmp_path / 'nowhere')], 'gluon-bn evaluate') == 2
     said = capsys.readouterr().err
     assert f'{tmp_path / "nowhere"} does not exist; expected the folder of a run or a checkpoint file' in said

@@ -162,7 +162,7 @@ def test_splits_of_a_folder_take_the_last_training_images_for_validation(folder)
 @pytest.mark.parametrize('wanted', [{'num_training': 0}, {'num_training': 1001}, {'num_test': 251},
                                     {'num_validation': 500}])
 def test_splits_larger_than_the_data(wanted):
-    with pytest.raises(DataError, match='which is what the data hold'):
+    with pytest.raises(DataError, match='from 1 to .*, the number of examples in the data'):
         data.cifar10_splits(**wanted)
 
 

@@ -92,7 +92,7 @@ IMAGES = np.zeros((5, 28, 28))
 @pytest.mark.parametrize(('file', 'content', 'message'), [
     (TEST_IMAGES, b'<!DOCTYPE html><html>404</html>', 'is a web page'),
     (TEST_IMAGES, b'\n <html>', 'is a web page'),
-    (TEST_IMAGES, idx(IMAGES, magic=1234), 'is no IDX file .magic number 1234.; expected images'),
+    (TEST_IMAGES, idx(IMAGES, magic=1234), 'is not an IDX file .magic number 1234.; expected images'),
     (TEST_IMAGES, idx([3, 1, 4, 1, 5]), 'is an IDX file of labels; expected images'),
     (TEST_LABELS, idx(IMAGES), 'is an IDX file of images; expected labels'),
     (TEST_IMAGES, b'', 'has only 0 bytes'),
@@ -202,7 +202,7 @@ def test_whole_batches_go_on_pass_after_pass_in_new_orders():
     assert len({tuple(one_pass) for one_pass in passes}) == 3
     assert (first_passes(0) == passes).all()
     assert (first_passes(1) != passes).any()
-    with pytest.raises(ValueError, match='10 images are no batch of 11; take more, or a smaller batch'):
+    with pytest.raises(ValueError, match='10 images are fewer than a batch of 11; take more, or a smaller batch'):
         data.whole_batches(images, labels, 11, seed=0)
 
 

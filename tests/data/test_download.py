@@ -181,7 +181,7 @@ def test_a_relative_cache_folder_does_not_count(monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
     assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
     monkeypatch.setenv('GLUON_BN_CACHE', 'here')
-    with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is no absolute path, and is not used"):
+    with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is not an absolute path, and is not used"):
         assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
 
 

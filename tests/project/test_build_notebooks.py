@@ -153,7 +153,7 @@ def test_a_script_that_is_no_tutorial_is_refused(tmp_path):
     script.write_text('print(1)\n', encoding='utf-8')
     with pytest.raises(ValueError, match='01_other.py is not a tutorial'):
         notebooks.build(script, tmp_path)
-    with pytest.raises(ValueError, match='holds no tutorials'):
+    with pytest.raises(ValueError, match='contains no tutorials'):
         notebooks.find_tutorials(tmp_path / 'empty')
 
 

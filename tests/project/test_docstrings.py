@@ -24,3 +24,17 @@ def test_examples_in_docstrings(name, tmp_path):
              'train_epoch': gluon_bn.train_epoch, 'LeNet': gluon_bn.LeNet, 'path': tmp_path / 'file'}
     results = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert results.failed == 0
+
+
+PUBLIC = [(name, value) for module in (gluon_bn, gluon_bn.autodiff, gluon_bn.data, gluon_bn.gradient_check,
+                                       gluon_bn.reference)
+          for name in getattr(module, '__all__', ()) or vars(module)
+          for value in [getattr(module, name)] if getattr(value, '__module__', '').startswith(module.__name__)]
+
+
+@pytest.mark.parametrize(('name', 'value'), PUBLIC, ids=[name for name, _ in PUBLIC])
+def test_examples_of_public_names_run_as_they_stand(name, value):
+    """After the imports that every page of the project begins with, and nothing else."""
+    names = {'np': np, 'nd': nd, 'mx': mx, 'autograd': autograd, 'gbn': gluon_bn}
+    for example in doctest.DocTestFinder().find(value, name, globs=names):
+        doctest.DebugRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)

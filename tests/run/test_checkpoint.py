@@ -84,13 +84,13 @@ def test_other_files_and_versions_are_refused(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match='does not exist'):
         checkpoint.load(path)
     path.write_bytes(b'not a checkpoint')
-    with pytest.raises(CheckpointError, match='no checkpoint'):
+    with pytest.raises(CheckpointError, match='not a (valid )?checkpoint'):
         checkpoint.load(path)
     np.savez(path, a=np.zeros(3))
-    with pytest.raises(CheckpointError, match='no checkpoint'):
+    with pytest.raises(CheckpointError, match='not a (valid )?checkpoint'):
         checkpoint.load(path)
     np.savez(path, description=np.array(object(), dtype=object))  # a pickle inside is not opened
-    with pytest.raises(CheckpointError, match='no checkpoint'):
+    with pytest.raises(CheckpointError, match='not a (valid )?checkpoint'):
         checkpoint.load(path)
     monkeypatch.setattr(archive, 'FORMAT_VERSION', 99)
     checkpoint.save(path, ARRAYS, DESCRIPTION)

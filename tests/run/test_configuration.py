@@ -94,8 +94,9 @@ def test_a_configuration_comes_back_as_it_was(tmp_path):
     ('', 'is not valid JSON'), ('{"epochs": 3', 'is not valid JSON'), ('[' * 100_000, 'is not valid JSON'),
     ('{"a":' * 100_000, 'is not valid JSON'), ('\xff', 'is not valid JSON'),
     ('9' * 5000, 'not (valid JSON|the config)'),
-    ('5', 'it holds 5; expected an object'), ('null', 'it holds None; expected'), ('"epochs"', 'it holds .epochs.;'),
-    ('[["epochs", 3]]', 'it holds .*; expected'), ('true', 'it holds True; expected'),
+    ('5', 'it contains 5; expected an object'), ('null', 'it contains None; expected'),
+    ('"epochs"', 'it contains .epochs.;'),
+    ('[["epochs", 3]]', 'it contains .*; expected'), ('true', 'it contains True; expected'),
     ('{}', r'missing .*epochs.*unknown \[\]'),
     ('{"epochs": 3}', 'is not the configuration of a run .missing'), (' ' * 2_000_000, 'more than 1,000,000 bytes'),
 ], ids=lambda value: value[:12])
@@ -125,7 +126,7 @@ def test_a_pipe_or_a_folder_is_not_waited_for(tmp_path):
     for folder in ('a', 'b'):
         done = subprocess.run([sys.executable, '-c', code, str(tmp_path / folder)], capture_output=True, text=True,
                               timeout=120, check=True)
-        assert 'is no regular file' in done.stdout
+        assert 'is not a regular file' in done.stdout
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

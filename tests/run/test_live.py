@@ -4,7 +4,7 @@ import types
 import pytest
 
 from gluon_bn.run import live
-from gluon_bn.run.live import LivePlot, draw_history, save_history
+from gluon_bn.run.live import LivePlot
 
 HISTORY = {f'{part}_{what}': [0.9, 0.8, 0.7] for part in ('train', 'dev', 'test') for what in ('loss', 'acc')}
 
@@ -15,18 +15,6 @@ def test_without_a_display_frames_are_saved(tmp_path):
         live({name: [0.5] * epochs for name in HISTORY})
     assert sorted(path.name for path in (tmp_path / 'frames').iterdir()) == ['epoch_00002.png', 'epoch_00004.png']
     LivePlot()(HISTORY)  # nowhere to draw: nothing happens
-
-
-def test_what_is_drawn():
-    from matplotlib.figure import Figure
-    figure = Figure()
-    draw_history(figure, HISTORY, 'the title')
-    loss, accuracy = figure.axes
-    expected = [HISTORY[f'{part}_loss'] for part in ('train', 'dev', 'test')]
-    assert [line.get_ydata().tolist() for line in loss.lines] == expected
-    assert accuracy.lines[0].get_ydata().tolist() == pytest.approx([90, 80, 70])
-    assert 'nats' in loss.get_ylabel()
-    assert '%' in accuracy.get_ylabel()
 
 
 def test_a_notebook_cell_is_updated(monkeypatch):
@@ -90,12 +78,6 @@ def test_a_figure_is_shown_in_a_cell_in_a_window_or_nowhere(monkeypatch):
     assert shown[1].get_size_inches().tolist() == [3, 2]
     assert shown[1].axes[0].images[0].get_array().shape[:2] == (200, 300)
     plt.close(shown[1])
-
-
-def test_a_picture_is_written_whole(tmp_path):
-    save_history(tmp_path / 'curves.png', HISTORY)
-    assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.slow

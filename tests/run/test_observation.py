@@ -99,7 +99,7 @@ def test_a_network_that_activates_otherwise_is_refused(batch):
         def activate(self, h, number, is_training):
             return nd.tanh(h)
 
-    with pytest.raises(ValueError, match='Tanh activates its layers in its own way.*activation_inputs of its own'):
+    with pytest.raises(ValueError, match='Tanh activates its layers in its own way.*call network_state.watched'):
         observe(Tanh(), *batch)
 
 

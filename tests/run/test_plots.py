@@ -1,53 +1,6 @@
-import matplotlib.image
 import numpy as np
-import pytest
 
-from gluon_bn.autodiff import Node
 from gluon_bn.run import plots
-
-HISTORY = [{'epoch': epoch, 'train_acc': 0.9 + 0.01 * epoch, 'test_acc': 0.89 + 0.01 * epoch} for epoch in range(3)]
-
-
-@pytest.mark.parametrize('history', [[], HISTORY[:1], HISTORY], ids=len)
-def test_a_picture_is_drawn_for_any_number_of_epochs(tmp_path, rng, history):
-    losses = rng.uniform(0.1, 2, 5 + 10 * len(history))
-    plots.plot_run(tmp_path / 'curves.png', losses, 10, history, 'a title')
-    picture = matplotlib.image.imread(tmp_path / 'curves.png')
-    assert picture.shape[:2] == (480, 1200)
-    assert picture[..., :3].std() > 0.05  # something is drawn
-
-
-def test_the_picture_says_what_it_shows(tmp_path, monkeypatch, rng):
-    figures = []
-    monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
-    plots.plot_run(tmp_path / 'curves.png', rng.uniform(0.1, 2, 30), 10, HISTORY, 'LeNet on mnist')
-    loss, accuracy = figures[0].axes
-    assert figures[0]._suptitle.get_text() == 'LeNet on mnist'
-    assert 'nats' in loss.get_ylabel()
-    assert 'epochs' in loss.get_xlabel()
-    assert '%' in accuracy.get_ylabel()
-    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ['training images', 'test images']
-    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [89, 90, 91])
-    np.testing.assert_allclose(accuracy.lines[1].get_xdata(), [1, 2, 3])
-    np.testing.assert_allclose(accuracy.lines[0].get_ydata(), [90, 91, 92])
-    assert {text.get_text(): text.xy for text in accuracy.texts} == {'92.00 %': (3, 92), '91.00 %': (3, 91)}
-    assert loss.get_yscale() == 'log'
-    assert accuracy.get_xlim() == (0, pytest.approx(3.3))
-
-
-def test_held_out_images_are_called_so(tmp_path, monkeypatch):
-    figures = []
-    monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
-    plots.plot_run(tmp_path / 'curves.png', [1, 2], 2, [{'epoch': 0, 'train_acc': 0.9, 'valid_acc': 0.8}], 'title')
-    accuracy = figures[0].axes[1]
-    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ['training images', 'held-out images']
-    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [80])
-
-
-def test_the_moving_average_is_the_weighted_mean_of_what_came_so_far():
-    weights = [0.99 ** 2, 0.99, 1]
-    np.testing.assert_allclose(plots.moving_average([2, 1, 5]), [
-        2, np.average([2, 1], weights=weights[1:]), np.average([2, 1, 5], weights=weights)])
 
 
 def test_the_band_is_one_standard_deviation_of_the_seeds_on_either_side():
@@ -59,20 +12,6 @@ def test_the_band_is_one_standard_deviation_of_the_seeds_on_either_side():
     first, second = (edges[edges[:, 0] == x, 1] for x in (0, 1))
     np.testing.assert_allclose([first.min(), first.max()], [4 - deviation, 4 + deviation])
     np.testing.assert_allclose(second, 5)
-
-
-def test_the_moving_average_goes_on_from_epoch_to_epoch(tmp_path, monkeypatch):
-    figures = []
-    monkeypatch.setattr(plots.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
-    losses = [4, 2, 1, 3, 5, 9, 7]
-    plots.plot_run(tmp_path / 'curves.png', losses, 3, HISTORY[:2], 'title')
-    each, average = figures[0].axes[0].lines
-    np.testing.assert_allclose(each.get_ydata(), losses)
-    np.testing.assert_allclose(each.get_xdata(), np.arange(1, 8) / 3)
-    np.testing.assert_allclose(average.get_ydata(), [
-        np.average(losses[:n], weights=0.99 ** np.arange(n)[::-1]) for n in range(1, 8)])
-    np.testing.assert_allclose(average.get_xdata(), each.get_xdata())
-    assert 'moving average' in average.get_label()
 
 
 def test_the_inside_of_each_network_is_a_row(rng):
@@ -158,25 +97,3 @@ def test_times_stand_beside_their_limit_in_milliseconds():
     assert names == ['slow', 'for comparison: other', 'limit: copying']
     assert first.patches[0].get_facecolor() != first.patches[1].get_facecolor() != first.patches[2].get_facecolor()
     assert (first.get_title(), second.get_title(), first.get_xscale()) == ('first', 'second', 'log')
-
-
-def test_a_graph_goes_from_left_to_right():
-    x, y = Node(np.ones(3), 'x'), Node(2., 'y')
-    axes, = plots.draw_graph((x * y + 1).sum(), 'a title').axes
-    places = {text.get_text().split('\n')[0]: text.get_position()[0] for text in axes.texts if text.get_text()}
-    assert places['x'] < places['*'] < places['+'] < places['sum']
-    assert places['1'] == places['+'] - 1
-    assert len([text for text in axes.texts if text.get_text()]) == 6
-
-
-def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(tmp_path, monkeypatch):
-    def fail(figure, file, **options):
-        file.write(b'half')
-        raise MemoryError
-
-    path = tmp_path / 'curves.png'
-    path.write_bytes(b'old')
-    monkeypatch.setattr(plots.Figure, 'savefig', fail)
-    with pytest.raises(MemoryError):
-        plots.plot_run(path, [1, 2], 2, [], 'title')
-    assert path.read_bytes() == b'old'

@@ -80,6 +80,16 @@ def test_no_panel_of_the_landscape_has_bands_of_both_nets_but_those_of_the_seeds
     assert [len(noise.axes[i].collections) for i in (0, 2)] == [0, 0]
 
 
+def test_bands_reach_from_the_lowest_seed_to_the_highest():
+    jobs = EXPERIMENTS['small_weights-sigmoid_mlp'](range(3))
+    results = made_up(jobs, lambda job: 1. + job.seed, *[lambda job: 0.5] * 3)
+    smoothness = FIGURES['small_weights-sigmoid_mlp']['small_weights-sigmoid_mlp'](results).axes[3]
+    for line, band in zip(smoothness.lines, smoothness.collections):
+        assert set(line.get_ydata()) == {2}
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == (1, 3)
+
+
 def test_figures_of_a_divergence_and_of_one_seed():
     jobs = EXPERIMENTS['learning_rates-lenet'](range(2))
     results = as_expected('learning_rates', jobs)

@@ -73,7 +73,7 @@ def test_batches_are_whole_and_go_on_pass_after_pass(splits):
 
 
 def test_fewer_images_than_a_batch_are_refused(splits):
-    with pytest.raises(ValueError, match='100 images are no batch of 101'):
+    with pytest.raises(ValueError, match='100 images are fewer than a batch of 101'):
         train(replace(QUICK['sigmoid_mlp'][0], batch_size=101), splits)
 
 

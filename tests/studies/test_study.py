@@ -86,9 +86,11 @@ def test_what_came_before_an_interruption_stays(tmp_path, asked):
     with pytest.raises(KeyboardInterrupt):
         run(study(), tmp_path, jobs, report=len)
     assert unfinished(study(), tmp_path, jobs) == jobs[1:]
+    (tmp_path / 'jobs' / '.seed1.json.1.tmp').write_text('{"job')  # as a kill leaves it
     run(study(), tmp_path, [jobs[0], jobs[2]], report=len)
     assert [job['seed'] for job in asked] == [0, 1, 2]
     assert unfinished(study(), tmp_path, jobs) == [jobs[1]]
+    assert len(list((tmp_path / 'jobs').iterdir())) == 2
 
 
 @pytest.mark.parametrize('damage', [lambda text: text[:20], lambda text: '', lambda text: '[]', lambda text: '{}',
@@ -173,7 +175,7 @@ def start(*arguments):
 def test_a_killed_study_goes_on_and_a_second_one_beside_it_is_refused(tmp_path):
     arguments = ('learning_rates', '--quick', '--seeds', 8, '--processes', 1, '--output', tmp_path)
     first = start(*arguments)
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while len(list(tmp_path.glob('jobs/*.json'))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     second = start(*arguments)

@@ -39,8 +39,9 @@ def test_the_answer_of_the_work_is_the_status(capsys):
 
 def test_numbers_below_one_are_refused():
     demand_at_least_one(seeds=1, processes=None)
-    for options, said in (({'seeds': 0, 'processes': None}, '--seeds is 0'), ({'seeds': 1, 'processes': -1},
-                                                                               '--processes is -1')):
+    for options, said in (({'seeds': 0, 'processes': None}, '--seeds is 0'),
+                          ({'seeds': 1, 'processes': 0}, '--processes is 0'),
+                          ({'seeds': 1, 'processes': -1}, '--processes is -1')):
         with pytest.raises(ValueError, match=f'^{said}; it must be at least 1.$'):
             demand_at_least_one(**options)
 

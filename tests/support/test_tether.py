@@ -237,7 +237,7 @@ def test_the_process_that_tries_a_gpu_ends_too(how, script, tmp_path):
         real = devices.subprocess.Popen
         devices.subprocess.Popen = lambda command, **options: real(
             [*command[:2], command[2].replace('import gluon_bn._mxnet.gpu_probe as probe', 'import probe')], **options)
-        devices._ask_subprocess(0)
+        devices.ask_subprocess(0)
     ''')
     probe = pid_in(tmp_path / 'probe.pid')
     os.kill(parent.pid, how)

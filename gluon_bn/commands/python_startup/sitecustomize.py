@@ -1,4 +1,4 @@
-"""What each Python of ``gluon-bn python`` runs at its start: ``import mxnet``, when it comes, gets what it lacks.
+"""Startup of each Python of ``gluon-bn python``: ``import mxnet``, when it comes, gets what it lacks.
 
 Until then nothing is imported, so that programs that never ask for MXNet start as ever. Other interpreters find this
 file too when a script starts them, so it must not fail on any.

@@ -11,7 +11,7 @@ from typing import List
 import numpy as np
 
 from ...network_state import stored_statistics_kept
-from ...run.observation import mean_loss_and_gradients
+from ...run.observation import gradients_of, mean_loss
 
 MULTIPLES = (0.5, 1, 2, 3, 4)  # step lengths in learning rates: from half a step of training to four, as theirs
 
@@ -118,8 +118,8 @@ class Objective:
         set_parameters(self.net, x)
         try:
             with stored_statistics_kept(self.net):
-                loss, gradients = mean_loss_and_gradients(self.net, self.data, self.label)
-            return float(loss.asscalar()), _as_vector(gradients.values())
+                loss = mean_loss(self.net, self.data, self.label)
+            return float(loss.asscalar()), _as_vector(gradients_of(loss, self.net).values())
         finally:
             set_parameters(self.net, here)
 

@@ -8,6 +8,7 @@ import numpy as np
 from ..._mxnet import nd
 from ...functions import relu
 from ...lenet import LeNet
+from ...network_state import watched
 from ...sigmoid_mlp import SigmoidMLP
 
 
@@ -67,33 +68,31 @@ class Noise:
 
 
 class Disturbed:
-    """A network with ``noise`` before its activations while it trains, which shows what comes there to ``watch``.
+    """A network with ``noise`` before its activations while it trains.
 
     A network adds this before its own class, and calls :meth:`disturb` between norm and activation.
     """
 
     noise = None   # a Noise, or None
-    watch = None   # a function (number, h), called with the inputs of each activation, or None
 
     def disturb(self, h, number, is_training):
-        """``h`` of layer ``number``, with noise if there is any and the network trains; ``watch`` sees the result."""
+        """``h`` of layer ``number``, with noise if there is any and the network trains."""
         if is_training and self.noise is not None:
             h = self.noise(h, number)
-        if self.watch is not None:
-            self.watch(number, h)
         return h
 
 
 class DisturbedLeNet(Disturbed, LeNet):
-    """:class:`gluon_bn.LeNet` with ``noise`` and ``watch``."""
+    """:class:`gluon_bn.LeNet` with ``noise``."""
 
     def activate(self, h, number, is_training):
         """Norm, noise, ReLU."""
-        return relu(self.disturb(self._normalize(h, number, is_training), number, is_training))
+        h = self.disturb(self._normalize(h, number, is_training), number, is_training)
+        return relu(watched(self, h, number))
 
 
 class DisturbedMLP(Disturbed, SigmoidMLP):
-    """:class:`gluon_bn.SigmoidMLP` with ``noise`` and ``watch``."""
+    """:class:`gluon_bn.SigmoidMLP` with ``noise``."""
 
     def before_sigmoid(self, h, number, is_training):
         """Norm, noise."""

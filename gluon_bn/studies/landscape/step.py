@@ -4,7 +4,7 @@ from dataclasses import asdict
 import numpy as np
 
 from ..._mxnet import autograd
-from ...network_state import stored_statistics_kept
+from ...network_state import activations_watched, stored_statistics_kept
 from ...training import train_step
 from .measures import MULTIPLES, Objective, along_gradient, covariate_shift, layers_of, parameters
 
@@ -35,13 +35,8 @@ def activation_inputs(net, batch):
 
     As in training, but the network is not changed. Channels count as units.
     """
-    seen = {}
-    net.watch = seen.__setitem__
-    try:
-        with stored_statistics_kept(net), autograd.pause():
-            net(batch, is_training=True)
-    finally:
-        net.watch = None
+    with stored_statistics_kept(net), autograd.pause(), activations_watched(net) as seen:
+        net(batch, is_training=True)
     arrays = {number: h.asnumpy().astype(np.float64) for number, h in seen.items()}
     return {number: np.array([f(h, axis=(0, *range(2, h.ndim))) for f in (np.mean, np.std)])
             for number, h in arrays.items()}

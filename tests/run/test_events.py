@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image
-from test_run import SMALL, kill_at_random_moments, metrics, state, train
+from test_job import SMALL, kill_at_random_moments, metrics, state, train
 
 import gluon_bn as gbn
 from gluon_bn import data
@@ -160,12 +160,12 @@ def killed_at(target, name, call, after):
 @pytest.mark.parametrize(('target', 'name', 'call', 'after'), [
     (run, 'write_config', 1, True),                      # before the first file
     (tensorboard, 'add_observation', 1, True),           # in the first file
-    (run.RunEvents, 'write', 1, True),                   # after it
+    (run_events.RunEvents, 'write', 1, True),                   # after it
     (tensorboard, 'add_observation', 2, False),          # in the file of an epoch
-    (run.RunEvents, 'write', 2, True),                   # after it, before the checkpoint
+    (run_events.RunEvents, 'write', 2, True),                   # after it, before the checkpoint
     (checkpoint, 'save', 2, True),                       # after the checkpoint
     (checkpoint, 'save', 3, False),                      # in the last epoch, before it is evaluated
-    (run.RunEvents, 'write', 3, True),
+    (run_events.RunEvents, 'write', 3, True),
     (checkpoint, 'save', 4, True),
 ], ids=lambda value: getattr(value, '__name__', str(value)).rpartition('.')[2])
 def test_killed_and_resumed_each_point_is_there_once(target, name, call, after, whole, config, read_events, tmp_path,
@@ -233,7 +233,7 @@ def test_resuming_a_finished_run_writes_what_is_missing_alone(whole, read_events
 def test_a_folder_with_another_runs_files_is_refused(whole, config, tmp_path):
     events = whole / 'tensorboard'
     before = {path: path.read_bytes() for path in events.iterdir()}
-    with pytest.raises(RunError, match="holds TensorBoard's files of a run already; choose another folder"):
+    with pytest.raises(RunError, match="already contains TensorBoard's files of a run; choose another folder"):
         run.start(replace(config, tensorboard=str(events)), tmp_path / 'run', quiet)
     assert {path: path.read_bytes() for path in events.iterdir()} == before
     assert not (tmp_path / 'run' / 'config.json').exists()

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 import gluon_bn as gbn
-from gluon_bn.run import checkpoint
+from gluon_bn._mxnet import nd
+from gluon_bn.run import checkpoint, loop
+from gluon_bn.run import folder as run_folder
 from gluon_bn.run import job as run
 from gluon_bn.run.configuration import Config, RunError, write_config
 
@@ -244,7 +246,7 @@ def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_ch
     (('--max-shift', '28'), 'max_shift is 28; expected a whole number from 0 to 27'),
     (('--sgd-momentum', '1'), 'sgd_momentum is 1.0; expected a finite number, at least 0 and below 1'),
     (('--weight-scale', '1e300'), 'weight_scale is 1e+300; expected a finite number, above 0 and below 1e+30'),
-    (('--resume', '/nowhere/at/all'), '/nowhere/at/all holds no run to resume'),
+    (('--resume', '/nowhere/at/all'), '/nowhere/at/all contains no run to resume'),
     (('--frobnicate',), 'unrecognized arguments: --frobnicate'),
     (('--dataset', 'imagenet'), 'invalid choice'),
 ], ids=lambda value: ' '.join(value) if isinstance(value, tuple) else '')
@@ -272,7 +274,7 @@ def test_a_folder_with_a_run_is_never_overwritten(uninterrupted, small_data, scr
     before = state(uninterrupted)
     status, _, err = script_here(SCRIPT, *SMALL, '--data-dir', small_data, '--output', uninterrupted)
     assert status == 2
-    assert 'holds a run already' in err
+    assert 'already contains a run; choose another --output, or resume it with: ' in err
     assert state(uninterrupted) == before
 
 
@@ -340,9 +342,9 @@ def test_held_out_images_are_not_trained_on(small_data, tmp_path, tiny):
         seen.extend(data.asnumpy().sum(axis=(1, 2, 3)).tolist())
         return train_step(net, data, label, *rest)
 
-    train_step = run.train_step
+    train_step = loop.train_step
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, 'train_step', noted)
+        patch.setattr(loop, 'train_step', noted)
         run.start(replace(tiny, validation=16, batch_size=8), tmp_path / 'run', quiet)
     sums = (images[:48].astype(np.float32) / 255).sum(axis=(1, 2, 3))
     assert len(seen) == 32
@@ -417,13 +419,13 @@ def test_the_loss_that_is_shown_is_the_average_of_all_batches_so_far(tiny, tmp_p
 @pytest.mark.parametrize(('batch', 'seconds'), [(1, 1e9), (3, 1e9), (14, 1e9), (20, 1e9), (14, 0), (1, 0)])
 def test_a_run_that_diverges_says_at_which_batch(tiny, tmp_path, monkeypatch, capsys, batch, seconds):
     """Here the loss of one batch is not finite: read late, or at once because every batch is saved; it is named."""
-    count, train_step = [], run.train_step
+    count, train_step = [], loop.train_step
 
     def diverging(*args):
         count.append(1)
         return train_step(*args) * (float('nan') if len(count) == batch else 1)
 
-    monkeypatch.setattr(run, 'train_step', diverging)
+    monkeypatch.setattr(loop, 'train_step', diverging)
     with pytest.raises(run.LossNotFinite, match=f'^the loss is nan in epoch 0, batch {batch} of 20$'):
         run.start(replace(tiny, limit=160, checkpoint_seconds=seconds), tmp_path / 'run', quiet)
     shown = [line.split(',')[0] for line in capsys.readouterr().err.splitlines()]
@@ -436,13 +438,13 @@ def test_a_run_that_diverges_says_at_which_batch(tiny, tmp_path, monkeypatch, ca
 
 
 def test_a_run_that_diverges_in_a_later_epoch_counts_the_batches_of_that_epoch(tiny, tmp_path, monkeypatch):
-    count, train_step = [], run.train_step
+    count, train_step = [], loop.train_step
 
     def diverging(*args):
         count.append(1)
         return train_step(*args) * (float('inf') if len(count) == 9 else 1)
 
-    monkeypatch.setattr(run, 'train_step', diverging)
+    monkeypatch.setattr(loop, 'train_step', diverging)
     with pytest.raises(run.LossNotFinite, match='^the loss is inf in epoch 1, batch 3 of 6$'):
         run.start(replace(tiny, epochs=2), tmp_path / 'run', quiet)
     assert len(metrics(tmp_path / 'run')) == 1
@@ -450,11 +452,11 @@ def test_a_run_that_diverges_in_a_later_epoch_counts_the_batches_of_that_epoch(t
 
 def test_training_waits_for_no_loss_that_is_still_computed(tiny, tmp_path, monkeypatch):
     """Each number is asked for when so many batches are under way behind it, but for those at the end."""
-    began, read, train_step = [], [], run.train_step
-    monkeypatch.setattr(run, 'train_step', lambda *args: (began.append(1), train_step(*args))[1])
-    asscalar = run.nd.NDArray.asscalar
-    monkeypatch.setattr(run.nd.NDArray, 'asscalar', lambda array: (read.append(len(began)), asscalar(array))[1])
-    monkeypatch.setattr(run, 'evaluate_accuracy', lambda batches, net: 0.5)
+    began, read, train_step = [], [], loop.train_step
+    monkeypatch.setattr(loop, 'train_step', lambda *args: (began.append(1), train_step(*args))[1])
+    asscalar = nd.NDArray.asscalar
+    monkeypatch.setattr(nd.NDArray, 'asscalar', lambda array: (read.append(len(began)), asscalar(array))[1])
+    monkeypatch.setattr(loop, 'evaluate_accuracy', lambda batches, net: 0.5)
     run.start(replace(tiny, limit=160), tmp_path / 'run', quiet)
     assert read == [*range(9, 21), *[20] * 8]
 
@@ -474,13 +476,14 @@ def test_a_run_of_an_older_version_gets_the_same_loss_in_all_its_epochs(tiny, tm
 
 @pytest.mark.parametrize('when', ['train_step', 'evaluate_accuracy', 'plot_run'])
 def test_a_folder_that_is_deleted_ends_the_run_with_a_sentence(tmp_path, monkeypatch, script_here, small_data, when):
-    folder, function = tmp_path / 'run', getattr(run, when)
+    module = run_folder if when == 'plot_run' else loop
+    folder, function = tmp_path / 'run', getattr(module, when)
 
     def deleting(*args):
         shutil.rmtree(folder, ignore_errors=True)
         return function(*args)
 
-    monkeypatch.setattr(run, when, deleting)
+    monkeypatch.setattr(module, when, deleting)
     status, _, err = script_here(SCRIPT, '--limit', 48, '--batch-size', 8, '--ctx', 'cpu', '--data-dir', small_data,
                                  '--output', folder)
     assert status == 2
@@ -528,9 +531,10 @@ WRONG_STATES = {
     'epoch true': ({'epoch': True}, {}, 'epoch is True'), 'batch below 0': ({'batch': -1}, {}, 'batch is -1'),
     'batch beyond': ({'epoch': 0, 'batch': 7, 'history': []}, {}, 'batch is 7; expected a whole number from 0 to 6'),
     'batch after the end': ({'batch': 1}, {}, 'batch is 1; expected a whole number from 0 to 0'),
-    'seconds below 0': ({'seconds': -1.0}, {}, 'seconds is -1.0'), 'history gone': ({'history': []}, {}, 'history has'),
-    'history no list': ({'history': {}}, {}, 'history has'), 'no history': ({'history': None}, {}, 'history has'),
-    'history of numbers': ({'history': [1]}, {}, 'no checkpoint'),
+    'seconds below 0': ({'seconds': -1.0}, {}, 'seconds is -1.0'),
+    'history gone': ({'history': []}, {}, 'history does'),
+    'history no list': ({'history': {}}, {}, 'history does'), 'no history': ({'history': None}, {}, 'history does'),
+    'history of numbers': ({'history': [1]}, {}, 'not a (valid )?checkpoint'),
     'losses gone': ({}, {'losses': np.zeros(5)}, 'losses, not 6'),
     'losses below 0': ({}, {'losses': np.full(6, -1.)}, 'losses below 0'),
     'arrays that a run does not have': ({}, {'x/y': np.zeros(2)}, "arrays .'x/y'., which a run does not have"),
@@ -555,8 +559,8 @@ WRONG_STATES = {
     'a velocity of another type': ({}, {'velocity/b4': np.zeros(10, np.int64)}, 'int64'),
     'a velocity too many': ({}, {'velocity/x': np.zeros(10, np.float32)}, 'velocities .*x'),
     'a velocity not finite': ({}, {'velocity/b4': np.full(10, np.nan, np.float32)}, 'not finite'),
-    'no configuration': ({'config': None}, {}, 'no checkpoint of a run'),
-    'a configuration that cannot be': ({'config': {'epochs': 1}}, {}, 'no checkpoint of a run'),
+    'no configuration': ({'config': None}, {}, 'not a checkpoint of a run'),
+    'a configuration that cannot be': ({'config': {'epochs': 1}}, {}, 'not a checkpoint of a run'),
 }
 
 
@@ -590,5 +594,5 @@ def test_velocities_of_a_run_without_momentum_are_refused(tiny, tmp_path):
 def test_a_description_of_something_else_is_no_run(tmp_path):
     for description in ({}, {'config': 5}, [], None, 'config'):
         checkpoint.save(tmp_path / 'c.npz', {}, description)
-        with pytest.raises(checkpoint.CheckpointError, match='no checkpoint of a run'):
+        with pytest.raises(checkpoint.CheckpointError, match='not a checkpoint of a run'):
             gbn.load_network(tmp_path / 'c.npz')
