@@ -1,4 +1,4 @@
-"""What a network has besides its parameters: the arrays of a copy, and stored statistics kept as they are."""
+"""Copies of networks with their arrays and gradients, and stored statistics kept as they are."""
 from contextlib import contextmanager
 
 
