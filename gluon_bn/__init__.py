@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from ._mxnet.devices import try_gpu as try_gpu
     from .batch_norm import batch_norm as batch_norm
     from .batch_norm import pure_batch_norm as pure_batch_norm
-    from .fast.batch_norm import which_impl as which_impl
+    from .batch_norm import which_impl as which_impl
     from .fast.native import native_status as native_status
     from .functions import relu as relu
     from .functions import softmax as softmax
@@ -71,7 +71,7 @@ _NUMPY_HALF = {
 }
 _MXNET_HALF = {
     'LeNet': 'lenet', 'SigmoidMLP': 'sigmoid_mlp',
-    'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'fast.batch_norm',
+    'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
     'recalibrate': 'recalibration', 'load_network': 'run.job',

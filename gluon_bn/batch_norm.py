@@ -20,6 +20,8 @@ from .support.arguments import boolean
 if TYPE_CHECKING:
     from mxnet.ndarray import NDArray
 
+which_impl = fast.which_impl
+
 
 def normalize_batch(X, gamma, beta, eps):
     """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W).
