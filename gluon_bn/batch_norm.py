@@ -4,7 +4,7 @@ The mathematics is :func:`normalize_batch` and :func:`normalize_with`, a few lin
 ``(m, C, H, W)``: a feature of the first is a channel of the second, and what is averaged is every axis but that one.
 Around them :func:`batch_norm` keeps the exponentially weighted statistics that stand in for the batch's at test time.
 
-``fast.py`` has the same two functions made of quicker operators; ``impl`` chooses between them.
+:mod:`gluon_bn.fast` has the same made of quicker operators; ``impl`` chooses between the two.
 """
 from __future__ import annotations
 
@@ -13,12 +13,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
-from .checks import check_dictionaries, check_layer_arguments, check_more_than_one_value
+from .checks import check_layer, stored_statistics
 from .fast import batch_norm as fast
 from .support.arguments import boolean
 
 if TYPE_CHECKING:
     from mxnet.ndarray import NDArray
+
+which_impl = fast.which_impl
+
+
+def normalize_batch(X, gamma, beta, eps):
+    """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W).
+
+    A constant is taken from every feature first. Neither ``out`` nor ``var`` depends on it, and a float32 mean of 1e5
+    would be rounded to a multiple of 0.008.
+    """
+    shift = _first_values(X)                                                     # (C,)
+    X = X - _beside(shift, X)                                                    # of a constant feature exactly 0
+    mean = nd.mean(X, axis=_all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
+    var = nd.mean((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
+    return normalize_with(X, mean, var, gamma, beta, eps), shift + mean, var
+
+
+def normalize_with(X, mean, var, gamma, beta, eps):
+    """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
+    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
+    return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
+
+
+def _first_values(X):
+    """One value of each feature, ``(C,)``, a constant to autograd."""
+    one = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
+    return nd.BlockGrad(one).reshape((-1,))
+
+
+def _all_but_features(X):
+    """The axes that are averaged: ``(0,)`` for ``(m, D)``, ``(0, 2, 3)`` for ``(m, C, H, W)``."""
+    return (0, *range(2, X.ndim))
+
+
+def _beside(v, X):
+    """``v`` of shape ``(C,)`` as ``(1, C)`` or ``(1, C, 1, 1)``, so that it broadcasts along the features of ``X``."""
+    return v.reshape((1, -1) + (1,) * (X.ndim - 2))
 
 
 def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5) -> NDArray:
@@ -49,30 +86,9 @@ def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5
            [ 0.4629, -1.2247],
            [ 0.9258,  1.2247]], dtype=float32)
     """
-    described = check_layer_arguments(X, gamma, beta, eps)
-    check_more_than_one_value(described)
-    X, gamma, beta = _at_least_float32(described.dtype, X, gamma, beta)
-    out, _, _ = normalize_batch(X, gamma, beta, eps)
-    return out.astype(described.dtype, copy=False)
-
-
-def normalize_batch(X, gamma, beta, eps):
-    """Algorithm 1, line by line: ``(out, mean, var)`` of a batch, the variance biased (divided by m, or m·H·W).
-
-    A constant is taken from every feature first. Neither ``out`` nor ``var`` depends on it, and a float32 mean of 1e5
-    would be rounded to a multiple of 0.008.
-    """
-    shift = _first_values(X)                                                     # (C,)
-    X = X - _beside(shift, X)                                                    # of a constant feature exactly 0
-    mean = nd.mean(X, axis=_all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
-    var = nd.mean((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
-    return normalize_with(X, mean, var, gamma, beta, eps), shift + mean, var
-
-
-def normalize_with(X, mean, var, gamma, beta, eps):
-    """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
-    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
-    return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
+    check_layer(X, gamma, beta, 0.0, eps)
+    out, _, _ = _by_the_formula(X, gamma, beta, None, 0.0, eps, is_training=True)
+    return out
 
 
 def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str, NDArray],
@@ -121,84 +137,40 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
     >>> gbn.batch_norm(X + 2, one, zero, means, vars_, layer_name='bn1', is_training=False).asnumpy().round(3).tolist()
     [[1.0], [3.0]]
     """
-    if is_training is True and not debug and impl in ('auto', 'fast'):
-        again = fast.train_again(X, gamma, beta, bn_ewv_means, bn_ewv_vars, layer_name, momentum, eps)
-        if again is not None:  # a small layer, and a call like it has passed the checks below
-            out, (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) = again
-            return out
     boolean('debug', debug)
-    described = check_layer_arguments(X, gamma, beta, eps, momentum)
-    check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, described, is_training)
-    formulation = which_impl(described, impl)
-    train, normalize_by_stored = _FORMULATIONS[formulation]
-    X_, gamma_, beta_ = _at_least_float32(described.dtype, X, gamma, beta)
+    stored = stored_statistics(bn_ewv_means, bn_ewv_vars, layer_name, is_training)
+    specs = check_layer(X, gamma, beta, momentum, eps, is_training, stored, layer_name)
+    quick = fast.batch_norm(specs, X, gamma, beta, stored, momentum, eps, is_training, impl, debug)
+    out, statistics, new = quick or _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training)
     if is_training:
-        check_more_than_one_value(described)
-        old = (bn_ewv_means[layer_name], bn_ewv_vars[layer_name]) if layer_name in bn_ewv_means else None
-        out, batch_statistics, new = train(X_, gamma_, beta_, old, momentum, eps, described)
-        bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(old, batch_statistics, momentum)
-    else:
-        batch_statistics = bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
-        out = normalize_by_stored(X_, *batch_statistics, gamma_, beta_, eps)
-    if described.dtype == np.float16:
-        out = out.astype(np.float16)
+        bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(stored, statistics, momentum)
     if debug:
-        mean, var, *_ = batch_statistics
-        print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, {formulation})\n"
-              f"mean = {mean}\nvar = {var}\n"
+        mean, var = statistics
+        print(f"== batch_norm {layer_name!r} ({'training' if is_training else 'testing'}, "
+              f"{'fast' if quick else 'plain'})\nmean = {mean}\nvar = {var}\n"
               f"bn_ewv_means[{layer_name!r}] = {bn_ewv_means[layer_name]}\n"
               f"bn_ewv_vars[{layer_name!r}] = {bn_ewv_vars[layer_name]}\nout = {out}\n== end {layer_name!r}")
     return out
 
 
-def which_impl(X: NDArray, impl: str = 'auto') -> str:
-    """The formulation that computes the layer for ``X``: ``'plain'`` or ``'fast'``.
-
-    ``'plain'`` is this module's formula as it stands, ``'fast'`` the same mathematics in the quicker operators of
-    ``fast.py``, native ones where :func:`gluon_bn.native_status` says so; ``'auto'`` is ``'fast'`` wherever that is
-    right and quicker, else ``'plain'``. Asking for ``'fast'`` where it does not apply is a ``ValueError``.
-    """
-    if impl not in ('auto', *_FORMULATIONS):
-        raise ValueError(f"impl is {impl!r}; expected 'auto', 'plain' or 'fast'.")
-    if impl == 'fast' and not fast.applies_to(X):
-        raise ValueError(f"impl='fast' is {fast.why_not(X)}; use impl='auto' or 'plain'.")
-    return ('fast' if fast.applies_to(X) else 'plain') if impl == 'auto' else impl
-
-
-def _train(X, gamma, beta, old, momentum, eps, described):
-    """The plain formula's training batch: ``(out, (mean, var), None)``; the averages are computed from the pair."""
-    out, *batch_statistics = normalize_batch(X, gamma, beta, eps)
-    return out, batch_statistics, None
-
-
-_FORMULATIONS = {'plain': (_train, normalize_with),
-                 'fast': (fast.train, fast.normalize_with)}
-
-
-def _first_values(X):
-    """One value of each feature, ``(C,)``, a constant to autograd."""
-    one = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
-    return nd.BlockGrad(one).reshape((-1,))
-
-
-def _all_but_features(X):
-    """The axes that are averaged: ``(0,)`` for ``(m, D)``, ``(0, 2, 3)`` for ``(m, C, H, W)``."""
-    return (0, *range(2, X.ndim))
-
-
-def _beside(v, X):
-    """``v`` of shape ``(C,)`` as ``(1, C)`` or ``(1, C, 1, 1)``, so that it broadcasts along the features of ``X``."""
-    return v.reshape((1, -1) + (1,) * (X.ndim - 2))
-
-
-def _at_least_float32(dtype, *arrays):
-    """X of this ``dtype`` and others, float16 made float32: a sum of float16 overflows at 65,504, and stalls before."""
-    if dtype != np.float16:  # then the others have X's type
-        return arrays
-    return tuple(a.astype(np.float32, copy=False) for a in arrays)
+def _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training):
+    """The layer's output, the statistics that it was normalised by, and None: the averages are not made yet."""
+    dtype, (X, gamma, beta) = X.dtype, _at_least_float32(X, gamma, beta)
+    if is_training:
+        out, *statistics = normalize_batch(X, gamma, beta, eps)
+    else:
+        out, statistics = normalize_with(X, *stored, gamma, beta, eps), stored
+    return out.astype(dtype, copy=False), statistics, None
 
 
 def _averages(old, new, momentum):
     """The exponentially weighted averages after a batch's statistics ``new``, not on the tape; ``old`` may be None."""
     with autograd.pause():  # the averages are not part of the function that is differentiated
         return [b.detach() if old is None else momentum * a + (1 - momentum) * b for a, b in zip(old or new, new)]
+
+
+def _at_least_float32(X, *others):
+    """The arrays, float16 made float32: a sum of float16 overflows at 65,504, and stalls before."""
+    if X.dtype != np.float16:  # then the others have X's type
+        return X, *others
+    return tuple(array.astype(np.float32, copy=False) for array in (X, *others))

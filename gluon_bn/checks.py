@@ -1,4 +1,4 @@
-"""What layers, networks and losses refuse: every message says what came, what was expected and what to do.
+"""Argument checks of layers, networks and losses: every message says what came, what was expected and what to do.
 
 They take ``mxnet.nd.NDArray`` of floats alone: no array of NumPy or ``mx.np``, no integers. (Labels may be of any kind,
 see :mod:`gluon_bn.support.arguments`, where the rules for numbers, booleans and labels stand.) What is refused has
@@ -8,41 +8,90 @@ The checks look at shapes, types and contexts alone, never at values: reading a 
 are the exception. Nothing is computed for them that could be waited for, and a label outside the classes would
 otherwise be a loss of 0.
 """
+import functools
 import operator
 from collections.abc import Iterable, MutableMapping
 
 import numpy as np
 
 from ._mxnet import mx, nd
-from .fast.launch import describe
+from ._mxnet.arrays import spec_of
 from .support.arguments import boolean, labels, number, one_of, shown
 
+NDArray = nd.NDArray
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
 SMALLEST_SCALE = 1e-30  # MXNet's generator takes no 0, which less would be in float32
 LARGEST_SCALE = 1e30  # a normal number times more could be infinite in float32
+BETA_ALONE = "normalised by itself every output would be beta"  # minus its own mean a value is 0
 _DTYPES = (np.float16, np.float32, np.float64)
 
 
-def check_layer_arguments(X, gamma, beta, eps, momentum=0.0):
-    """Raise unless ``X``, ``gamma``, ``beta``, ``eps`` and ``momentum`` fit together as the layer's contract has it.
+def check_layer(X, gamma, beta, momentum, eps, is_training=True, stored=None, layer_name=''):
+    """Raise unless the arguments fit together as the layer's contract has it; returns the arrays' specs as a tuple.
 
-    Returns what X is, a :class:`gluon_bn.fast.launch.Described`.
+    ``stored`` is the pair of stored statistics, None before the first batch; :func:`stored_statistics` has found them.
     """
-    X, *others = _described({'X': X, 'gamma': gamma, 'beta': beta})
-    if len(X.shape) not in (2, 4):
-        raise ValueError(f"X has shape {X.shape}; batch norm expects (m, D) for dense layers or (m, C, H, W) for "
-                         "convolutions: reshape X to one of these.")
-    if 0 in X.shape:
-        raise ValueError(f"X has shape {X.shape}: an empty batch has no mean and no variance; leave empty batches out.")
-    num_features = X.shape[1]
-    for name, array in zip(('gamma', 'beta'), others):
-        if array.shape != (num_features,):
-            raise ValueError(f"{name} has shape {array.shape}; X {X.shape} has {num_features} "
-                             f"{'features' if len(X.shape) == 2 else 'channels'}: give {name} the shape "
-                             f"({num_features},).")
-        _check_beside_X(name, array, X)
+    arrays = (X, gamma, beta) if stored is None else (X, gamma, beta, *stored)
+    for array in arrays:
+        if type(array) is not NDArray:
+            _check_kind(next(name for name, each in zip(_names(layer_name), arrays) if each is array), array)
+    if not type(momentum) is type(eps) is float:
+        check_settings(momentum, eps)
+        momentum, eps = float(momentum), float(eps)
+    specs = spec_of(*arrays)
+    _check_fit(specs, momentum, eps, is_training, layer_name)
+    return specs
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_fit(specs, momentum, eps, is_training, layer_name):
+    """Raise unless all of this fits. What has passed once is remembered: nothing but these values is looked at."""
+    names, (X, gamma, beta, *stored) = _names(layer_name), specs
+    for name, spec in zip(names, specs):
+        _check_dtype(name, spec)
+    _check_X(X)
+    for name, spec in zip(names[1:], (gamma, beta)):
+        _check_parameter(name, spec, X)
     check_settings(momentum, eps)
-    return X
+    for name, spec in zip(names[3:], stored):
+        _check_stored(name, spec, X)
+    if is_training and all(length == 1 for axis, length in enumerate(X.shape) if axis != 1):
+        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if len(X.shape) == 2 else 'channel'}: "
+                         f"{BETA_ALONE}. Train with at least two examples a batch, or pass is_training=False to use "
+                         "the stored statistics.")
+
+
+def _names(layer_name):
+    return 'X', 'gamma', 'beta', f'bn_ewv_means[{layer_name!r}]', f'bn_ewv_vars[{layer_name!r}]'
+
+
+def stored_statistics(bn_ewv_means, bn_ewv_vars, layer_name, is_training):
+    """The stored statistics of a layer as a pair, or None before its first batch.
+
+    Raise unless the two are the dictionaries of one network, with values for ``layer_name`` if they are needed.
+    """
+    if type(is_training) is not bool:
+        boolean('is_training', is_training)
+    if type(layer_name).__hash__ is None:
+        raise TypeError(f"layer_name is {shown(layer_name)}; expected the layer's key in bn_ewv_means and bn_ewv_vars, "
+                        "such as 'bn1'.")
+    for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
+        if type(statistics) is not dict and not isinstance(statistics, MutableMapping):  # the first is quicker
+            raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "
+                            "start with an empty one, {}.")
+    if bn_ewv_means is bn_ewv_vars:
+        raise ValueError("bn_ewv_means and bn_ewv_vars are the same dictionary; the variances would overwrite the "
+                         "means: pass two.")
+    if (layer_name in bn_ewv_means) != (layer_name in bn_ewv_vars):
+        raise ValueError(f"only one of bn_ewv_means and bn_ewv_vars knows layer {layer_name!r}; pass the two "
+                         "dictionaries of the same network, or two empty ones.")
+    if layer_name in bn_ewv_means:
+        return bn_ewv_means[layer_name], bn_ewv_vars[layer_name]
+    if not is_training:
+        known = ', '.join(repr(key) for key in bn_ewv_means) or 'none'
+        raise ValueError(f"no stored statistics for layer {layer_name!r}; known layers: {known}. Train the layer "
+                         "first, load a checkpoint, or correct layer_name.")
+    return None
 
 
 def check_settings(momentum, eps):
@@ -55,8 +104,7 @@ def check_floats(**arrays):
     """Raise for an array that is no NDArray of floats."""
     for name, array in arrays.items():
         _check_kind(name, array)
-        if array.dtype not in _DTYPES:
-            raise TypeError(_other_type(name, array.dtype))
+        _check_dtype(name, array)
 
 
 def check_network(momentum, eps, impl, **switches):
@@ -136,76 +184,40 @@ def check_classes(numbers, num_classes):
         labels('label', numbers, num_classes=num_classes)
 
 
-def check_more_than_one_value(X):
-    """Raise for a training batch with one value per feature: minus its own mean it is 0, so all outputs are beta.
-
-    ``X`` is described.
-    """
-    if all(length == 1 for axis, length in enumerate(X.shape) if axis != 1):
-        raise ValueError(f"X has shape {X.shape}, one value per {'feature' if len(X.shape) == 2 else 'channel'}: "
-                         "normalised by itself every output would be beta. Train with at least two examples a batch, "
-                         "or pass is_training=False to use the stored statistics.")
-
-
-def check_dictionaries(bn_ewv_means, bn_ewv_vars, layer_name, X, is_training):
-    """Raise unless the two are the dictionaries of one network, with values for ``layer_name`` that fit ``X``.
-
-    ``X`` is described.
-    """
-    boolean('is_training', is_training)
-    if type(layer_name).__hash__ is None:
-        raise TypeError(f"layer_name is {shown(layer_name)}; expected the layer's key in bn_ewv_means and bn_ewv_vars, "
-                        "such as 'bn1'.")
-    for name, statistics in (('bn_ewv_means', bn_ewv_means), ('bn_ewv_vars', bn_ewv_vars)):
-        if type(statistics) is not dict and not isinstance(statistics, MutableMapping):  # the first is much quicker
-            raise TypeError(f"{name} is a {type(statistics).__name__}; expected a dictionary, layer name -> NDArray: "
-                            "start with an empty one, {}.")
-    if bn_ewv_means is bn_ewv_vars:
-        raise ValueError("bn_ewv_means and bn_ewv_vars are the same dictionary; the variances would overwrite the "
-                         "means: pass two.")
-    if (layer_name in bn_ewv_means) != (layer_name in bn_ewv_vars):
-        raise ValueError(f"only one of bn_ewv_means and bn_ewv_vars knows layer {layer_name!r}; pass the two "
-                         "dictionaries of the same network, or two empty ones.")
-    if layer_name in bn_ewv_means:
-        stored = {'bn_ewv_means': bn_ewv_means[layer_name], 'bn_ewv_vars': bn_ewv_vars[layer_name]}
-        for name, array in zip(stored, _described(stored)):
-            _check_stored(name, layer_name, array, X)
-    elif not is_training:
-        known = ', '.join(repr(key) for key in bn_ewv_means) or 'none'
-        raise ValueError(f"no stored statistics for layer {layer_name!r}; known layers: {known}. Train the layer "
-                         "first, load a checkpoint, or correct layer_name.")
-
-
-def _described(arrays):
-    """What the arrays are, in their order; raise for one that is no NDArray of floats. ``arrays``: name -> array."""
-    for name, array in arrays.items():
-        _check_kind(name, array)
-    described = describe(*arrays.values())
-    for name, array in zip(arrays, described):
-        if array.dtype not in _DTYPES:
-            raise TypeError(_other_type(name, array.dtype))
-    return described
-
-
 def _check_kind(name, array):
-    if type(array) is not nd.NDArray:
+    if type(array) is not NDArray:
         raise TypeError(f"{name} is a {type(array).__module__}.{type(array).__name__}; expected an "
                         "mxnet.nd.NDArray: convert it, nd.array(...) for NumPy's or .as_nd_ndarray() for mx.np's.")
 
 
-def _other_type(name, dtype):
-    return (f"{name} has type {_name(dtype)}; expected float16, float32 or float64: convert it, for example with "
-            ".astype('float32').")
+def _check_dtype(name, array):
+    if array.dtype not in _DTYPES:
+        raise TypeError(f"{name} has type {_name(array.dtype)}; expected float16, float32 or float64: convert it, for "
+                        "example with .astype('float32').")
 
 
-def _check_beside_X(name, array, X):
+def _check_X(X):
+    """Raise unless this is the shape of a batch that is not empty."""
+    if len(X.shape) not in (2, 4):
+        raise ValueError(f"X has shape {X.shape}; batch norm expects (m, D) for dense layers or (m, C, H, W) for "
+                         "convolutions: reshape X to one of these.")
+    if 0 in X.shape:
+        raise ValueError(f"X has shape {X.shape}: an empty batch has no mean and no variance; leave empty batches out.")
+
+
+def _check_parameter(name, spec, X):
     """gamma and beta: in X's context and of X's type; beside a float16 X, float32 is fine as well."""
-    if array.ctx != X.ctx:
-        raise ValueError(f"{name} is on {array.ctx} and X on {X.ctx}; expected one context: "
-                         f"move one with .as_in_context(...).")
-    if array.dtype != X.dtype and (X.dtype, array.dtype) != (np.float16, np.float32):
-        raise TypeError(f"{name} has type {_name(array.dtype)} and X {_name(X.dtype)}; expected the same type: "
-                        f"convert one with .astype(...).")
+    num_features = X.shape[1]
+    if spec.shape != (num_features,):
+        raise ValueError(f"{name} has shape {spec.shape}; X {X.shape} has {num_features} "
+                         f"{'features' if len(X.shape) == 2 else 'channels'}: give {name} the shape "
+                         f"({num_features},).")
+    if spec.device != X.device:
+        raise ValueError(f"{name} is on {spec.device} and X on {X.device}; expected one context: move one with "
+                         ".as_in_context(...).")
+    if spec.dtype != X.dtype and (X.dtype, spec.dtype) != (np.float16, np.float32):
+        raise TypeError(f"{name} has type {_name(spec.dtype)} and X {_name(X.dtype)}; expected the same type: convert "
+                        "one with .astype(...).")
 
 
 def _check_beside(name, array, others, other):
@@ -218,17 +230,17 @@ def _check_beside(name, array, others, other):
                          ".as_in_context(...).")
 
 
-def _check_stored(name, layer_name, array, X):
+def _check_stored(name, spec, X):
     dtype = np.float64 if X.dtype == np.float64 else np.float32
-    if array.shape != X.shape[1:2]:
-        raise ValueError(f"{name}[{layer_name!r}] has shape {array.shape}; X {X.shape} needs ({X.shape[1]},): give "
-                         "each layer a layer_name of its own.")
-    if array.ctx != X.ctx:
-        raise ValueError(f"{name}[{layer_name!r}] is on {array.ctx} and X on {X.ctx}; expected one context: move the "
-                         "stored values with .as_in_context(...).")
-    if array.dtype != dtype:
-        raise TypeError(f"{name}[{layer_name!r}] has type {_name(array.dtype)}; beside an X of {_name(X.dtype)} "
-                        f"statistics are {dtype.__name__}: convert them with .astype({dtype.__name__!r}).")
+    if spec.shape != X.shape[1:2]:
+        raise ValueError(f"{name} has shape {spec.shape}; X {X.shape} needs ({X.shape[1]},): give each layer a "
+                         "layer_name of its own.")
+    if spec.device != X.device:
+        raise ValueError(f"{name} is on {spec.device} and X on {X.device}; expected one context: move the stored "
+                         "values with .as_in_context(...).")
+    if spec.dtype != dtype:
+        raise TypeError(f"{name} has type {_name(spec.dtype)}; beside an X of {_name(X.dtype)} statistics are "
+                        f"{dtype.__name__}: convert them with .astype({dtype.__name__!r}).")
 
 
 def _name(dtype):

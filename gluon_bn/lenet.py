@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ._mxnet import mx, nd
 from ._mxnet.devices import check_context
-from .batch_norm import batch_norm, which_impl
-from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
-from .fast import lenet as fast_lenet
+from .batch_norm import batch_norm
+from .checks import BETA_ALONE, LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
+from .fast import lenet as fast
 from .fast import native
 from .functions import relu
 from .network_state import activations_watched, mend_copy, stored_statistics_kept, watched
@@ -118,10 +118,11 @@ class LeNet:
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
         if is_training and self.batch_norm and X.shape[0] == 1:  # else bn3 would refuse, after bn1 and bn2 had changed
             raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
-                             "normalised by itself every output would be beta. Train with at least two images a batch, "
-                             "or pass is_training=False to use the stored statistics.")
-        if self.impl != 'plain' and not debug and self._as_it_stands and fast_lenet.applies_to(self, X, is_training):
-            return fast_lenet.scores(self, X, is_training)
+                             f"{BETA_ALONE}. Train with at least two images a batch, or pass is_training=False to use "
+                             "the stored statistics.")
+        quick = fast.scores(self, X, is_training) if self._as_it_stands and not debug else None
+        if quick is not None:
+            return quick
         with stored_statistics_kept(self, only_if_refused=True):
             return self._scores(X, is_training, debug)
 
@@ -177,4 +178,4 @@ class LeNet:
             return h
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
                           self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
-                          impl=self.impl if self.impl != 'fast' else which_impl(h))
+                          impl='plain' if self.impl == 'plain' else 'auto')  # 'fast' is not for every layer

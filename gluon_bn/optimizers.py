@@ -12,7 +12,7 @@ import numpy as np
 
 from ._mxnet import autograd, nd
 from .checks import check_floats
-from .fast import operators
+from .fast import operators as fast
 from .support.arguments import integer, number, shown
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def sgd(params: Mapping[str, NDArray] | Iterable[NDArray], lr: float) -> None:
             together.append((param, grad))
         else:
             param -= _times(lr, grad).astype(param.dtype)
-    if together and operators.sgd_applies_to(together[0][0]):  # the same in one operator for all of them
-        operators.sgd(together, lr)
+    if not together or fast.sgd(together, lr):  # the following, in one operator for all of them
         return
     for few in _groups(together):
         nd.multi_sgd_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),
@@ -94,8 +93,7 @@ def momentum_sgd(params, velocities, lr, momentum=0.9):
         else:
             velocities[name][:] = _times(momentum, velocities[name]) - _times(lr, grad)
             param += velocities[name]
-    if together and operators.sgd_applies_to(together[0][0]):
-        operators.sgd(together, lr, momentum=momentum)
+    if not together or fast.sgd(together, lr, momentum=momentum):
         return
     for few in _groups(together):
         nd.multi_sgd_mom_update(*chain(*few), num_weights=len(few), lrs=(lr,) * len(few), wds=(0,) * len(few),

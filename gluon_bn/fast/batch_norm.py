@@ -12,53 +12,66 @@ As in the plain formula, X is shifted first by a constant on which no result dep
 it is the mean as float32 has it, so that the variance can be ``mean(X²) - mean(X)²`` of what is left: the mean of that
 is almost 0, and nothing cancels.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._mxnet import autograd, nd
+from .._mxnet.arrays import spec_of
 from . import native, operators
 
-
-def applies_to(X):
-    """Whether these operators compute ``X``'s layer, and quicker than the plain formula; ``X`` may be described."""
-    return operators.apply_to(X) or _plain_operators_apply_to(X)
+if TYPE_CHECKING:
+    from mxnet.ndarray import NDArray
 
 
-def why_not(X):
-    """The end of a sentence: what ``impl='fast'`` is for, and what ``X`` is."""
-    what = "float32 and float64 on a CPU" if native.available() else (
-        f"(m, C, H, W) in float32 on a CPU ({native.native_status()[:-1]})")
-    return f"for {what}, and X is {np.dtype(X.dtype).name} {X.shape} on {X.ctx}"
+def batch_norm(specs, X, gamma, beta, stored, momentum, eps, is_training, impl, debug):
+    """The layer for arguments that have passed the checks: ``(out, (mean, var), new)``; None where this is not for it.
 
-
-def train(X, gamma, beta, old, momentum, eps, described):
-    """A training batch: ``(out, (mean, var), new)``, ``new`` the pair of stored statistics after ``old``, or None.
-
-    None means that they are to be computed from the mean and the variance. ``described`` is what X is.
+    ``specs`` are those of X, gamma, beta and of the pair ``stored``, if there is one. ``new`` is that pair after this
+    batch, or None: it is to be averaged from the mean and the variance then. These may be None if there is ``new``, and
+    unless ``debug`` asks for them. ``ValueError`` for ``impl='fast'`` where this does not apply.
     """
-    if operators.apply_to(described):
-        return operators.layer(X, gamma, beta, old, momentum, eps, described)
-    out, *batch_statistics = normalize_batch(X, gamma, beta, eps)
-    return out, batch_statistics, None
+    if impl in ('auto', 'fast') and operators.supports(specs[0]):
+        if is_training:
+            return operators.layer(specs, X, gamma, beta, stored, momentum, eps, debug)
+        return operators.layer_with(X, gamma, beta, *stored, eps), stored, None
+    if _which(specs[0], impl) == 'plain':
+        return None
+    if is_training:
+        out, *statistics = normalize_batch(X, gamma, beta, eps)
+        return out, statistics, None
+    return normalize_with(X, *stored, gamma, beta, eps), stored, None
 
 
-def train_again(X, gamma, beta, means, vars_, layer_name, momentum, eps):
-    """A small layer's training batch, ``(out, (new mean, new variance))``; None unless one like it passed all checks.
+def which_impl(X: NDArray, impl: str = 'auto') -> str:
+    """The formulation that computes the layer for ``X``: ``'plain'`` or ``'fast'``.
 
-    A small layer is computed sooner than its arguments are checked. So what a call has to be like is noted when one has
-    passed, and compared in one native call.
+    ``'plain'`` is the formula as it stands in :mod:`gluon_bn.batch_norm`, ``'fast'`` the same mathematics in quicker
+    operators, native ones where :func:`gluon_bn.native_status` says so; ``'auto'`` is ``'fast'`` wherever that is right
+    and quicker, else ``'plain'``. Asking for ``'fast'`` where it does not apply is a ``ValueError``.
     """
-    if not type(means) is type(vars_) is dict or means is vars_ or not type(momentum) is type(eps) is float:
-        return None
-    if type(layer_name).__hash__ is None:  # no key of a dictionary
-        return None
-    old = means.get(layer_name), vars_.get(layer_name)
-    if not type(X) is type(gamma) is type(beta) is type(old[0]) is type(old[1]) is nd.NDArray:
-        return None
-    return operators.layer_again(X, gamma, beta, old, momentum, eps)
+    return _which(spec_of(X)[0], impl)
 
 
-def _plain_operators_apply_to(X):
-    return len(X.shape) == 4 and X.dtype == np.float32 and X.ctx.device_type.startswith('cpu')
+def _which(spec, impl):
+    if impl == 'plain' or impl == 'auto' and not supports(spec):
+        return 'plain'
+    if impl not in ('auto', 'fast'):
+        raise ValueError(f"impl is {impl!r}; expected 'auto', 'plain' or 'fast'.")
+    if not supports(spec):
+        what = "float32 and float64 on a CPU" if native.available() else (
+            f"(m, C, H, W) in float32 on a CPU ({native.native_status()[:-1]})")
+        raise ValueError(f"impl='fast' is for {what}, and X is {np.dtype(spec.dtype).name} {spec.shape} on "
+                         f"{spec.device}; use impl='auto' or 'plain'.")
+    return 'fast'
+
+
+def supports(spec):
+    """Whether these operators compute the layer of such an ``X``, and quicker than the plain formula."""
+    return operators.supports(spec) or (
+        len(spec.shape) == 4 and spec.dtype == np.float32 and spec.device.startswith('cpu'))
 
 
 def normalize_batch(X, gamma, beta, eps):
@@ -75,8 +88,6 @@ def normalize_batch(X, gamma, beta, eps):
 
 def normalize_with(X, mean, var, gamma, beta, eps):
     """As :func:`gluon_bn.batch_norm.normalize_with`, the mean subtracted first: a large one would cost digits later."""
-    if operators.apply_to(X):
-        return operators.layer_with(X, gamma, beta, mean, var, eps)
     X_c = nd.broadcast_sub(X, mean.reshape((1, -1, 1, 1)))                         # (m, C, H, W)
     return _scale_and_shift(X_c, gamma / nd.sqrt(var + eps), beta)
 

@@ -1,133 +1,71 @@
-"""What is asked of MXNet at every call of a layer, in as few calls as can be: ``launch.cc`` for Python.
-
-:func:`describe` is what the checks need to know of arrays. :func:`launch` asks and starts a small layer's graphs in one
-call: what arrays have to be like for them, :func:`remember` has noted when such a call had passed all checks.
-"""
+"""The library's calls for Python (``launch.cc``): what a layer asks of MXNet every time, in as few calls as can be."""
 import ctypes
 import functools
-import threading
-from typing import NamedTuple
 
 import numpy as np
 
 from .._mxnet import mx, nd
-from .native import loaded, path
-
-AXES = 4  # of the arrays that are described; launch.cc has the same number
-FIELDS = AXES + 4
-_Fields = ctypes.c_int * (3 * FIELDS)
-_Results = ctypes.c_void_p * 4
-_UNKNOWN = 1
+from .._mxnet.arrays import ArraySpec, describe_by_mxnet
 
 
-class Described(NamedTuple):
-    """What there is to know of an array without reading it."""
+class Calls:
+    """The calls of a library that is loaded into MXNet; ``OSError`` if it and this version do not fit together."""
 
-    shape: tuple
-    dtype: type
-    ctx: object
+    def __init__(self, file):
+        library = ctypes.CDLL(str(file))
+        try:
+            library.gluon_bn_interface.restype = ctypes.c_char_p
+            *calls, functions = library.gluon_bn_interface().decode('ascii').split('\n')
+            for call in calls:
+                name, arguments = call.split(' ', 1)
+                getattr(library, f'gluon_bn_{name}').argtypes = [c_void_p] * len(arguments.split(','))
+            addresses = [ctypes.cast(getattr(mx.base._LIB, name), c_void_p).value for name in functions.split()]
+            self._functions = (c_void_p * len(addresses))(*addresses)
+            self._describe, self._launch = library.gluon_bn_describe, library.gluon_bn_launch
+            self._axes, self._fields = library.gluon_bn_axes(), ctypes.c_int * (MOST * (library.gluon_bn_axes() + 5))
+        except AttributeError as error:
+            raise OSError(f"the library does not fit this version: {error}") from None
+        sample = nd.ones((1, 2), mx.cpu()), nd.ones(3, mx.cpu(), 'int32')
+        if self.describe(sample) != describe_by_mxnet(sample):
+            raise OSError("the library does not fit this version: it describes arrays in another way")
 
+    def describe(self, arrays):
+        """The :class:`ArraySpec` of each of these NDArrays; equal tuples of them are the same object."""
+        if len(arrays) > MOST:
+            return self.describe(arrays[:MOST]) + self.describe(arrays[MOST:])
+        fields = self._fields()
+        if self._describe(self._functions, fields, *[array.handle for array in arrays], *_NOTHING[len(arrays):]):
+            raise mx.base.get_last_ffi_error()
+        return _specs(bytes(fields), self._axes) or describe_by_mxnet(arrays)
 
-def describe(a, b, c=None):
-    """:class:`Described` of two or three NDArrays; equal ones are the same object wherever the library is loaded."""
-    if not loaded():
-        return tuple(_ask(array) for array in (a, b, c) if array is not None)
-    fields = _Fields()
-    _check(_library().gluon_bn_describe(_functions(), a.handle, b.handle, None if c is None else c.handle, fields))
-    described = _described(bytes(fields))
-    return tuple(_ask(array) if one is None else one for one, array in zip(described, (a, b, c)))
+    def launch(self, layer, statistics, X, gamma, beta, stored):
+        """Run the graphs of a small layer and of its statistics: ``(out, [new mean, new variance])``.
 
-
-def launch(X, gamma, beta, old, momentum, eps):
-    """Run the graphs that :func:`remember` has for such a call, if any, else return None.
-
-    Returns ``(out, statistics (4, C), new mean, new variance)``, of which only ``out`` is on the tape. ``old`` is the
-    pair of stored statistics, or None.
-    """
-    if not _graphs:
-        return None
-    results = _Results()
-    status = _library().gluon_bn_launch(_functions(), *_handles(X, gamma, beta, old), momentum, eps, results)
-    if status == _UNKNOWN:
-        return None
-    arrays = tuple(nd.NDArray(ctypes.c_void_p(handle)) for handle in results if handle)  # first: now they are freed
-    _check(status)
-    return arrays
-
-
-def remember(graphs, X, gamma, beta, old, momentum, eps):
-    """From now on ``graphs``, the layer's and its statistics', are what :func:`launch` runs for a call like this one.
-
-    Alike are calls whose arrays have the same shapes, types and contexts, of which the same of the first three have a
-    gradient attached, and that have the same ``momentum`` and ``eps``.
-    """
-    with _remembering:
-        if len(_graphs) >= 256:
-            _library().gluon_bn_forget()  # no thread is running one of them after this
-            _graphs.clear()
-        _check(_library().gluon_bn_remember(_functions(), *_handles(X, gamma, beta, old), momentum, eps,
-                                            *(graph.handle for graph in graphs)))
-        _graphs.append(graphs)
+        Only ``out`` is on the tape. ``stored`` is the pair of stored statistics, or None.
+        """
+        mean, var = (None, None) if stored is None else (stored[0].handle, stored[1].handle)
+        results = _Results()
+        failed = self._launch(self._functions, layer.handle, statistics.handle, X.handle, gamma.handle, beta.handle,
+                              mean, var, results)
+        out, *new = [handle and NDArray(c_void_p(handle)) for handle in results]  # first: now they are freed
+        if failed:
+            raise mx.base.get_last_ffi_error()
+        return out, new
 
 
-_graphs = []  # the library has their handles
-_remembering = threading.Lock()
-
-
-def _handles(X, gamma, beta, old):
-    mean, var = (None, None) if old is None else (old[0].handle, old[1].handle)
-    return X.handle, gamma.handle, beta.handle, mean, var
-
-
-def _ask(array):
-    return Described(array.shape, array.dtype, array.ctx)
+NDArray, c_void_p = nd.NDArray, ctypes.c_void_p
+MOST = 5  # arrays that are described in one call
+_NOTHING = (None,) * MOST
+_Results = c_void_p * 3
 
 
 @functools.lru_cache(maxsize=1024)
-def _described(fields):
-    """From the library's integers; None for an array that does not fit into them, nothing for one that is not there."""
-    rows = np.frombuffer(fields, np.intc).reshape(3, FIELDS).tolist()
-    return tuple(None if not 1 <= dims <= AXES else Described(
-        tuple(rest[:dims]), mx.nd.ndarray._DTYPE_MX_TO_NP[rest[AXES]],
-        mx.Context(mx.Context.devtype2str[rest[AXES + 1]], rest[AXES + 2]))
-        for dims, *rest in rows if any((dims, *rest)))
-
-
-@functools.lru_cache(maxsize=None)
-def _library():
-    library = ctypes.CDLL(str(path()))
-    library.gluon_bn_describe.argtypes = [ctypes.c_void_p] * 5
-    arguments = [ctypes.c_void_p] * 6 + [ctypes.c_double] * 2
-    library.gluon_bn_launch.argtypes = [*arguments, ctypes.c_void_p]
-    library.gluon_bn_remember.argtypes = [*arguments, ctypes.c_void_p, ctypes.c_void_p]
-    return library
-
-
-def check_library(file):
-    """Raise an ``OSError`` unless the library ``file`` has what this module calls, and MXNet what the library calls."""
-    library = ctypes.CDLL(str(file))
-    try:
-        _addresses(library)
-        axes = library.gluon_bn_axes()
-    except AttributeError as error:
-        raise OSError(f"the library does not fit this version: {error}") from None
-    if axes != AXES:
-        raise OSError(f"the library does not fit this version: it describes arrays of up to {axes} axes, not {AXES}")
-
-
-@functools.lru_cache(maxsize=None)
-def _functions():
-    return _addresses(_library())
-
-
-def _addresses(library):
-    """The addresses of the functions of MXNet's that the library calls, in its order."""
-    library.gluon_bn_functions.restype = ctypes.c_char_p
-    names = library.gluon_bn_functions().decode('ascii').split()
-    return (ctypes.c_void_p * len(names))(*(
-        ctypes.cast(getattr(mx.base._LIB, name), ctypes.c_void_p).value for name in names))
-
-
-def _check(status):
-    if status:
-        raise mx.base.get_last_ffi_error()
+def _specs(fields, axes):
+    """From the library's integers; None if one of the arrays does not fit into them."""
+    rows = [row for row in np.frombuffer(fields, np.intc).reshape(MOST, axes + 5).tolist() if any(row)]
+    if not all(1 <= dims <= axes for dims, *_ in rows):
+        return None
+    return tuple(ArraySpec(
+        tuple(rest[:dims]), mx.nd.ndarray._DTYPE_MX_TO_NP[rest[axes]],
+        str(mx.Context(mx.Context.devtype2str[rest[axes + 1]], rest[axes + 2])), bool(rest[axes + 3]))
+        for dims, *rest in rows)

@@ -1,4 +1,4 @@
-"""LeNet's forward pass from native operators: the same network as in ``lenet.py``, in a fraction of the time.
+"""LeNet's forward pass in native operators: the network of :mod:`gluon_bn.lenet`, in a fraction of the time.
 
 A convolution, its batch norm, the ReLU and the mean of 2×2 are one operator here (``src/block.cc``), and all of them
 are launched as one graph. Why it is the same mathematics: the formulas are those of ``lenet.py`` and ``batch_norm.py``,
@@ -17,47 +17,52 @@ import functools
 import numpy as np
 
 from .._mxnet import autograd, mx, nd
-from ..checks import check_dictionaries
+from .._mxnet.arrays import spec_of
 from . import native
-from .launch import Described
 from .operators import statistics_of
 
 SMALLEST_BATCH = 8  # 32 examples are computed at once; below this MXNet's own convolutions are quicker
 LARGEST_BATCH = 8192  # the operators' work space is counted in 31 bits; more than twice this would overflow it
-EXAMPLES_TOGETHER = 32  # EXAMPLES in convolution.h
+BLOCK = 32  # examples; EXAMPLES in convolution.h
 LARGEST_STATIC = 1024  # images; the arrays of a static graph stay, and those of more images are large
 LAYERS = ('bn1', 'bn2', 'bn3')
 PARAMS = ('W1', 'b1', 'gamma1', 'beta1', 'W2', 'b2', 'gamma2', 'beta2', 'W3', 'b3', 'gamma3', 'beta3', 'W4', 'b4')
 
 
-def applies_to(net, X, is_training):
-    """Whether the native operators compute this call of ``net``, and quicker than the plain ones do.
-
-    ``X`` is beside the parameters, as the network has checked.
-    """
-    return (net.batch_norm and SMALLEST_BATCH <= X.shape[0] <= LARGEST_BATCH and X.dtype == np.float32
-            and X.ctx.device_type.startswith('cpu') and (is_training or not autograd.is_recording())
-            and native.available())
-
-
 def scores(net, X, is_training):
-    """``net(X)``: scores before the softmax, ``(m, num_outputs)``."""
+    """``net(X)``, scores before the softmax ``(m, num_outputs)``; None where this is not for it.
+
+    ``X`` is beside the parameters, as the network has checked. With stored statistics that do not fit it is None as
+    well: the layers say then what is wrong.
+    """
+    if not (net.impl != 'plain' and net.batch_norm and supports(X, is_training)):
+        return None
+    known = tuple(name in net.bn_ewv_means for name in LAYERS)
+    if known != tuple(name in net.bn_ewv_vars for name in LAYERS) or not (is_training or all(known)):
+        return None
     arrays, new = _arrays(net, X, is_training)
-    known = tuple(name in net.bn_ewv_means and name in net.bn_ewv_vars for name in LAYERS)
-    graph, names = _graph(X.shape[0], is_training, known, net.momentum, net.eps, X.grad is not None)
-    try:
-        if not (is_training or all(known)):
-            raise mx.base.MXNetError("a layer without stored statistics")
-        out = graph(*(arrays[name] for name in names))
-    except mx.base.MXNetError:
-        for name, pair in new.items():  # one of these may be the reason, and the check says so in a better way
-            described = Described((X.shape[0], *pair[0].shape), X.dtype, X.ctx)
-            check_dictionaries(net.bn_ewv_means, net.bn_ewv_vars, name, described, is_training)
-        raise
+    if not all(_alike(arrays['mean_' + name], arrays['var_' + name], *new[name]) for name in LAYERS):
+        return None
+    graph, names = _graph(X.shape[0], is_training, known, float(net.momentum), float(net.eps), X.grad is not None)
+    out = graph(*(arrays[name] for name in names))
     if is_training:
         for name, (mean, var) in new.items():
             net.bn_ewv_means[name], net.bn_ewv_vars[name] = mean, var
     return out
+
+
+def supports(X, is_training):
+    """Whether the native operators compute the scores of these images, and quicker than the plain ones do."""
+    return (SMALLEST_BATCH <= X.shape[0] <= LARGEST_BATCH and X.dtype == np.float32
+            and X.ctx.device_type.startswith('cpu') and (is_training or not autograd.is_recording())
+            and native.available())
+
+
+def _alike(*arrays):
+    """Whether these are NDArrays of one shape and type in one context, whatever their gradients."""
+    if not all(type(array) is nd.NDArray for array in arrays):
+        return False
+    return len({spec[:3] for spec in spec_of(*arrays)}) == 1
 
 
 def _arrays(net, X, is_training):
@@ -69,8 +74,8 @@ def _arrays(net, X, is_training):
         arrays['mean_' + name] = net.bn_ewv_means.get(name, mean)  # of the first batch there is nothing old, and it is
         arrays['var_' + name] = net.bn_ewv_vars.get(name, var)     # not read
     if is_training:
-        blocks = -(-X.shape[0] // EXAMPLES_TOGETHER)
-        arrays['convolved'] = nd.empty((blocks, 50, 9, 9, EXAMPLES_TOGETHER), ctx=X.ctx)
+        blocks = -(-X.shape[0] // BLOCK)
+        arrays['convolved'] = nd.empty((blocks, 50, 9, 9, BLOCK), ctx=X.ctx)
     return arrays, new
 
 

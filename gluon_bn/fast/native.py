@@ -5,7 +5,7 @@ layer, ``loss.cc`` the cross entropy, ``update.cc`` SGD, ``launch.cc`` saves cal
 say what it does. They use MXNet's own extension interface (``lib_api.h``, which its wheels ship) and OpenMP.
 
 Nothing here raises: without a compiler, after a failed build, or with ``GLUON_BN_NATIVE=0`` in the environment,
-:func:`available` is False, :func:`native_status` says why, and ``fast.py`` uses MXNet's operators instead.
+:func:`available` is False, :func:`native_status` says why, and MXNet's operators or the formula compute instead.
 """
 from __future__ import annotations
 
@@ -13,33 +13,45 @@ import ctypes
 import functools
 import os
 import re
+from pathlib import Path
+from typing import NamedTuple
 
-from .._mxnet import mx
+from .._mxnet import arrays, mx
 from . import variants
 from .compiler import NO_COMPILER, BuildError
+from .launch import Calls
 from .trust import Untrusted
 
 MXNET = '1.9.1'  # the last release: its interface for operators is what the libraries are made for
 
 
+class Native(NamedTuple):
+    """The operators as they were found: the calls of ``launch.py``, the file, its origin; or why there are none."""
+
+    calls: Calls | None
+    path: Path | None
+    origin: str | None
+    reason: str | None
+
+
 def available():
     """Whether the native operators are loaded; the first call builds them if need be."""
-    return _load()[2] is None
-
-
-def loaded():
-    """Whether they are loaded already: this builds nothing."""
-    return _load.cache_info().currsize == 1 and available()
+    return _found().reason is None
 
 
 def only_a_compiler_is_missing():
     """Whether they were looked for, and a compiler would bring them: this builds nothing."""
-    return _load.cache_info().currsize == 1 and (_load()[2] or '').startswith(NO_COMPILER)
+    return _found.cache_info().currsize == 1 and (_found().reason or '').startswith(NO_COMPILER)
 
 
 def path():
     """The file of the loaded library."""
-    return _load()[0]
+    return _found().path
+
+
+def calls():
+    """The library's :class:`gluon_bn.fast.launch.Calls`."""
+    return _found().calls
 
 
 def native_status() -> str:
@@ -48,26 +60,28 @@ def native_status() -> str:
     >>> gbn.native_status().startswith('native operators: ')
     True
     """
-    _, origin, reason = _load()
-    return f"native operators: {f'in use, {origin}' if reason is None else f'not in use, {reason}'}."
+    found = _found()
+    return f"native operators: {f'in use, {found.origin}' if found.reason is None else f'not in use, {found.reason}'}."
 
 
-@functools.lru_cache(maxsize=None)
-def _load():
-    """Load the library, built if need be: its path, where it is from and None, or None, None and why that cannot be."""
+def load():
+    """Load the library into MXNet, built if need be: what there is then, a :class:`Native`."""
     if os.environ.get('GLUON_BN_NATIVE', '1') == '0':
-        return None, None, 'GLUON_BN_NATIVE is 0'
+        return Native(None, None, None, 'GLUON_BN_NATIVE is 0')
     if mx.__version__ != MXNET:
-        return None, None, f'they are made for MXNet {MXNET}, and this is {mx.__version__}'
+        return Native(None, None, None, f'they are made for MXNet {MXNET}, and this is {mx.__version__}')
     try:
         library, origin = variants.choose()
         ctypes.CDLL(str(library))  # says what is wrong in one line, which MXNet does not
         mx.library.load(str(library), verbose=False)
-        from .launch import check_library  # it imports this module
-        check_library(library)
+        found = Native(Calls(library), library, origin, None)
     except (BuildError, Untrusted, OSError, ValueError, Warning, mx.base.MXNetError) as error:
-        return None, None, _sentence(error)
-    return library, origin, None
+        return Native(None, None, None, _sentence(error))
+    arrays.describe_by(found.calls.describe)
+    return found
+
+
+_found = functools.lru_cache(maxsize=None)(load)  # once a process: MXNet unloads no library
 
 
 def _sentence(error):

@@ -11,6 +11,7 @@ import pytest
 
 from gluon_bn import LeNet, batch_norm, which_impl
 from gluon_bn._mxnet import autograd, mx, nd
+from gluon_bn._mxnet.arrays import ArraySpec
 from gluon_bn.fast import batch_norm as fast
 from gluon_bn.fast import compiler, native, operators
 from gluon_bn.fast import lenet as fast_lenet
@@ -300,13 +301,9 @@ def test_images_on_another_device_are_refused_by_a_sentence_and_change_nothing(r
 
 @needs_native
 def test_a_batch_too_large_for_the_work_space_takes_the_other_way():
-    class Described:
-        dtype, ctx = np.float32, mx.cpu()
-
-    net = LeNet(mx.cpu())
     for m, fits in ((7, False), (8, True), (8192, True), (8193, False), (60000, False)):
-        Described.shape = (m, 1, 28, 28)
-        assert fast_lenet.applies_to(net, Described, True) == fits
+        images = SimpleNamespace(dtype=np.float32, ctx=mx.cpu(), shape=(m, 1, 28, 28))
+        assert fast_lenet.supports(images, True) == fits
 
 
 @needs_native
@@ -314,22 +311,34 @@ def test_a_batch_too_large_for_the_work_space_takes_the_other_way():
     ('ctx', mx.cpu(1), True), ('ctx', mx.cpu_pinned(), True), ('ctx', mx.gpu(0), False), ('dtype', np.float64, False),
     ('dtype', np.float16, False)], ids=str)
 def test_the_networks_operators_are_for_float32_on_a_cpu(what, value, fits):
-    described = SimpleNamespace(**{'dtype': np.float32, 'ctx': mx.cpu(), 'shape': (64, 1, 28, 28), what: value})
+    images = SimpleNamespace(**{'dtype': np.float32, 'ctx': mx.cpu(), 'shape': (64, 1, 28, 28), what: value})
     for is_training in (True, False):
-        assert fast_lenet.applies_to(LeNet(mx.cpu()), described, is_training) is fits
-        assert not fast_lenet.applies_to(LeNet(mx.cpu(), batch_norm=False), described, is_training)
+        assert fast_lenet.supports(images, is_training) is fits
+
+
+@needs_native
+def test_the_networks_operators_are_for_networks_with_batch_norm_and_not_for_the_plain_formula():
+    X = nd.zeros((8, 1, 28, 28))
+    assert fast_lenet.scores(LeNet(mx.cpu()), X, True).shape == (8, 10)
+    for net in (LeNet(mx.cpu(), batch_norm=False), LeNet(mx.cpu(), impl='plain')):
+        assert fast_lenet.scores(net, X, True) is None
 
 
 @pytest.mark.parametrize(('what', 'value', 'native_', 'without'), [
-    ('ctx', mx.cpu(1), True, True), ('ctx', mx.gpu(0), False, False), ('dtype', np.float64, True, False),
+    ('device', 'cpu(1)', True, True), ('device', 'gpu(0)', False, False), ('dtype', np.float64, True, False),
     ('dtype', np.float16, False, False), ('shape', (8, 3), True, False), ('shape', (1, 1, 1, 1), True, True)], ids=str)
 def test_for_which_layers_fast_is(library, monkeypatch, what, value, native_, without):
-    described = SimpleNamespace(**{'dtype': np.float32, 'ctx': mx.cpu(), 'shape': (8, 3, 2, 2), what: value})
-    assert fast.applies_to(described) is native_
+    spec = ArraySpec((8, 3, 2, 2), np.float32, 'cpu(0)', False)._replace(**{what: value})
+    assert fast.supports(spec) is native_
+    monkeypatch.setattr(operators, 'available', lambda: False)
+    assert fast.supports(spec) is without
+
+
+def test_why_fast_does_not_apply_names_what_it_is_for(monkeypatch):
     monkeypatch.setattr(operators, 'available', lambda: False)
     monkeypatch.setattr(native, 'available', lambda: False)
-    assert fast.applies_to(described) is without
-    assert '(m, C, H, W) in float32 on a CPU' in fast.why_not(described)
+    with pytest.raises(ValueError, match=r'\(m, C, H, W\) in float32 on a CPU .*X is float32 \(8, 3\) on cpu\(0\)'):
+        which_impl(nd.zeros((8, 3)), 'fast')
 
 
 @needs_native

@@ -1,5 +1,6 @@
 """Asking and launching through the library gives what MXNet's own interface gives."""
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluon_bn import batch_norm
-from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.fast import launch, operators
+from gluon_bn._mxnet import arrays, autograd, mx, nd
+from gluon_bn.fast import launch, native, operators
 
 DTYPES = ('float16', 'float32', 'float64', 'int32', 'uint8')
 
@@ -16,77 +17,94 @@ DTYPES = ('float16', 'float32', 'float64', 'int32', 'uint8')
 pytestmark = pytest.mark.usefixtures('library')
 
 
-def asked(array):
-    return array.shape, array.dtype, array.ctx
-
-
-@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=6), min_size=2, max_size=3),
-       st.sampled_from(DTYPES), st.sampled_from(DTYPES), st.integers(0, 1))
-def test_arrays_are_what_mxnet_says(shapes, dtype, other, cpu):
-    arrays = [nd.zeros(shape, dtype=each, ctx=mx.cpu(cpu)) for shape, each in zip(shapes, (dtype, other, dtype))]
-    assert [tuple(described) for described in launch.describe(*arrays)] == list(map(asked, arrays))
+@given(st.lists(st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.sampled_from(DTYPES),
+                          st.integers(0, 1), st.booleans()), min_size=1, max_size=6))
+def test_arrays_are_what_mxnet_says(made_of):
+    made, expected = [], []
+    for shape, dtype, cpu, is_leaf in made_of:
+        made.append(nd.zeros(shape, dtype=dtype, ctx=mx.cpu(cpu)))
+        if is_leaf:
+            made[-1].attach_grad()
+        expected.append((tuple(shape), np.dtype(dtype).type, f'cpu({cpu})', is_leaf))
+    assert list(arrays.spec_of(*made)) == expected == list(arrays.describe_by_mxnet(made))
 
 
 def test_arrays_that_are_alike_are_described_by_one_object():
-    a, b = (launch.describe(nd.zeros((3, 2)), nd.zeros(2))[0] for _ in range(2))
+    """So that a tuple of them is found in a dictionary without a comparison."""
+    a, b = (arrays.spec_of(nd.zeros((3, 2)), nd.zeros(2)) for _ in range(2))
     assert a is b
 
 
-def test_without_the_library_the_answers_are_the_same(monkeypatch):
-    arrays = nd.zeros((3, 2), dtype='float64'), nd.zeros(2)
-    found = launch.describe(*arrays)
-    monkeypatch.setattr(launch, 'loaded', lambda: False)
-    assert launch.describe(*arrays) == found
+def test_a_library_that_describes_arrays_in_another_way_is_refused(monkeypatch):
+    monkeypatch.setattr(launch, 'describe_by_mxnet', lambda arrays: None)
+    with pytest.raises(OSError, match='does not fit this version'):
+        launch.Calls(native.path())
 
 
 def call(shape=(4, 3), dtype='float32', cpu=0, old=True, momentum=0.9, eps=1e-5, attached=()):
-    X, *others = (nd.ones(each, dtype=dtype, ctx=mx.cpu(cpu)) for each in (shape, *[shape[1:2]] * 4))
+    """A training batch of a small layer in double precision by hand, and by the layer: twice, the second one again."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(1, 2, shape), *(rng.uniform(1, 2, shape[1]) for _ in range(4))]
+    X, gamma, beta, mean, var = (nd.array(value, dtype=dtype, ctx=mx.cpu(cpu)) for value in values)
     for place in attached:
-        (X, *others)[place].attach_grad()
-    return X, *others[:2], tuple(others[2:]) if old else None, momentum, eps
+        (X, gamma, beta)[place].attach_grad()
+    means, vars_ = ({'': mean}, {'': var}) if old else ({}, {})
+    out = batch_norm(X, gamma, beta, means, vars_, momentum, eps)
+    X, gamma, beta, mean, var = values
+    beside, axes = (1, -1) + (1,) * (X.ndim - 2), (0, *range(2, X.ndim))
+    batch = X.mean(axis=axes), X.var(axis=axes)
+    X_hat = (X - batch[0].reshape(beside)) / np.sqrt(batch[1].reshape(beside) + eps)
+    expected = [gamma.reshape(beside) * X_hat + beta.reshape(beside),
+                *(momentum * a + (1 - momentum) * b if old else b for a, b in zip((mean, var), batch))]
+    return out, means[''], vars_[''], expected
 
 
 OTHER_CALLS = [('shape', (5, 3)), ('shape', (4, 2)), ('shape', (4, 3, 1, 1)), ('dtype', 'float64'), ('cpu', 1),
-               ('old', False), ('momentum', 0.8), ('eps', 1e-4), ('attached', (0,)), ('attached', (1,)),
+               ('old', False), ('momentum', 0.8), ('eps', 0.5), ('attached', (0,)), ('attached', (1,)),
                ('attached', (2,))]
 
 
-@pytest.fixture
-def nothing_remembered(monkeypatch):
-    launch._library().gluon_bn_forget()
-    monkeypatch.setattr(launch, '_graphs', [])
-    yield
-    launch._library().gluon_bn_forget()  # the graphs of the other tests are no longer known, but made again
-
-
 @pytest.mark.parametrize(('name', 'value'), OTHER_CALLS, ids=str)
-def test_a_call_that_differs_is_not_launched(nothing_remembered, name, value):
-    different = {name: value}
-    def graphs(old=True):
-        return operators._small_graphs((False,) * 3, not old, 0.9, 1e-5)
-
-    launch.remember(graphs(), *call())
-    assert launch.launch(*call(**different)) is None
-    launch.remember(graphs(different.get('old', True)), *call(**different))
-    for known in (call(), call(**different)):
-        out, statistics, *new = launch.launch(*known)
-        assert out.shape == known[0].shape
-        assert statistics.shape == (4, known[0].shape[1])
-        assert [row.shape for row in new] == [known[1].shape] * 2
+def test_a_call_that_differs_is_computed_as_what_it_is(name, value):
+    """Graphs are kept for calls that are alike, and a call that differs in anything gets none of another's."""
+    for different in ({}, {name: value}, {}, {name: value}):
+        *found, expected = call(**different)
+        for array, right in zip(found, expected):
+            assert array.dtype == np.dtype(different.get('dtype', 'float32'))
+            assert array.ctx == mx.cpu(different.get('cpu', 0))
+            np.testing.assert_allclose(array.asnumpy(), right, rtol=1e-5, atol=1e-5)
 
 
-def test_no_more_than_so_many_are_remembered(nothing_remembered):
-    graphs = (nd.CachedOp(mx.sym.var('x') + 1),) * 2
-    for number in range(257):
-        launch.remember(graphs, *call(eps=number))
-    assert len(launch._graphs) == 1
-    assert launch.launch(*call(eps=255)) is None
+def test_hundreds_of_kinds_of_layers_are_each_computed_right():
+    """More than are kept."""
+    for number in [*range(300), 0, 299]:
+        *found, expected = call(eps=1 + number / 100)
+        for array, right in zip(found, expected):
+            np.testing.assert_allclose(array.asnumpy(), right, rtol=1e-5, atol=1e-5)
 
 
-def test_what_mxnet_refuses_is_its_error(nothing_remembered):
-    launch.remember((nd.CachedOp(mx.sym.var('x') + 1),) * 2, *call())  # of one input, and a layer has three
+def test_what_mxnet_refuses_is_its_error():
+    graph = nd.CachedOp(mx.sym.var('x') + 1)  # of one input, and a layer has three
     with pytest.raises(mx.base.MXNetError, match='3'):
-        launch.launch(*call())
+        native.calls().launch(graph, graph, nd.ones((4, 3)), nd.ones(3), nd.ones(3), None)
+
+
+def test_small_layers_in_several_threads_are_each_computed_right():
+    """Each thread has kinds of its own, more than are kept together: what one computes with, no other may free."""
+    wrong = []
+
+    def compute(first):
+        for number in range(first, first + 150):
+            *found, expected = call(eps=1 + number / 100)
+            wrong.extend(number for array, right in zip(found, expected)
+                         if not np.allclose(array.asnumpy(), right, rtol=1e-5, atol=1e-5))
+
+    threads = [threading.Thread(target=compute, args=(first,)) for first in (1000, 2000, 3000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 @pytest.mark.parametrize('recording', [False, True])
@@ -97,7 +115,7 @@ def test_a_launch_leaves_autograd_as_it_was(recording):
     with autograd.record() if recording else autograd.pause():
         out = batch_norm(X, one, zero, means, vars_)
         assert autograd.is_recording() == recording
-    assert X.size <= operators.SMALL
+    assert X.size <= operators.SMALL_LAYER
     np.testing.assert_allclose(means[''].asnumpy(), X.asnumpy().mean(axis=0), rtol=1e-5, atol=1e-6)
     if recording:
         out.backward()

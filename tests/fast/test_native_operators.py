@@ -77,7 +77,7 @@ def test_an_update_while_recording_is_refused_as_ever():
     w = nd.ones(3)
     w.attach_grad()
     with autograd.record():
-        assert not operators.sgd_applies_to(w)
+        assert not operators.sgd([(w, w.grad)], 0.1)
         with pytest.raises(mx.base.MXNetError, match='record|graph'):
             sgd([w], 0.1)
 
@@ -105,6 +105,26 @@ def test_a_network_without_one_layers_statistics_names_it():
         net(X, is_training=False)
     net(X)
     assert net(X, is_training=False).shape == (16, 10)
+
+
+@pytest.mark.parametrize('is_training', [True, False])
+@pytest.mark.parametrize('missing', ['bn_ewv_means', 'bn_ewv_vars'])
+def test_a_network_whose_dictionaries_know_different_layers_is_refused_and_stays(missing, is_training):
+    net, X = LeNet(mx.cpu()), nd.random.normal(shape=(16, 1, 28, 28))
+    net(X)
+    del getattr(net, missing)['bn2']
+    means, vars_ = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
+    with pytest.raises(ValueError, match="only one of bn_ewv_means and bn_ewv_vars knows layer 'bn2'"):
+        net(X, is_training)
+    assert (net.bn_ewv_means, net.bn_ewv_vars) == (means, vars_)
+
+
+def test_testing_takes_the_stored_statistics_whatever_is_said_of_the_first_batch():
+    X, one = nd.random.normal(shape=(40, 3)), nd.ones(3)
+    for rows in (X, X.reshape((10, 3, 2, 2))):
+        out = nd._internal._gluon_bn_layer(rows, one, one, 2 * one, 4 * one, nd.empty((5, 3)), training=0, first=1,
+                                           momentum=.9, eps=0)
+        np.testing.assert_allclose(out.asnumpy(), (rows.asnumpy() - 2) / 2 + 1, rtol=1e-5, atol=1e-5)
 
 
 # ---- numbers are passed as text --------------------------------------------------------------------------------------
@@ -194,7 +214,7 @@ def calls():
         'layer': (functools.partial(op._gluon_bn_layer, training=1, first=1, momentum=.9, eps=1e-5),
                   [nd.ones(s) for s in ((6, 3), 3, 3, 3, 3, (5, 3))]),
         'small_layer': (functools.partial(op._gluon_bn_small_layer, eps=1e-5), [nd.ones(s) for s in ((6, 3), 3, 3)]),
-        'small_statistics': (functools.partial(op._gluon_bn_small_statistics, first=0, momentum=.9),
+        'small_statistics': (lambda *arrays: op._gluon_bn_small_statistics(*arrays, first=0, momentum=.9)[0],
                              [nd.ones(s) for s in ((6, 3), 3, 3)]),
         'block': (functools.partial(op._gluon_bn_block, m=9, flat=0, keep=0, training=1, first=1, momentum=.9,
                                     eps=1e-5), block),
@@ -247,8 +267,9 @@ def test_a_block_refuses_more_than_its_work_space_can_count():
                                              momentum=.9, eps=1e-5)
     shapes = {'weight': (20, 1, 3, 3), 'statistics': (5, 20), **dict.fromkeys(names[2:7], (20,))}
     block.infer_shape(X=(8192, 1, 28, 28), **shapes)
-    with pytest.raises(mx.base.MXNetError, match='31 bits'):
-        block.infer_shape(X=(50000, 1, 28, 28), **shapes)
+    for X in ((50000, 1, 28, 28), (2000000000, 1, 28, 28), (1, 1, 20000, 20000), (1, 1, 2000000000, 2000000000)):
+        with pytest.raises(mx.base.MXNetError, match='31 bits'):
+            block.infer_shape(X=X, **shapes)
 
 
 @pytest.mark.parametrize(('name', 'shape'), [('W1', (20, 3, 3, 3)), ('W2', (50, 1, 5, 5)), ('W3', (801, 128)),

@@ -69,34 +69,66 @@ struct Moments {
 // `x`, or 0 where rounding has made it negative. NaN stays NaN; std::max(0.0, x) would make it 0.
 inline double not_negative(double x) { return x < 0 ? 0 : x; }
 
-// The stored statistic after a batch: the batch's own if there is nothing old (null), else the weighted average.
-template <typename T>
-inline double averaged(const T* old, size_t c, double momentum, double batch) {
-  return old == nullptr ? batch : momentum * old[c] + (1 - momentum) * batch;
-}
+// Below these, one thread is quicker than two: values that are read a few times, and products that are added up.
+enum { VALUES_FOR_ONE_THREAD = 1 << 14, PRODUCTS_FOR_ONE_THREAD = 1 << 18 };
 
-// dx = gamma rstd (g - mean(g) - x_hat mean(g x_hat)), the closed form of batch norm's backward, for values or vectors.
-template <typename A, typename B>
-inline A batch_norm_gradient(A g, A x_hat, B scale, B mean_g, B mean_gx) { return (g - mean_g - x_hat * mean_gx) * scale; }
-
-// What batch norm does to a channel: y = (x - mean) * scale + shift; the rounding error of `mean` is in the shift.
-template <typename T>
+// What batch norm does to a channel, with a number for each letter or a vector of neighbouring channels' numbers:
+// y = (x - mean) scale + shift, scale = gamma rstd, x_hat = (x - mean) rstd + rest. Rounding the exact mean to `mean`
+// would be an error in y and x_hat; it is in shift and rest.
+template <typename A>
 struct Affine {
-  T mean, scale, shift, rstd, rest;
+  A mean, scale, shift, rstd, rest;
   Affine() {}
   Affine(double exact_mean, double var, double gamma, double beta, double eps) {
     const double r = 1 / std::sqrt(var + eps);
     mean = exact_mean;
     scale = gamma * r;
     rstd = r;
-    rest = (mean - exact_mean) * r;                      // (x - exact_mean) rstd = (x - mean) rstd + rest
+    rest = (mean - exact_mean) * r;
     shift = beta + (mean - exact_mean) * gamma * r;
+  }
+  template <typename X> X y(X x) const { return (x - mean) * scale + shift; }
+  template <typename X> X x_hat(X x) const { return (x - mean) * rstd + rest; }
+  // dx = scale (g - mean_g - x_hat mean_gx), with the means of g and of g x_hat: the closed form of the backward pass.
+  template <typename X> X dx(X x, X g, A mean_g, A mean_gx) const { return (g - mean_g - x_hat(x) * mean_gx) * scale; }
+};
+
+// The stored statistics before a batch, null before the first one.
+template <typename T>
+struct Stored {
+  const T *mean, *var;
+  double momentum;
+  // Afterwards: the batch's own if there is nothing old, else the weighted averages.
+  void update(size_t c, double batch_mean, double batch_var, T* new_mean, T* new_var) const {
+    new_mean[c] = mean == nullptr ? batch_mean : momentum * mean[c] + (1 - momentum) * batch_mean;
+    new_var[c] = var == nullptr ? batch_var : momentum * var[c] + (1 - momentum) * batch_var;
+  }
+};
+
+// Those among an operator's inputs: number `mean`, and the variances after it. Of the first batch they are not read.
+template <typename T>
+Stored<T> stored_of(Tensors& in, size_t mean, bool first, double momentum) {
+  return {first ? nullptr : in[mean].data<T>(), first ? nullptr : in[mean + 1].data<T>(), momentum};
+}
+
+// The rows of an operator's statistics, (5, C). `rest` is what `mean` has lost in rounding.
+template <typename T>
+struct Rows {
+  T *mean, *var, *new_mean, *new_var, *rest;
+  Rows(T* all, size_t C) : mean(all), var(all + C), new_mean(all + 2 * C), new_var(all + 3 * C), rest(all + 4 * C) {}
+  void set(size_t c, double exact_mean, double exact_var) {
+    mean[c] = exact_mean;
+    rest[c] = exact_mean - mean[c];
+    var[c] = exact_var;
+  }
+  Affine<T> affine(size_t c, double gamma, double beta, double eps) const {
+    return Affine<T>(static_cast<double>(mean[c]) + rest[c], var[c], gamma, beta, eps);
   }
 };
 
 // ---- checks: all of them are made before a kernel touches memory ----
 
-inline bool refuse(const std::string& why) { MX_ERROR_MSG << why; return false; }
+inline MXReturnValue refuse(const std::string& why) { MX_ERROR_MSG << why; return MX_FAIL; }
 
 inline std::string name_of(const std::vector<unsigned>& shape) {
   std::ostringstream text;
@@ -107,13 +139,24 @@ inline std::string name_of(const std::vector<unsigned>& shape) {
 
 // Whether input `i` has this shape. Kernels take it for granted then.
 inline bool has_shape(const Shapes& in, size_t i, const std::vector<unsigned>& expected, const char* name) {
-  return in[i] == expected || refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + name_of(expected));
+  if (in[i] == expected) return true;
+  refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + name_of(expected));
+  return false;
 }
 inline bool has_axes(const Shapes& in, size_t i, size_t axes, const char* name) {
-  if (in[i].size() != axes || std::count(in[i].begin(), in[i].end(), 0u) > 0)
-    return refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + std::to_string(axes)
-                  + " axes, none of length 0");
-  return true;
+  if (in[i].size() == axes && std::count(in[i].begin(), in[i].end(), 0u) == 0) return true;
+  refuse(std::string(name) + " has shape " + name_of(in[i]) + "; expected " + std::to_string(axes)
+         + " axes, none of length 0");
+  return false;
+}
+
+// Counts of values in 64 bits; what does not fit is the largest number.
+inline uint64_t sum(uint64_t a, uint64_t b) { return a + b < a ? UINT64_MAX : a + b; }
+inline uint64_t product() { return 1; }
+template <typename... Factors>
+uint64_t product(uint64_t first, Factors... others) {
+  const uint64_t rest = product(others...);
+  return rest != 0 && first > UINT64_MAX / rest ? UINT64_MAX : first * rest;
 }
 
 // Attributes are text. Whatever the process's locale, a number is written as Python does: with a point.
@@ -133,8 +176,10 @@ inline double number(const Attributes& attributes, const char* key) {
 inline bool are_numbers(const Attributes& attributes) {
   double value;
   for (Attributes::const_iterator each = attributes.begin(); each != attributes.end(); ++each)
-    if (each->first.compare(0, 2, "__") != 0 && !parse_number(each->second, &value))
-      return refuse(each->first + " is " + each->second + "; expected a finite number");
+    if (each->first.compare(0, 2, "__") != 0 && !parse_number(each->second, &value)) {
+      refuse(each->first + " is " + each->second + "; expected a finite number");
+      return false;
+    }
   return true;
 }
 
@@ -150,10 +195,8 @@ MXReturnValue takes(const Attributes& attributes, int* inputs, int* outputs) { r
 // All inputs and outputs have the type of the first input: float32, or float64 where an operator has both.
 inline MXReturnValue one_type(std::vector<int>* in, std::vector<int>* out, bool double_too) {
   const int type = in->at(0);
-  if (type != mxnet::ext::kFloat32 && !(double_too && type == mxnet::ext::kFloat64)) {
-    refuse(std::string("the first input has another type than float32") + (double_too ? " and float64" : ""));
-    return MX_FAIL;
-  }
+  if (type != mxnet::ext::kFloat32 && !(double_too && type == mxnet::ext::kFloat64))
+    return refuse(std::string("the first input has another type than float32") + (double_too ? " and float64" : ""));
   std::fill(in->begin(), in->end(), type);  // MXNet refuses an array of another type
   std::fill(out->begin(), out->end(), type);
   return MX_SUCCESS;

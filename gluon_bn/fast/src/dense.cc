@@ -12,7 +12,7 @@
 namespace {
 
 typedef Vector<float>::type Floats;
-enum { LANES = Vector<float>::LANES, ROWS = VECTOR_BYTES == 64 ? 8 : 4, ALONE = 1 << 18 };
+enum { LANES = Vector<float>::LANES, ROWS = VECTOR_BYTES == 64 ? 8 : 4 };
 enum { X_, WEIGHT, BIAS, NUM_INPUTS };
 
 // A matrix with its columns padded by zeros to whole vectors; a copy only where that is needed. `transposed`: of the
@@ -87,7 +87,7 @@ struct Product {
 struct Sizes {
   size_t m, D, K;
   Sizes(const std::vector<int64_t>& x, const std::vector<int64_t>& w) : m(x[0]), D(w[0]), K(w[1]) {}
-  bool alone() const { return m * D * K <= ALONE; }
+  bool alone() const { return product(m, D, K) <= PRODUCTS_FOR_ONE_THREAD; }
 };
 
 MXReturnValue forward(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {

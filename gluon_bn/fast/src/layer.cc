@@ -12,7 +12,7 @@
 namespace {
 
 enum { X_, GAMMA, BETA, OLD_MEAN, OLD_VAR, STATISTICS, NUM_INPUTS };
-enum { PIECE = 1 << 15, ALONE = 1 << 14 };  // values of a piece; values below which one thread is quicker than two
+enum { PIECE = 1 << 15 };  // values of a piece
 
 // X cut into pieces of `rows` examples by `columns` channels. S values of a channel lie together in an example.
 struct Pieces {
@@ -30,7 +30,7 @@ struct Pieces {
   size_t row1(size_t piece) const { return std::min(m, row0(piece) + rows); }
   size_t column0(size_t piece) const { return piece % across * columns; }
   size_t column1(size_t piece) const { return std::min(C, column0(piece) + columns); }
-  bool alone() const { return m * C * S <= ALONE; }
+  bool alone() const { return m * C * S <= VALUES_FOR_ONE_THREAD; }
 };
 
 // Two sums over the values of each channel of a piece: f(position, channel, sum, other), on vectors or single values.
@@ -133,13 +133,21 @@ struct Channels {
   void set(size_t c, const Affine<T>& a) {
     mean[c] = a.mean; scale[c] = a.scale; shift[c] = a.shift; rstd[c] = a.rstd; rest[c] = a.rest;
   }
+  template <typename A> Affine<A> affine(size_t c, bool beside) const {
+    Affine<A> a;
+    a.mean = of_channel<A>(&mean[0], c, beside);
+    a.scale = of_channel<A>(&scale[0], c, beside);
+    a.shift = of_channel<A>(&shift[0], c, beside);
+    a.rstd = of_channel<A>(&rstd[0], c, beside);
+    a.rest = of_channel<A>(&rest[0], c, beside);
+    return a;
+  }
 };
 template <typename T>
-struct Normalize {  // y = (x - mean) scale + shift
+struct Normalize {
   const T* x; T* y; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    const A out = (at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.scale[0], c, beside)
-                  + of_channel<A>(&k.shift[0], c, beside);
+    const A out = k.template affine<A>(c, beside).y(at<A>(x, i));
     std::memcpy(y + i, &out, sizeof(A));
   }
 };
@@ -149,18 +157,15 @@ struct GradientSums {  // sums of g and g x_hat
   template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
     const A d = at<A>(g, i);
     *a += d;
-    *b += d * ((at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.rstd[0], c, beside)
-               + of_channel<A>(&k.rest[0], c, beside));
+    *b += d * k.template affine<A>(c, beside).x_hat(at<A>(x, i));
   }
 };
 template <typename T>
 struct InputGradient {
   const T *x, *g; T* dx; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    const A x_hat = (at<A>(x, i) - of_channel<A>(&k.mean[0], c, beside)) * of_channel<A>(&k.rstd[0], c, beside)
-                    + of_channel<A>(&k.rest[0], c, beside);
-    const A out = batch_norm_gradient(at<A>(g, i), x_hat, of_channel<A>(&k.scale[0], c, beside),
-                                      of_channel<A>(&k.mean_g[0], c, beside), of_channel<A>(&k.mean_gx[0], c, beside));
+    const A out = k.template affine<A>(c, beside).dx(at<A>(x, i), at<A>(g, i), of_channel<A>(&k.mean_g[0], c, beside),
+                                                     of_channel<A>(&k.mean_gx[0], c, beside));
     std::memcpy(dx + i, &out, sizeof(A));
   }
 };
@@ -199,10 +204,10 @@ template <typename T>
 MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
-  const bool training = number(attributes, "training") != 0, first = number(attributes, "first") != 0;
+  const bool training = number(attributes, "training") != 0, first = training && number(attributes, "first") != 0;
   const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
-  const T *old_mean = first ? nullptr : in[OLD_MEAN].data<T>(), *old_var = first ? nullptr : in[OLD_VAR].data<T>();
-  T* statistics = in[STATISTICS].data<T>();
+  const Stored<T> stored = stored_of<T>(in, OLD_MEAN, first, momentum);
+  Rows<T> statistics(in[STATISTICS].data<T>(), p.C);
   Statistics<T> batch(training ? p.number * p.columns : 0);
   Channels<T> channels(p.C);
 #pragma omp parallel if (!p.alone())
@@ -214,17 +219,14 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
 #pragma omp for schedule(static)
     for (size_t c = 0; c < p.C; ++c) {
       if (!training) {
-        channels.set(c, Affine<T>(old_mean[c], old_var[c], gamma[c], beta[c], eps));
+        channels.set(c, Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps));
         continue;
       }
       const Moments all = joined(batch.parts, p, c);
       const double var = all.m2 / all.n;
       channels.set(c, Affine<T>(all.mean, var, gamma[c], beta[c], eps));
-      statistics[c] = all.mean;
-      statistics[p.C + c] = var;
-      statistics[2 * p.C + c] = averaged(old_mean, c, momentum, all.mean);
-      statistics[3 * p.C + c] = averaged(old_var, c, momentum, var);
-      statistics[4 * p.C + c] = all.mean - statistics[c];
+      statistics.set(c, all.mean, var);
+      stored.update(c, all.mean, var, statistics.new_mean, statistics.new_var);
     }
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
@@ -268,11 +270,10 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   const double eps = number(attributes, "eps");
   const bool training = number(attributes, "training") != 0;
   const T *gamma = in[GAMMA].data<T>(), *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
-  const T* statistics = in[STATISTICS].data<T>();
+  const Rows<T> statistics(in[STATISTICS].data<T>(), p.C);
   Channels<T> channels(p.C);
   for (size_t c = 0; c < p.C; ++c)
-    channels.set(c, training ? Affine<T>(static_cast<double>(statistics[c]) + statistics[4 * p.C + c],
-                                         statistics[p.C + c], gamma[c], 0, eps)
+    channels.set(c, training ? statistics.affine(c, gamma[c], 0, eps)
                              : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
   for (int zero : {OLD_MEAN, OLD_VAR}) std::fill_n(gradients[zero].data<T>(), p.C, T(0));
   gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, &channels, gradients[X_].data<T>(),
@@ -318,25 +319,18 @@ MXReturnValue small_backward(const Attributes& attributes, Tensors& all, Tensors
                gradients[BETA].data<T>());
   return MX_SUCCESS;
 }
-// X, and not for the first batch old mean and variance: batch mean, batch variance, new stored mean and variance (4, C).
+// X, and not for the first batch old mean and variance; two outputs: the new stored mean and variance.
 template <typename T>
 MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
   const std::vector<Moments> moments = moments_of(in[X_].data<T>(), p);
-  const double momentum = number(attributes, "momentum");
-  T* to = out[0].data<T>();
-  for (size_t c = 0; c < p.C; ++c) {
-    const double batch[] = {moments[c].mean, moments[c].m2 / moments[c].n};
-    for (int i = 0; i < 2; ++i) {
-      to[i * p.C + c] = batch[i];
-      to[(2 + i) * p.C + c] = averaged(in.size() == 1 ? nullptr : in[1 + i].data<T>(), c, momentum, batch[i]);
-    }
-  }
+  const Stored<T> stored = stored_of<T>(in, 1, in.size() == 1, number(attributes, "momentum"));
+  for (size_t c = 0; c < p.C; ++c)
+    stored.update(c, moments[c].mean, moments[c].m2 / moments[c].n, out[0].data<T>(), out[1].data<T>());
   return MX_SUCCESS;
 }
 MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // off the tape; a graph wants one
-  MX_ERROR_MSG << "the statistics of a small layer have no gradient";
-  return MX_FAIL;
+  return refuse("the statistics of a small layer have no gradient");
 }
 // X and, from number 1 to `last`, an array of one value for each of its channels.
 bool are_layer_and_channels(const Shapes& in, size_t last) {
@@ -352,11 +346,13 @@ MXReturnValue small_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   return MX_SUCCESS;
 }
 MXReturnValue statistics_parse(const Attributes& attributes, int* inputs, int* outputs) {
-  return takes(attributes, number(attributes, "first") != 0 ? 1 : 3, inputs, outputs);
+  const MXReturnValue status = takes(attributes, number(attributes, "first") != 0 ? 1 : 3, inputs, outputs);
+  *outputs = 2;
+  return status;
 }
 MXReturnValue statistics_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
   if (!are_layer_and_channels(*in, in->size() - 1)) return MX_FAIL;
-  out->at(0) = {4u, in->at(X_)[1]};
+  out->at(0) = out->at(1) = {in->at(X_)[1]};
   return MX_SUCCESS;
 }
 MXReturnValue infer_shape(const Attributes&, Shapes* in, Shapes* out) {

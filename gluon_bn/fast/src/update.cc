@@ -10,8 +10,6 @@
 
 namespace {
 
-enum { ALONE = 1 << 18 };
-
 // How many arrays belong to a parameter.
 int arrays_of(const Attributes& attributes) { return attributes.count("momentum") ? 3 : 2; }
 
@@ -23,10 +21,10 @@ MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors*, const
     const float* grad = in->at(i + 1).data<float>();
     const int64_t size = in->at(i).size();
     if (velocity == nullptr) {
-#pragma omp parallel for simd if (size > ALONE) schedule(static)
+#pragma omp parallel for simd if (size > PRODUCTS_FOR_ONE_THREAD) schedule(static)
       for (int64_t j = 0; j < size; ++j) param[j] -= lr * grad[j];
     } else {
-#pragma omp parallel for simd if (size > ALONE) schedule(static)
+#pragma omp parallel for simd if (size > PRODUCTS_FOR_ONE_THREAD) schedule(static)
       for (int64_t j = 0; j < size; ++j) {
         velocity[j] = momentum * velocity[j] - lr * grad[j];
         param[j] += velocity[j];
