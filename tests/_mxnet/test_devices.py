@@ -8,6 +8,7 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
+import psutil
 import pytest
 
 import gluon_bn as gbn
@@ -164,3 +165,39 @@ def test_contexts_by_name(monkeypatch):
     for name in ('tpu', 'cpu:', 'cpu:x', 'gpu0', '', 'cpu:\u00b2', 'cpu:2147483648'):
         with pytest.raises(ValueError, match='expected auto, cpu, cpu:N, gpu or gpu:N'):
             devices.context_from_name(name)
+
+
+def test_contexts_are_mxnets_own_and_no_gpu_of_a_build_for_cpus():
+    assert devices.check_context(mx.cpu(1)) == mx.cpu(1)
+    for value in ('cpu', None, 0, mx.cpu):
+        with pytest.raises(TypeError, match="^ctx is .*; expected one of MXNet's contexts"):
+            devices.check_context(value)
+    if not mx.runtime.Features().is_enabled('CUDA'):
+        with pytest.raises(ValueError, match=r'^ctx is gpu\(0\); expected a CPU, because this build .* no GPU support'):
+            devices.check_context(mx.gpu(0))
+
+
+def test_a_gpu_by_name_is_that_of_its_number(gpu_build):
+    gpu_build(num_gpus=1)
+    assert devices.why_no_gpu() is None
+    assert devices.context_from_name('gpu') == devices.context_from_name('gpu:0') == mx.gpu(0)
+    assert devices.context_from_name('auto') == mx.gpu(0)
+    with pytest.raises(ValueError, match="context 'gpu:1' cannot be used: MXNet finds 1 GPUs"):
+        devices.context_from_name('gpu:1')
+    assert devices.context_from_name('cpu:123456789') == mx.cpu(123456789)
+
+
+def test_what_a_gpu_says_stays_in_its_process_which_has_a_session_of_its_own(gpu_build, capfd):
+    """Ctrl-C in the terminal goes to this process alone, which then ends the other one."""
+    gpu_build(on_array="sys.stderr.write('noise'); print('more noise')",
+              on_dot="import os; raise MXNetError('of its own' if os.getsid(0) == os.getpid() else 'ours')")
+    assert gbn.try_gpu() == mx.cpu()
+    assert capfd.readouterr().err.startswith('gluon_bn: not using gpu(0): MXNet finds it, but a kernel on it fails '
+                                             '(of its own)')
+
+
+def test_a_process_that_hangs_is_ended(gpu_build, tmp_path):
+    note = tmp_path / 'pid'
+    gpu_build(on_dot=f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)", seconds=5)
+    assert 'did not end within 5 s' in devices.why_no_gpu(0)
+    assert not note.exists() or not psutil.pid_exists(int(note.read_text()))

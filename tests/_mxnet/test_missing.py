@@ -85,3 +85,28 @@ def test_newer_pythons_are_tried_with_one_line(version, capfd):
     said = capfd.readouterr().err
     assert said.count('\n') == (version >= (3, 15))
     assert (f'this is Python {version[0]}.{version[1]}. Continuing' in said) == (version >= (3, 15))
+
+
+def test_an_error_of_no_module_in_particular_passes():
+    with pytest.raises(ModuleNotFoundError, match='^x$') as raised, explained():
+        raise ModuleNotFoundError('x')
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize('name', ['mxnet', 'numpy', 'gluon_bn.nothing', 'numpy.nothing'])
+def test_modules_of_ours_and_of_numpy_are_no_packages_to_install(name):
+    with pytest.raises(ModuleNotFoundError, match='^x$'), explained():
+        raise ModuleNotFoundError('x', name=name)
+
+
+@pytest.mark.parametrize('machine', ['AMD64', 'X86_64', 'amd64'])
+def test_an_x86_processor_has_several_names(machine):
+    assert 'which is not installed' in why_mxnet_is_missing('linux', machine, (3, 11))
+    assert '--no-deps' not in why_mxnet_is_missing('linux', machine, (3, 12, 9))
+
+
+def test_a_package_inside_another_is_named_in_full():
+    with pytest.raises(ImportError, match=r'^MXNet needs the package a\.b, which is not installed: ') as raised, \
+            explained():
+        raise ModuleNotFoundError("No module named 'a.b'", name='a.b')
+    assert raised.value.name == 'a.b'

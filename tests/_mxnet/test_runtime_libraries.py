@@ -3,6 +3,8 @@ import importlib.metadata
 import struct
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,108 @@ def test_the_packages_that_the_advice_names_are_those_that_are_required():
     requirements = (Path(__file__).resolve().parents[2] / 'setup.py').read_text(encoding='utf-8')
     for package in runtime_libraries._PIP_PACKAGES.values():
         assert package in requirements
+
+
+def an_elf_file_of_several_segments(name=b'libgomp-870cb1d0.so.1.0.0'):
+    """As compilers lay it out: the string table in the middle of its segment, beside others that have not got it."""
+    strings = b'\0libc.so.6\0' + name + b'\0'
+    dynamic = struct.pack('<8Q', 1, 1, 5, 0x5010, 14, 11, 0, 0)
+    start = 64 + 5 * 56
+    dynamic_at, segment_at = start, start + len(dynamic)
+    segments = [(6, 8, 0x5000, 0x100), (1, 8, 0x4000, 0x1010), (1, segment_at, 0x5008, 8 + len(strings)),
+                (1, 8, 0x6000, 0x1000), (2, dynamic_at, 0x9000, len(dynamic))]
+    headers = b''.join(struct.pack('<IIQQQQQQ', kind, 4, offset, address, 0, length, length, 8)
+                       for kind, offset, address, length in segments)
+    header = b'\x7fELF\x02\x01'.ljust(32, b'\0') + struct.pack('<Q', 64) + bytes(14) + struct.pack('<HH', 56, 5)
+    return header + bytes(6) + headers + dynamic + bytes(8) + strings
+
+
+def test_the_name_is_found_among_several_segments():
+    before = an_elf_file_of_several_segments()
+    assert plainly_named(before, 'libgomp.so.1') == before.replace(b'libgomp-870cb1d0.so.1.0.0',
+                                                                   b'libgomp.so.1'.ljust(25, b'\0'))
+
+
+def test_a_name_of_the_same_length_has_room():
+    before = an_elf_file(names=b'\0libabcd.so.1\0')
+    assert plainly_named(before, 'libgomp.so.1') == before.replace(b'libabcd', b'libgomp')
+    with pytest.raises(ValueError, match=r'its name libabcd\.so\.1 has no room for libgomp\.so\.12'):
+        plainly_named(before, 'libgomp.so.12')
+
+
+@pytest.mark.parametrize(('broken', 'message'), [
+    (an_elf_file().replace(struct.pack('<Q', 14), struct.pack('<Q', 15)), 'a library without a name'),
+    (an_elf_file().replace(struct.pack('<QQ', 5, 0x5000), struct.pack('<QQ', 5, 0x8000)), 'without a string table'),
+    (an_elf_file().replace(struct.pack('<QQ', 5, 0x5000), struct.pack('<QQ', 6, 0x5000)), 'a library without a name'),
+    (b'\x7fELF', 'no ELF file of 64 bits'), (b'\x7fELF\x02\x01', 'an ELF file that is cut off')])
+def test_what_a_library_lacks_is_said(broken, message):
+    with pytest.raises(ValueError, match=message):
+        plainly_named(broken, 'libgomp.so.1')
+
+
+def test_libraries_of_the_system_and_of_nobody(monkeypatch):
+    monkeypatch.setattr(runtime_libraries, 'DONORS', {'libc.so.6': (), 'libno-such.so.1': ('pytest',)})
+    assert preload.__wrapped__() == {'libc.so.6': 'the system', 'libno-such.so.1': None}
+    monkeypatch.setattr(sys, 'platform', 'darwin')
+    assert preload.__wrapped__() == {}
+
+
+def test_a_packages_library_is_loaded_by_its_plain_name_or_the_next_package_is_tried(monkeypatch):
+    loaded = []
+
+    def load(library, name):
+        loaded.append((library, name))
+        if len(loaded) == 1:
+            raise OSError('not for this machine')
+
+    monkeypatch.setattr(runtime_libraries, 'DONORS', {'libgomp.so.1': ('pytest', 'numpy', 'pip')})
+    monkeypatch.setattr(runtime_libraries, '_system_has', lambda name: False)
+    monkeypatch.setattr(runtime_libraries, '_copy_in', lambda package, name: an_elf_file())
+    monkeypatch.setattr(runtime_libraries, '_load_bytes', load)
+    assert preload.__wrapped__() == {'libgomp.so.1': f"numpy {importlib.metadata.version('numpy')}"}
+    assert loaded == [(plainly_named(an_elf_file(), 'libgomp.so.1'), 'libgomp.so.1')] * 2
+
+
+@pytest.mark.parametrize('written', [None, 'md5=AAAA', 'right'])
+def test_a_library_is_taken_unless_its_digest_is_another(written, tmp_path, monkeypatch):
+    library = an_elf_file()
+    digest = urlsafe_b64encode(sha256(library).digest()).decode().rstrip('=')
+
+    class File:
+        name = 'libgomp-1.so.1.0.0'
+        hash = written and importlib.metadata.FileHash(f'sha256={digest}' if written == 'right' else written)
+
+        def locate(self):
+            return tmp_path / self.name
+
+    (tmp_path / File.name).write_bytes(library)
+    monkeypatch.setattr(importlib.metadata, 'files', lambda package: [File()])
+    assert runtime_libraries._copy_in('pykdtree', 'libgomp.so.1') == library
+    monkeypatch.setattr(importlib.metadata, 'files', lambda package: None)
+    with pytest.raises(LookupError, match=r'pykdtree has no libgomp\.so\.1'):
+        runtime_libraries._copy_in('pykdtree', 'libgomp.so.1')
+
+
+def test_where_a_library_may_run_nowhere_every_reason_is_said(tmp_path, monkeypatch):
+    def refuse(path):
+        assert Path(path).read_bytes() == b'library'
+        raise OSError('it may not run')
+
+    monkeypatch.setattr(ctypes, 'CDLL', refuse)
+    monkeypatch.setattr(sys, 'prefix', str(tmp_path))
+    monkeypatch.setenv('HOME', str(tmp_path))
+    with pytest.raises(OSError, match='^it may not run; it may not run; it may not run$'):
+        runtime_libraries._load_bytes(b'library', 'libgomp.so.1')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_advice_names_no_library_that_is_there(monkeypatch):
+    monkeypatch.setattr(runtime_libraries, '_system_has', lambda name: name == 'libquadmath.so.0')
+    said = advice(OSError('libgomp.so.1: cannot open shared object file'))
+    assert said.startswith('MXNet needs libgomp.so.1, and this machine has no such library: ')
+    assert 'quadmath' not in said
+    monkeypatch.setattr(runtime_libraries, '_system_has', lambda name: False)
+    said = advice(OSError('libstdc++.so.6: cannot open shared object file'))
+    assert 'libgomp.so.1 and libquadmath.so.0 and libstdc++.so.6' in said
+    assert 'dnf install libgomp libquadmath libstdc++ ' in said
+    assert advice(OSError('libcudnn.so.8: cannot open shared object file')) is None

@@ -294,3 +294,18 @@ def test_a_bar_counts_the_epochs_on_a_terminal_unless_it_is_not_wanted(rng, monk
     assert ' 3/3 ' in last
     assert 'epoch' in last
     assert 'dev loss ' in last
+
+
+def test_the_best_epoch_is_the_first_with_the_highest_accuracy_and_its_parameters_stay(rng):
+    """Of labels at random: the accuracy goes up and down."""
+    best = set()
+    for seed in range(6):
+        X, y = rng.standard_normal((60, 4)), rng.integers(0, 2, 60)
+        data = {'train': (X[:20], y[:20]), 'dev': (X[20:], y[20:]), 'test': (X, y)}
+        net = MLP([4, 3, 2], seed=seed)
+        history = net.fit(data, 8, 10, learning_rate=0.3, progress=False)
+        assert history['best_epoch'] == np.argmax(history['dev_acc'])
+        assert net.evaluate(*data['dev']) == (history['dev_loss'][history['best_epoch']],
+                                              max(history['dev_acc']))
+        best.add(history['best_epoch'])
+    assert len(best) > 1  # else the test says little
