@@ -29,6 +29,7 @@ def work(options, name):
         from ..fast import native
         from ..run import job
         from ..run.configuration import PRESETS, Config, RunError
+        from ..support.options import flags
     folder, resumed = options.pop('output'), options.pop('resume')
     report = functools.partial(print, flush=True)  # a line when it is due, in a file or a pipe as well
     try:
@@ -36,8 +37,8 @@ def work(options, name):
             folder = resumed
             ctx, epochs = options.pop('ctx', None), options.pop('epochs', None)
             if options:
-                raise RunError(f"--resume uses the run's own configuration; leave out "
-                               f"{', '.join('--' + name.replace('_', '-') for name in options)}.")
+                given = ', '.join({'preset': '--preset', **flags(Config)}[name] for name in options)
+                raise RunError(f"--resume uses the run's own configuration; leave out {given}.")
             job.resume(folder, ctx, epochs, report)
         else:
             config = Config(**{**PRESETS.get(options.pop('preset', None), {}), **options})

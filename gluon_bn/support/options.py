@@ -90,6 +90,11 @@ def check_options(config, error=ValueError):
             raise error(str(problem)) from None
 
 
+def flags(config):
+    """What the options of the dataclass ``config`` are called on the command line: name of the field -> str."""
+    return {named.name: named.metadata['flag'] or '--' + named.name.replace('_', '-') for named in fields(config)}
+
+
 def add_options(parser, config):
     """Add an option to the parser for each field of the dataclass ``config`` that has a help.
 
@@ -100,5 +105,5 @@ def add_options(parser, config):
         how, default = added.metadata, added.default
         if how['help'] is not None:
             shown = ' '.join(map(str, default)) if isinstance(default, tuple) else default
-            parser.add_argument(how['flag'] or '--' + added.name.replace('_', '-'), dest=added.name,
-                                help=how['help'].format(shown), **how['argument'])
+            parser.add_argument(flags(config)[added.name], dest=added.name, help=how['help'].format(shown),
+                                **how['argument'])

@@ -279,9 +279,11 @@ def test_a_folder_with_a_run_is_never_overwritten(uninterrupted, small_data, scr
 
 
 def test_resume_takes_no_other_configuration(uninterrupted, script_here):
-    status, _, err = script_here(SCRIPT, '--resume', uninterrupted, '--lr', 0.1, '--batch-size', 8)
+    status, _, err = script_here(SCRIPT, '--resume', uninterrupted, '--lr', 0.1, '--batch-size', 8, '--preset', 'fast',
+                                 '--no-batch-norm')
     assert status == 2
-    assert 'leave out --batch-size, --lr' in err or 'leave out --lr, --batch-size' in err
+    named = err.strip().partition('leave out ')[2].rstrip('.').split(', ')
+    assert sorted(named) == ['--batch-size', '--lr', '--no-batch-norm', '--preset']
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(uninterrupted, tmp_path, script_here):
