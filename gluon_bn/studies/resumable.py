@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from ..data import DataError
-from ..support.files import written_whole
+from ..support.files import atomic_write
 from ..support.parallel import run_jobs
 from ..support.reading import content, json_of
 
@@ -34,7 +34,7 @@ def run_missing(module, arguments, jobs, fingerprint, processes=None, report=pri
     def keep(job, result):
         path = next(path for path in missing if jobs[path] == job)
         results[path] = {**result, 'job': job, 'data': fingerprint}
-        with written_whole(path, 'w') as file:
+        with atomic_write(path, 'w') as file:
             json.dump(results[path], file)
 
     run_jobs(module, arguments, [jobs[path] for path in missing], keep, processes)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
-from ...support.files import written_whole
+from ...support.files import atomic_write
 from ...support.results import finite, mean_and_spread
 from . import runs
 
@@ -25,9 +25,9 @@ def run_experiment(name, folder, jobs, data_dir=None, processes=None, report=pri
     kinds = runs.summary(runs.run(folder, jobs, data_dir, processes, report))
     verdicts = claims(name, kinds) if judged else {}
     figure = FIGURES[name](kinds)
-    with written_whole(folder / f'{name}.png') as file:
+    with atomic_write(folder / f'{name}.png') as file:
         figure.savefig(file, format='png', dpi=120)
-    with written_whole(folder / f'{name}.json', 'w') as file:
+    with atomic_write(folder / f'{name}.json', 'w') as file:
         json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts,
                    'results': [finite({**kind, **_statistics(kind)}) for kind in kinds]}, file, indent=1)
     for sentence, holds in verdicts.items():

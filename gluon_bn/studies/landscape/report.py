@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...support.files import written_whole
+from ...support.files import atomic_write
 from . import runs
 from .figures import FIGURES, NETWORKS
 from .numbers import best_rate, final_loss, median, numbers, of, series, table, trains
@@ -40,10 +40,10 @@ def run_experiment(name, network, folder, jobs, data_dir=None, processes=None, r
     results = runs.run(folder, jobs, data_dir, processes, report)
     for title, draw in FIGURES[name].items():
         figure = draw(results)
-        with written_whole(folder / f'{title}-{network}.png') as file:
+        with atomic_write(folder / f'{title}-{network}.png') as file:
             figure.savefig(file, format='png', dpi=110)
     rows, verdicts = numbers(results), claims(name, results) if judged else {}
-    with written_whole(folder / f'{name}-{network}.json', 'w') as file:
+    with atomic_write(folder / f'{name}-{network}.json', 'w') as file:
         json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts, 'numbers': rows}, file,
                   indent=1)
     report('\n'.join(table(rows)))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
-from ...support.files import written_whole
+from ...support.files import atomic_write
 from ...support.results import mean_and_spread
 from ..machine import describe_machine
 from . import runs
@@ -33,9 +33,9 @@ def make_figure(folder, settings, seeds=range(3), steps=runs.STEPS, data_dir=Non
     results = iter(runs.run(folder, sum(jobs.values(), []), data_dir, processes, report, events))
     nets = {setting: by_net([next(results) for _ in jobs[setting]]) for setting in settings}
     figure, found = draw(nets), {setting: claims(pair) for setting, pair in nets.items()}
-    with written_whole(Path(folder) / 'paper_figure.png') as file:
+    with atomic_write(Path(folder) / 'paper_figure.png') as file:
         figure.savefig(file, format='png', dpi=110)
-    with written_whole(Path(folder) / 'paper_figure.json', 'w') as file:
+    with atomic_write(Path(folder) / 'paper_figure.json', 'w') as file:
         json.dump({'machine': describe_machine(), 'settings': {setting: {
             'setting': describe(pair), 'claims': found[setting], 'demanded': setting in runs.PAPER,
             **{NAMES[which]: numbers(net) for which, net in pair.items()}} for setting, pair in nets.items()}},

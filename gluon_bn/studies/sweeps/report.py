@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ...run.plots import draw_band
 from ...support.axes import label_log_axis
-from ...support.files import written_whole
+from ...support.files import atomic_write
 from ...support.results import mean_and_spread
 from . import experiments
 from .claims import SCORES, final, of, summary, values_of
@@ -26,9 +26,9 @@ def run_experiment(name, folder, runs, processes=None, report=print):
     Returns ``summary`` of the results. Raises what ``experiments.sweep`` raises.
     """
     kinds = summary(experiments.sweep(folder, name, runs, processes, report))
-    with written_whole(Path(folder) / f'{name}.png') as file:
+    with atomic_write(Path(folder) / f'{name}.png') as file:
         FIGURES[name](kinds).savefig(file, format='png', dpi=120)
-    with written_whole(Path(folder) / f'{name}.md', 'w') as file:
+    with atomic_write(Path(folder) / f'{name}.md', 'w') as file:
         file.write(table(kinds))
     return kinds
 
