@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from gluon_bn.data import load
 from gluon_bn.support.command_line import Parser, run
-from gluon_bn.support.files import written_whole
+from gluon_bn.support.files import atomic_write
 
 SOURCE = ROOT / 'docs' / 'playground'
 TRAIN, HELD = 4000, 1000
@@ -63,7 +63,7 @@ def work(args):
     """Write the page; returns the exit status."""
     if '{}' not in args.tutorials:
         raise ValueError(f"--tutorials is {args.tutorials!r}; expected an address with {{}} for a tutorial's name.")
-    with written_whole(args.output, 'w') as file:
+    with atomic_write(args.output, 'w') as file:
         file.write(page(args.tutorials))
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; open it in a browser.")
     return 0

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from gluon_bn.studies.machine import describe_machine
 from gluon_bn.support.command_line import Parser, run
-from gluon_bn.support.files import written_whole
+from gluon_bn.support.files import atomic_write
 
 
 def last_table(text):
@@ -55,7 +55,7 @@ def work(args):
         return process.returncode
     columns, rows = last_table(''.join(printed))
     path = args.folder / f'{args.name}.json'
-    with written_whole(path, 'w') as file:
+    with atomic_write(path, 'w') as file:
         json.dump({'command': f'python {args.command}', 'machine': describe_machine(),
                    'date': datetime.date.today().isoformat(), 'columns': columns, 'rows': rows}, file, indent=1,
                   ensure_ascii=False)

@@ -17,7 +17,7 @@ from benchmark_playground import chromium, wait_for
 from PIL import Image  # comes with matplotlib
 
 from gluon_bn.support.command_line import Parser, run
-from gluon_bn.support.files import written_whole
+from gluon_bn.support.files import atomic_write
 
 PAGES = ('docs/index', 'tutorials/02_lenet_on_mnist', 'tutorials/03_backward_by_hand', 'docs/results', 'docs/gallery',
          'docs/api', 'docs/decisions/index', 'docs/decisions/modules', 'tutorials/exercises/README',
@@ -91,7 +91,7 @@ def take(browser, path, whole=False):
         clip = {'captureBeyondViewport': True,
                 'clip': {'x': 0, 'y': 0, 'width': width, 'height': min(height, 4000), 'scale': 1}}
     picture = base64.b64decode(browser.execute_cdp_cmd('Page.captureScreenshot', {'format': 'png', **clip})['data'])
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         Image.open(io.BytesIO(picture)).convert('RGB').quantize(128).save(file, format='png', optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} KB")
 

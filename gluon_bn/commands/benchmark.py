@@ -28,7 +28,7 @@ def work(options):
         from ..studies.benchmarks import measure, report
         from ..studies.benchmarks.contestants import installed
         from ..studies.machine import describe_machine
-        from ..support.files import written_whole
+        from ..support.files import atomic_write
     contestants = installed(options.peers)
     images, labels = load('mnist')
     if options.child:  # one figure of one contestant, in a process of its own
@@ -52,7 +52,7 @@ def work(options):
     memory = {c.name: in_child('memory', c.name, options.quick) for c in contestants}
     print(report.table(levels, OURS, accuracy, memory), report.overview(levels, OURS), sep='\n\n')
     if options.json:
-        with written_whole(options.json, 'w') as file:
+        with atomic_write(options.json, 'w') as file:
             json.dump({'machine': describe_machine(), 'native': native_status(), 'accuracy': accuracy,
                        'peak_memory_mb': memory, 'levels': report.summary(levels, OURS)}, file, indent=1)
     if options.plot:

@@ -70,7 +70,7 @@ def companions(source):
 
 def write(folder, files, force):
     """Write ``files``, name -> bytes, below ``folder``, each whole; ``ValueError`` first if any would be lost."""
-    from ..support.files import written_whole
+    from ..support.files import atomic_write
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; expected a folder, or a name that is not taken.")
     changed = {name for name, content in files.items()
@@ -80,5 +80,5 @@ def write(folder, files, force):
                          "give another DIR, or --force.")
     for name, content in files.items():
         if name in changed or not (folder / name).exists():
-            with written_whole(folder / name) as file:
+            with atomic_write(folder / name) as file:
                 file.write(content)

@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..support.files import written_whole
+from ..support.files import atomic_write
 from .runner import TIME_LIMIT, check_file
 from .submissions import NoSubmissions, find_submissions
 
@@ -97,7 +97,7 @@ def write_pages(graded, folder):
         stem = re.sub(r'[^\w.-]+', '_', learner).strip('._') or 'learner'
         same = sum(path.stem == stem or path.stem.startswith(f'{stem}~') for path in paths)
         paths.append(folder / (f'{stem}~{same + 1}.md' if same else f'{stem}.md'))
-        with written_whole(paths[-1], 'w') as file:
+        with atomic_write(paths[-1], 'w') as file:
             file.write(as_page(learner, verdicts))
     return paths
 

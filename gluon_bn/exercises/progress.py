@@ -3,7 +3,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from ..support.files import written_whole
+from ..support.files import atomic_write
 from ..support.reading import content, json_of
 from .notebooks import skeleton_notebook
 
@@ -34,7 +34,7 @@ def note(exercise, path, verdict):
     records = _read(path.parent)
     records[exercise.name] = {'sha256': _digest(path.read_bytes()), 'passed': verdict.passed, 'of': len(verdict.lines)}
     try:
-        with written_whole(path.parent / FILE_NAME, 'w') as file:
+        with atomic_write(path.parent / FILE_NAME, 'w') as file:
             json.dump(records, file, indent=1)
     except OSError:
         pass  # the verdict is on the screen; only the list will not know of it

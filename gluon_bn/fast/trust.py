@@ -7,7 +7,7 @@ import os
 import stat
 from hashlib import sha256
 
-from ..support.files import written_whole
+from ..support.files import atomic_write
 
 
 class Untrusted(Exception):
@@ -47,7 +47,7 @@ def is_whole(library):
 
 def seal(library):
     """Note the library's digest beside it."""
-    with written_whole(digest_file(library), 'w') as file:
+    with atomic_write(digest_file(library), 'w') as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(digest(library) + '\n')
 

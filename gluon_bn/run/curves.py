@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..support.files import written_whole
+from ..support.files import atomic_write
 
 _PARTS = {'train': ('tab:blue', 'training'), 'dev': ('tab:orange', 'dev'), 'test': ('tab:green', 'test')}
 
@@ -58,7 +58,7 @@ def save(path, figure, dpi):
     if hasattr(path, 'write'):
         path.write(picture.getbuffer())
         return
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(picture.getbuffer())
 
 

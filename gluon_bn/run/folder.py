@@ -3,7 +3,7 @@ import json
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..support.files import FolderInUse, folder_locked, remove_leftovers, written_whole
+from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers
 from ..support.invocation import command_line
 from .configuration import RunError
 from .curves import plot_run
@@ -40,7 +40,7 @@ class RunFolder:
 
     def write_reports(self, config, state, batches_per_epoch):
         """Write metrics.jsonl and curves.png from the state."""
-        with written_whole(self.path / 'metrics.jsonl', 'w') as file:
+        with atomic_write(self.path / 'metrics.jsonl', 'w') as file:
             file.writelines(json.dumps(record) + '\n' for record in state.history)
         plot_run(self.path / 'curves.png', state.losses, batches_per_epoch, state.history,
                  f"LeNet {'with' if config.batch_norm else 'without'} batch norm on {config.dataset}, batch "

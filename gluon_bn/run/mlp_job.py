@@ -11,7 +11,7 @@ from .. import data
 from ..reference.mlp import INITIALIZATIONS, MLP
 from ..support.arguments import sizes
 from ..support.command_line import folder, number, whole_number
-from ..support.files import written_whole
+from ..support.files import atomic_write
 from ..support.markdown import markdown_table
 from ..support.options import Kind, check_options, choice, option, real, text, whole
 from .curves import save_history
@@ -93,7 +93,7 @@ def train(config, folder, report=print):
               'last': {name: history[name][-1] for name in metrics},
               'seconds': round(time.perf_counter() - began, 1), 'history': history}
     save_history(folder / 'curves.png', history, title)
-    with written_whole(folder / 'result.json', 'w') as file:
+    with atomic_write(folder / 'result.json', 'w') as file:
         json.dump(result, file, indent=1)
     report(f"{config.epochs} epochs in {result['seconds']} s. Test accuracy {result['best']['test_acc']:.4f} in epoch "
            f"{best}, the best on the dev images; {result['last']['test_acc']:.4f} in the last one.")

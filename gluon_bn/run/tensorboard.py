@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 
 from ..support.extras import import_extra
-from ..support.files import remove_leftovers, written_whole
+from ..support.files import atomic_write, remove_leftovers
 
 BINS = 64
 GREY = 128
@@ -42,7 +42,7 @@ def event_file(folder, number):
             yield writer
         unfinished = Path(folder) / '.unfinished' / 'part'  # not named as what TensorBoard reads, at any moment
         remove_leftovers(unfinished.parent)
-        with written_whole(unfinished) as file:
+        with atomic_write(unfinished) as file:
             file.writelines(path.read_bytes() for path in Path(elsewhere).iterdir())
         os.replace(unfinished, part_path(folder, number))
         unfinished.parent.rmdir()

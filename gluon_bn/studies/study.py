@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ..data import DataError, load
-from ..support.files import folder_locked, remove_leftovers, written_whole
+from ..support.files import atomic_write, folder_locked, remove_leftovers
 from ..support.parallel import run_jobs, serve_jobs
 from ..support.reading import content, json_of
 
@@ -69,7 +69,7 @@ def run(study, folder, jobs, data_dir=None, processes=None, report=print, **opti
         def keep(description, result):
             job = job_from(study, description)
             results[job] = {**result, 'job': _as_json(job), 'data': fingerprint}
-            with written_whole(_path(study, folder, job), 'w') as file:
+            with atomic_write(_path(study, folder, job), 'w') as file:
                 json.dump(results[job], file)
 
         where = None if data_dir is None else str(Path(data_dir).resolve())
@@ -193,13 +193,13 @@ def seeds_together(results):
 def _keep_experiment(study, name, summary, verdicts, folder, data_dir):
     for title, draw in study.figures[name].items():
         figure = draw(summary)
-        with written_whole(folder / f'{title}.png') as file:
+        with atomic_write(folder / f'{title}.png') as file:
             figure.savefig(file, format='png', dpi=120)
-    with written_whole(folder / f'{name}.json', 'w') as file:
+    with atomic_write(folder / f'{name}.json', 'w') as file:
         json.dump({'experiment': name, 'data': str(data_dir or 'embedded'), 'claims': verdicts,
                    **study.numbers(summary)}, file, indent=1)
     if study.table:
-        with written_whole(folder / f'{name}.md', 'w') as file:
+        with atomic_write(folder / f'{name}.md', 'w') as file:
             file.write(study.table(summary) + '\n')
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from .files import written_whole
+from .files import atomic_write
 from .reading import json_of, read_npz
 
 FORMAT_VERSION = 1
@@ -28,7 +28,7 @@ def save(path, arrays, description):
     content = io.BytesIO()  # an archive on a full disk complains once more when it is closed
     np.savez(content, description=np.frombuffer(json.dumps(described).encode(), np.uint8),
              **{f'array:{name}': array for name, array in arrays.items()})
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(content.getbuffer())
 
 

@@ -8,13 +8,13 @@ from .locks import lock
 
 
 @contextmanager
-def written_whole(path, mode='wb'):
+def atomic_write(path, mode='wb'):
     """Open a temporary file beside ``path``; it takes that name when the block ends without an exception.
 
     The bytes are on the disk before the name changes, so that whoever reads ``path``, at any moment and after any
     crash, finds the old file or the new one, never a part.
 
-    >>> with written_whole(path, 'w') as file:
+    >>> with atomic_write(path, 'w') as file:
     ...     _ = file.write('all of it')
     """
     path = Path(path)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from .extras import import_extra
-from .files import written_whole
+from .files import atomic_write
 from .invocation import script_command
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -62,7 +62,7 @@ def build(script, output, execute=False, quick=False, timeout=1800):
         _execute(notebook, script.name, quick, timeout)
     path = Path(output) / f'{script.stem}.ipynb'
     text = _as_text(notebook)
-    with written_whole(path, 'w') as file:
+    with atomic_write(path, 'w') as file:
         file.write(text)
     return path
 

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from gluon_bn.support.files import FolderInUse, cache_dir, folder_locked, remove_leftovers, written_whole
+from gluon_bn.support.files import FolderInUse, atomic_write, cache_dir, folder_locked, remove_leftovers
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path):
     path = tmp_path / 'several' / 'new' / 'file'
-    with written_whole(path, 'w') as file:
+    with atomic_write(path, 'w') as file:
         file.write('héllo')
         file.flush()
         assert not path.exists()
@@ -20,7 +20,7 @@ def test_the_name_appears_with_the_whole_content(tmp_path):
 
 def test_text_has_the_same_bytes_on_every_system(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'linesep', '\r\n')
-    with written_whole(tmp_path / 'file', 'w') as file:
+    with atomic_write(tmp_path / 'file', 'w') as file:
         file.write('é\n')
     assert (tmp_path / 'file').read_bytes() == 'é\n'.encode()
 
@@ -28,7 +28,7 @@ def test_text_has_the_same_bytes_on_every_system(tmp_path, monkeypatch):
 def test_an_exception_leaves_the_old_content_and_nothing_else(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'old')
-    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:  # noqa: PT012
         file.write(b'half of the n')
         raise KeyboardInterrupt
     assert path.read_bytes() == b'old'
@@ -73,7 +73,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     rename = os.replace
     monkeypatch.setattr(os, 'fsync', fsync)
     monkeypatch.setattr(os, 'replace', replace)
-    with written_whole(path, mode) as file:
+    with atomic_write(path, mode) as file:
         file.write('a few bytes' if mode == 'w' else b'a few bytes')
     assert events == [('synced', 11, False), ('renamed', 11, True)]
 
@@ -87,20 +87,20 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path, monkeypat
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(os, function, full)
-    with pytest.raises(OSError, match='No space left'), written_whole(path) as file:
+    with pytest.raises(OSError, match='No space left'), atomic_write(path) as file:
         file.write(b'new')
     assert path.read_bytes() == b'old'
     assert os.listdir(tmp_path) == ['file']
 
 
 def test_a_file_that_cannot_be_opened_is_that_error_alone(tmp_path):
-    with pytest.raises(ValueError, match='invalid mode'), written_whole(tmp_path / 'file', 'q'):
+    with pytest.raises(ValueError, match='invalid mode'), atomic_write(tmp_path / 'file', 'q'):
         pass
     assert os.listdir(tmp_path) == []
 
 
 def test_names_may_be_strings_and_folders_are_made_however_many(tmp_path):
-    with written_whole(str(tmp_path / 'file')) as file:
+    with atomic_write(str(tmp_path / 'file')) as file:
         file.write(b'content')
     assert (tmp_path / 'file').read_bytes() == b'content'
     with folder_locked(str(tmp_path / 'several' / 'new')):
