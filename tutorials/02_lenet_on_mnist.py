@@ -532,7 +532,7 @@ assert np.abs(difference).max() < 1e-3
 # ## Next
 #
 # `python scripts/train_mnist.py --help`: the same training as a job with checkpoints, for as many epochs as you like.
-# The layer itself is `gluon_bn/batch_norm.py`, 20 minutes to read; `gluon_bn/fast.py` beside it is the same
+# The layer itself is `gluon_bn/batch_norm.py`, 20 minutes to read; `gluon_bn/fast/` beside it is the same
 # mathematics, and quicker.
 #
 # S. Ioffe and C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate

@@ -753,7 +753,7 @@ show(draw_times([
 #
 # ## Next
 #
-# The formula is `gluon_bn/batch_norm.py`; the same mathematics in quick operators is `gluon_bn/fast.py`, and
+# The formula is `gluon_bn/batch_norm.py`; the same mathematics in quick operators is in `gluon_bn/fast/`, and
 # `layer.cc`, `block.cc` and `dense.cc` in `gluon_bn/fast/src/` are the native ones.
 # `python scripts/train_mnist.py --help` trains with them. `09_the_papers_figure.py` asks what batch norm is good for.
 #

@@ -25,7 +25,7 @@ def plain(*arguments, **options):
 
 
 def _run(command, environment=ENVIRONMENT, **options):
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, **options)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, **options)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -111,7 +111,7 @@ if __name__ == '__main__':
         answers = context.Queue()
         child = context.Process(target=work, args=(mxnet.gluon.nn.Dense, answers))
         child.start()
-        kind, module, total = answers.get(timeout=60)
+        kind, module, total = answers.get(timeout=600)
         child.join()
         print(method, kind is Thing, module, total, child.exitcode)
     print(subprocess.check_output([sys.executable, '-c', 'import mxnet; print(mxnet.__version__)'], text=True))

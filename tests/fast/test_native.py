@@ -29,7 +29,7 @@ def start(cache, **variables):
 
 def use(cache, **variables):
     process = start(cache, **variables)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     return out.strip(), err
 
@@ -69,7 +69,7 @@ def test_two_processes_at_once_build_it_once(tmp_path, library):
     cxx = copying_compiler(tmp_path / 'cxx', library, seconds=2)
     processes = [start(tmp_path / 'cache', CXX=cxx) for _ in range(2)]
     for process in processes:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         assert out.strip() == 'fast fast | native operators: in use, built here by 1.'
     assert (tmp_path / 'cxx.runs').read_text() == 'run\n'

@@ -15,7 +15,7 @@ def keep(folder, code, arguments=''):
     script = folder / 'measure.py'
     script.write_text(code, encoding='utf-8')
     return subprocess.run([sys.executable, ROOT / 'scripts' / 'keep_results.py', '--folder', folder / 'kept', 'some',
-                           f'{script}{arguments}'], capture_output=True, text=True, timeout=120)
+                           f'{script}{arguments}'], capture_output=True, text=True, timeout=600)
 
 
 def test_the_last_table_is_kept_with_its_command(tmp_path):

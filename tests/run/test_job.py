@@ -31,7 +31,7 @@ def start(*arguments, **options):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
-def train(*arguments, timeout=120, **options):
+def train(*arguments, timeout=600, **options):
     """Run the script to its end; returns ``(status, stdout, stderr)``."""
     with start(*arguments, **options) as process:
         out, err = process.communicate(timeout=timeout)
@@ -198,7 +198,7 @@ def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(uninterrupted, small_data,
         if line.startswith('Epoch 0: batch'):
             break
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert f' train --resume {folder}\n' in err.partition('interrupted; resume it with: ')[2]
     assert 'Traceback' not in err

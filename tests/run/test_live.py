@@ -87,7 +87,7 @@ def test_in_a_real_notebook_one_picture_is_updated():
         "import time\nfrom gluon_bn.run.live import LivePlot\nlive = LivePlot()\nfor epochs in (1, 2):\n"
         "    live({'train_loss': [1.] * epochs, 'train_acc': [0.5] * epochs})\n    time.sleep(1.1)")
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    nbclient.NotebookClient(notebook, timeout=100).execute()
+    nbclient.NotebookClient(notebook, timeout=600).execute()
     outputs = [output for output in notebook.cells[0].outputs if output.output_type == 'display_data']
     assert len(outputs) == 1
     assert 'image/png' in outputs[0].data

@@ -19,7 +19,7 @@ def test_one_command_measures_all_levels(tmp_path):
                '--epoch-repeats', '1', '--peers', 'gluon_bn fast', 'Gluon', 'Gluon hybridized',
                '--json', str(tmp_path / 'a.json'), '--plot', str(tmp_path / 'a.png'),
                '--scaling', str(tmp_path / 'b.png')]
-    result = subprocess.run(command, env={**os.environ, 'MPLBACKEND': 'Agg'}, timeout=200, capture_output=True,
+    result = subprocess.run(command, env={**os.environ, 'MPLBACKEND': 'Agg'}, timeout=600, capture_output=True,
                             text=True)
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / 'a.json').read_text())

@@ -179,10 +179,10 @@ def test_a_killed_study_goes_on_and_a_second_one_beside_it_is_refused(tmp_path):
     while len(list(tmp_path.glob('jobs/*.json'))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     second = start(*arguments)
-    assert second.communicate(timeout=240)[1].startswith('sweep: another process is at work in')
+    assert second.communicate(timeout=600)[1].startswith('sweep: another process is at work in')
     assert second.returncode == 2
     os.kill(first.pid, signal.SIGKILL)
-    first.communicate(timeout=240)
+    first.communicate(timeout=600)
     before = {path: path.read_bytes() for path in tmp_path.glob('jobs/*.json')}
     assert 3 <= len(before) < 32
     third = start(*arguments)

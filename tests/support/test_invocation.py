@@ -16,7 +16,7 @@ def pasted(line, folder, **environment):
     """What a shell prints that runs ``line`` in ``folder``, without this process's PYTHONPATH."""
     variables = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
     done = subprocess.run(['sh', '-c', line], cwd=folder, env={**variables, **environment}, capture_output=True,
-                          text=True, timeout=120)
+                          text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
