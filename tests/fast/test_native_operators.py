@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gluon_bn import LeNet, batch_norm, softmax_cross_entropy
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.fast import native, operators
+from gluon_bn.fast import operators
 from gluon_bn.optimizers import momentum_sgd, sgd
 
 SIZES = st.integers(1, 70)
