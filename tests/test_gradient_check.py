@@ -271,7 +271,7 @@ def test_the_tolerance_is_of_the_error_over_the_sum_of_both(factor, passes):
 def test_rounding_noise_is_that_of_the_upstream_gradients_sum(rng):
     """Both the function and its upstream gradient are large, and nothing depends on x."""
     x, big, dout = rng.standard_normal(3), 1e3 * rng.standard_normal(50), 1e3 * rng.standard_normal(50)
-    check_gradients(lambda: big + (np.sum(x) - np.sum(x)), {'x': x}, {'x': np.zeros(3)}, dout)
+    check_gradients(lambda: big + np.sum(x) - np.sum(x), {'x': x}, {'x': np.zeros(3)}, dout)
     for scale in (1e-6, 1e-9):  # and small where they are small
         x = np.array([scale])
         with pytest.raises(GradientError):
@@ -323,3 +323,11 @@ def test_the_usual_tolerance_is_named():
         check_gradients(lambda: 1., {}, {}, tolerance=2)
     with pytest.raises(ValueError, match='h is 0; expected a finite number, above 0 .1e-5 is the usual step'):
         check_gradients(lambda: 1., {}, {}, h=0)
+
+
+@pytest.mark.parametrize('shape', [(), (1,), (1, 1)])
+def test_an_upstream_gradient_of_a_single_0_is_refused(shape):
+    x = np.ones(shape)
+    with pytest.raises(ValueError, match='dout is zero everywhere or not finite; draw it at random'):
+        check_gradients(lambda: 2 * x, {'x': x}, {'x': np.ones(shape)}, np.zeros(shape))
+    check_gradients(lambda: 2 * x, {'x': x}, {'x': 6 * np.ones(shape)}, 3 * np.ones(shape))

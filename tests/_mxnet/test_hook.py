@@ -249,3 +249,18 @@ def test_other_attributes_of_the_package_are_refused():
     import gluon_bn._mxnet
     with pytest.raises(AttributeError, match=re.escape("module 'gluon_bn._mxnet' has no attribute 'nothing'")):
         gluon_bn._mxnet.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize('importing', [True, False])
+def test_an_mxnet_that_is_being_imported_just_now_is_left_alone(importing):
+    assert python(f"""
+import sys, types
+import numpy
+mxnet, other = types.ModuleType('mxnet'), types.ModuleType('mxnet_extras')
+mxnet.np = other.np = numpy
+mxnet.__spec__ = types.SimpleNamespace(_initializing={importing})
+sys.modules.update(mxnet=mxnet, mxnet_extras=other)
+import gluon_bn
+from gluon_bn._mxnet.numpy_view import view
+print(mxnet.np is numpy, mxnet.np is view(), other.np is numpy)
+""") == f'{importing} {not importing} True'

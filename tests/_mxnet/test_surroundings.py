@@ -1,10 +1,15 @@
 """Threads, and NVIDIA's libraries, as MXNet finds them when it is imported; extras that are not there."""
+import ctypes
+import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
+from gluon_bn._mxnet import surroundings
 from gluon_bn.support import threads
 
 
@@ -73,3 +78,68 @@ def test_missing_extras_are_named(monkeypatch):
     from gluon_bn.support.extras import import_extra
     with pytest.raises(ImportError, match=r"no_such_module is not installed.*pip install .*\[plots\]'"):
         import_extra('no_such_module', 'plots')
+
+
+@pytest.fixture
+def without_effect(monkeypatch):
+    """What is supplied is written down here, and not done: MXNet is loaded in this process already."""
+    done = []
+    monkeypatch.setattr(surroundings, 'warn_of_new_python', lambda: done.append('warned'))
+    monkeypatch.setattr(surroundings, 'set_default_threads', lambda: done.append('threads'))
+    monkeypatch.setattr(surroundings.runtime_libraries, 'preload', lambda: done.append('libraries'))
+    monkeypatch.setattr(surroundings.child_processes, 'pass_on', lambda: done.append('children'))
+    return done
+
+
+def test_all_of_it_is_supplied_once(without_effect):
+    surroundings.prepare()
+    assert sorted(without_effect) == ['children', 'libraries', 'threads', 'warned']
+
+
+@pytest.mark.parametrize('setuptools', ['brings it', 'does not', 'is not there'])
+def test_without_distutils_setuptools_brings_it_or_the_command_is_said(setuptools, without_effect, monkeypatch):
+    found = set()
+
+    def import_module(name):
+        if name == 'setuptools' and setuptools == 'brings it':
+            found.add('distutils.version')
+        elif name not in found and (name, setuptools) != ('setuptools', 'does not'):
+            raise ImportError(name)
+
+    monkeypatch.setattr(surroundings.importlib, 'import_module', import_module)
+    if setuptools == 'brings it':
+        surroundings.prepare()
+    else:
+        with pytest.raises(ImportError, match='^MXNet needs distutils, .*, is not installed: .*install setuptools$'):
+            surroundings.prepare()
+        assert 'libraries' not in without_effect
+
+
+@pytest.mark.parametrize('build', ['mxnet-cu112', 'mxnet-cu116', 'mxnet-cu117'])
+def test_nvidias_libraries_are_loaded_for_everybody_in_the_order_in_which_they_need_each_other(
+        build, without_effect, monkeypatch, tmp_path):
+    def distribution(name):
+        if name != build:
+            raise importlib.metadata.PackageNotFoundError(name)
+
+    def load(name, mode=None):
+        loaded.append((os.path.basename(name), mode))
+        if 'cublas' in name:
+            raise OSError('for another CUDA')
+
+    loaded = []
+    for package, file in (('nvtx', 'libnvToolsExt.so.1'), ('cuda_runtime', 'libcudart.so.11.0'),
+                          ('cublas', 'libcublasLt.so.11'), ('cublas', 'libcublas.so.11'), ('other', 'libother.so.1')):
+        (tmp_path / package / 'lib').mkdir(parents=True, exist_ok=True)
+        (tmp_path / package / 'lib' / file).touch()
+    spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.metadata, 'distribution', distribution)
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: spec)
+    monkeypatch.setattr(ctypes, 'CDLL', load)
+    surroundings.prepare()
+    assert loaded == [(name, ctypes.RTLD_GLOBAL) for name in (
+        'libcudart.so.11.0', 'libcublas.so.11', 'libcublasLt.so.11', 'libnvToolsExt.so.1')]
+    for nothing in (None, types.SimpleNamespace(submodule_search_locations=None)):
+        monkeypatch.setattr(importlib.util, 'find_spec', lambda name, nothing=nothing: nothing)
+        surroundings.prepare()
+    assert len(loaded) == 4

@@ -290,7 +290,8 @@ def test_a_node_of_rows_is_taken_and_so_are_two_rows(rng):
     np.testing.assert_allclose(without.forward(x[:1]).value, without.forward(x).value[:1])  # one row is enough there
 
 
-def test_the_accuracy_is_by_the_moving_averages_and_changes_nothing(rng):
+def test_the_accuracy_is_by_the_moving_averages_and_changes_nothing():
+    rng = np.random.default_rng(0)
     net, x, y = BreastCancerNet(), rng.normal(size=(200, 30)), rng.integers(0, 2, 200)
     breast_cancer.train(net, x, y, epochs=2)
     before = {name: value.copy() for name, value in net.params.items()}

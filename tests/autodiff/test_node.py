@@ -539,3 +539,10 @@ def test_what_a_ufunc_cannot_do_with_a_node_is_said():
         np.exp(x, dtype=np.float32)
     with pytest.raises(TypeError, match='numpy.add: of a Node this with reduce has no gradient'):
         np.add.reduce(x)
+
+
+def test_a_node_of_a_node_begins_anew_with_its_value():
+    x = Node([1., 2.], 'x')
+    y = Node(x * 3, 'y')
+    assert (y.value.tolist(), y.parents) == ([3, 6], ())
+    assert {name: gradient.tolist() for name, gradient in (y * 2).grad(np.ones(2)).items()} == {'y': [2, 2]}

@@ -258,3 +258,9 @@ def test_a_record_may_have_the_last_class_and_its_place_is_named(tmp_path):
     path.write_bytes(records([9, 0, 255]))
     with pytest.raises(DataError, match='has the label 255 in record 2; expected 0 to 9'):
         read_records(path)
+
+
+def test_of_a_folder_one_image_at_least_is_left_for_training(folder):
+    assert data.cifar10_splits(folder, num_validation=9)['y_train'].tolist() == [0]
+    with pytest.raises(DataError, match='^num_validation is 10; expected a whole number from 1 to 9, which is what'):
+        data.cifar10_splits(folder, num_validation=10)

@@ -241,3 +241,9 @@ def test_what_is_no_array(value):
 
 def test_a_size_may_be_1():
     assert sizes('units', [1, 1]) == [1, 1]
+
+
+def test_whole_numbers_are_written_out_up_to_a_hundred_bits():
+    for value, written in ((2**100 - 1, str(2**100 - 1)), (2**100, 'a whole number of 101 bits')):
+        with pytest.raises(ValueError, match=f'^v is {written}; expected a whole number, at most 3.$'):
+            integer('v', value, at_most=3)

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.support.command_line import chosen, demand_at_least_one, exit_status
+from gluon_bn.support.command_line import (
+    Parser,
+    chosen,
+    demand_at_least_one,
+    exit_status,
+    folder,
+    number,
+    run,
+    whole_number,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,3 +84,92 @@ def test_closed_streams_lead_nowhere(tmp_path, closed):
     assert (tmp_path / 'file').read_text() == 'content'
     assert result.stdout == ('' if '>&- ' in f'{closed} '.replace('2>&-', '') else 'printed\nby a child\n')
     assert result.stderr == ('' if '2>&-' in closed else 'train: said\n')
+
+
+@pytest.mark.parametrize(('code', 'status'), [(None, 0), (0, 0), (1, 1), (2, 2), (130, 130)])
+def test_who_exits_says_the_status(code, status, capsys):
+    assert exit_status('sweep', raising(SystemExit(code))) == status
+    assert capsys.readouterr() == ('', '')
+
+
+def test_who_exits_with_a_sentence_is_let_go():
+    with pytest.raises(SystemExit, match='^a sentence$'):
+        exit_status('sweep', raising(SystemExit('a sentence')))
+
+
+def test_the_sentence_of_an_interruption_is_the_commands(capsys):
+    assert exit_status('sweep', raising(KeyboardInterrupt()), 'what is there stays') == 130
+    assert capsys.readouterr().err == 'sweep: what is there stays\n'
+
+
+@pytest.fixture
+def parser():
+    parser = Parser(prog='a_script.py', description='First line.\n  Second line, indented.\n')
+    parser.add_argument('--epochs', type=whole_number)
+    parser.add_argument('--rate', type=number)
+    parser.add_argument('--output', type=folder)
+    parser.add_argument('names', nargs='*')
+    return parser
+
+
+def test_a_parser_reads_and_its_help_keeps_its_lines(parser, capsys):
+    assert parser.name == 'a_script'
+    assert Parser(prog='gluon-bn train').name == 'gluon-bn train'
+    read = []
+    assert run(parser, lambda options: read.append(options) or 3, ['a', '--epochs', '2', 'b', '--rate', '1e-3']) == 3
+    assert (read[0].epochs, read[0].rate, read[0].names) == (2, 0.001, ['a', 'b'])
+    assert run(parser, pytest.fail, ['--help']) == 0
+    assert '\nFirst line.\n  Second line, indented.\n' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['--epocs', '3'], 'unrecognized arguments: --epocs; did you mean --epochs? --help lists the arguments'),
+    (['--zzzzzz'], 'unrecognized arguments: --zzzzzz; --help lists the arguments'),
+    (['--epochs', '2.5'], "argument --epochs: expected a whole number, got '2.5'; --help lists the arguments"),
+    (['--rate', 'fast'], "argument --rate: expected a number, got 'fast'; --help lists the arguments"),
+    (['--output', ''], "argument --output: expected a folder, got ''; --help lists the arguments")])
+def test_arguments_that_are_wrong_are_one_line_and_status_2(arguments, said, parser, capsys):
+    assert run(parser, pytest.fail, arguments) == 2
+    assert capsys.readouterr() == ('', f'a_script: {said}\n')
+
+
+def in_a_process(work, **options):
+    """``exit_status('train', work)`` in a process of its own; ``work`` is code that may use ``sys`` and ``os``."""
+    code = ("import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
+            "from gluon_bn.support.command_line import exit_status, loading\n"
+            f"def work():\n    {work}\n"
+            "sys.exit(exit_status('train', work))\n")
+    return subprocess.run([sys.executable, '-c', code, str(ROOT)], stderr=subprocess.PIPE, text=True, timeout=120,
+                          check=False, **options)
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+@pytest.mark.parametrize('flush', [True, False])
+def test_output_that_cannot_be_written_is_one_line_and_status_2(flush):
+    with open('/dev/full', 'w') as full:
+        done = in_a_process(f"print('x', flush={flush}); return 0", stdout=full)
+    assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+    assert 'No space left on device' in done.stderr
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='pipes as POSIX has them')
+def test_a_reader_that_has_had_enough_is_no_error_and_another_pipe_is():
+    read, write = os.pipe()
+    os.close(read)
+    done = in_a_process("print('x'); return 0", stdout=write)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, '')
+    done = in_a_process("raise BrokenPipeError(32, 'a worker has gone')", stdout=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (2, 'train: [Errno 32] a worker has gone\n')
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='signals as POSIX has them')
+def test_an_interruption_while_modules_load_ends_the_process_and_afterwards_does_not():
+    kill = "os.kill(os.getpid(), signal.SIGINT)"
+    done = in_a_process(f"with loading('train'): {kill}; print('still there', flush=True)", stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout, done.stderr) == (130, '', 'train: interrupted before it began\n')
+    done = in_a_process(f"with loading('train'): pass\n    {kill}", stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (130, 'train: interrupted; the same command continues\n')
+    ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    done = in_a_process(f"{ignored}\n    with loading('train'): {kill}\n    {kill}\n    return 4")
+    assert (done.returncode, done.stderr) == (4, '')

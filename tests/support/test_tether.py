@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import types
 
 import psutil
 import pytest
@@ -261,3 +262,76 @@ def test_a_notebooks_kernel_ends_too(script, tmp_path):
     kernel = pid_in(tmp_path / 'kernel.pid')
     parent.kill()
     assert within_time(lambda: not alive(kernel))
+
+
+# ---- who is tied to whom, and how ----
+
+
+def test_only_with_children_and_where_there_is_a_fork_a_process_stands_between(monkeypatch):
+    assert tether.command_of('module', 1)[3:] == ['process', str(os.getpid()), 'module', '1']
+    assert tether.command_of('module', with_children=True)[3:] == ['group', str(os.getpid()), 'module']
+    monkeypatch.delattr(os, 'fork')
+    assert tether.command_of('module', with_children=True)[3:] == ['process', str(os.getpid()), 'module']
+
+
+def test_without_the_kernel_the_thread_that_started_it_may_end(script, tmp_path):
+    (tmp_path / 'busy.py').write_text(textwrap.dedent(NOTE + '''
+    from gluon_bn.support.tether import end_with
+    end_with(int(sys.argv[2]), at_once=False)
+    note('child')
+    while not os.path.exists(os.path.join(sys.argv[1], 'ended')): time.sleep(0.02)
+    time.sleep(0.2)
+    note('lives')
+    while True: time.sleep(1)
+    '''))
+    parent = script('''
+        import os, subprocess, sys, threading, time
+        start = lambda: subprocess.Popen([sys.executable, '-m', 'busy', sys.argv[1], str(os.getpid())],
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        thread = threading.Thread(target=start)
+        thread.start()
+        thread.join()
+        while not os.path.exists(sys.argv[1] + '/child.pid'): time.sleep(0.02)
+        open(sys.argv[1] + '/ended', 'w').close()
+        time.sleep(600)
+    ''')
+    child = pid_in(tmp_path / 'lives.pid')
+    parent.kill()
+    assert within_time(lambda: not alive(child))
+
+
+def test_without_a_session_of_its_own_the_process_ends_and_its_group_does_not(script, tmp_path):
+    (tmp_path / 'busy.py').write_text(textwrap.dedent(NOTE + "    note('child')\n    while True: time.sleep(1)\n"))
+    (tmp_path / 'other.py').write_text(textwrap.dedent(NOTE + "    note('other')\n    time.sleep(600)\n"))
+    parent = script('''
+        import subprocess, sys
+        from gluon_bn.support.tether import command_of
+        subprocess.Popen([sys.executable, '-m', 'other', sys.argv[1]], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+        subprocess.run(command_of('busy', sys.argv[1], with_children=True))
+    ''')
+    child, other = (pid_in(tmp_path / f'{name}.pid') for name in ('child', 'other'))
+    parent.kill()
+    assert within_time(lambda: not alive(child))
+    assert alive(other)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGPIPE, signal.SIGTERM])
+def test_a_signal_that_ended_the_program_is_passed_on_in_silence(number, tmp_path):
+    (tmp_path / 'program.py').write_text(f'import os, signal; signal.signal({int(number)}, signal.SIG_DFL); '
+                                         f'os.kill(os.getpid(), {int(number)})')
+    done = subprocess.run(tether.command_of('program', with_children=True), timeout=LONG, check=False,
+                          stderr=subprocess.PIPE, start_new_session=True,
+                          env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path])})
+    assert (done.returncode, done.stderr) == (-number, b'')
+
+
+@pytest.mark.parametrize(('hard', 'expected'), [(-1, [(101, 101)]), (102, [(101, 101)]), (101, []), (50, [])])
+def test_the_limit_is_what_was_used_and_so_many_seconds_more(hard, expected, monkeypatch):
+    resource, asked = pytest.importorskip('resource'), []
+    used = types.SimpleNamespace(ru_utime=20.5, ru_stime=30.25)
+    monkeypatch.setattr(resource, 'getrusage', lambda who: used)
+    monkeypatch.setattr(resource, 'getrlimit', lambda which: (hard, resource.RLIM_INFINITY if hard < 0 else hard))
+    monkeypatch.setattr(resource, 'setrlimit', lambda which, limits: asked.append((which, limits)))
+    tether.limit_cpu(50)
+    assert asked == [(resource.RLIMIT_CPU, limits) for limits in expected]
