@@ -431,7 +431,7 @@ def test_a_message_names_the_file_once(path):
     path.mkdir()
     with pytest.raises(DataError) as error, regular_file(path, DataError):
         pass
-    assert str(error.value) == (f'{path} is no regular file; expected one with data in it, not a folder, a pipe or a '
+    assert str(error.value) == (f'{path} is not a regular file; expected a file with data, not a folder, a pipe or a '
                                 'device.')
 
 
@@ -487,7 +487,7 @@ def test_what_is_wrong_with_a_compressed_archive_is_said(path, rng):
     with pytest.raises(DataError, match='its members claim more bytes than it has'):
         read_npz(path.with_suffix('.npz'), DataError)
     np.savez_compressed(path.with_suffix('.npz'), a=rng.integers(0, 256, 10**4, np.uint8))  # hardly smaller
-    with pytest.raises(DataError, match="'a.npy' is no array, or a compressed one"):
+    with pytest.raises(DataError, match="'a.npy' is not an array, or is compressed"):
         read_npz(path.with_suffix('.npz'), DataError)
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('a.npy', npy(described(shape='(-2, 1)'), bytes(16)))
