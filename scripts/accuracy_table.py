@@ -7,7 +7,7 @@ from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.support.command_line import Parser, run, whole_number
+from gluon_bn.support.command_line import RESUMABLE, Parser, main_of, whole_number
 
 SCRIPT = Path(__file__).resolve().parent / 'train_mnist.py'
 
@@ -21,17 +21,17 @@ def train(folder, *arguments):
         return [json.loads(line) for line in file]
 
 
-def main():
-    """Print the table in Markdown; returns the exit status."""
-    options = Parser(description=__doc__)
-    options.add_argument('--seeds', type=whole_number, default=5,
-                         help='one epoch for each of seeds 0 to N-1 (default: 5)')
-    options.add_argument('--epochs', type=whole_number, default=10,
-                         help='epochs of the long run with seed 0 (default: 10)')
-    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
-    options.add_argument('--folder', type=Path, default=Path('runs/accuracy'),
-                         help='of the runs (default: runs/accuracy)')
-    return run(options, work)
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('--seeds', type=whole_number, default=5,
+                   help='one epoch for each of seeds 0 to N-1 (default: 5)')
+    p.add_argument('--epochs', type=whole_number, default=10,
+                   help='epochs of the long run with seed 0 (default: 10)')
+    p.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
+    p.add_argument('--folder', type=Path, default=Path('runs/accuracy'),
+                   help='of the runs (default: runs/accuracy)')
+    return p
 
 
 def work(arguments):
@@ -48,6 +48,8 @@ def work(arguments):
     print(f"| {arguments.epochs} epochs, seed 0 | {record['train_acc']:.4f} | {record['test_acc']:.4f} |")
     return 0
 
+
+main = main_of(parser, work, RESUMABLE)
 
 if __name__ == '__main__':
     sys.exit(main())

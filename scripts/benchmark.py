@@ -1,10 +1,5 @@
 """The command ``gluon-bn benchmark``, from a checkout of the project."""
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gluon_bn.commands.__main__ import run_command
+from from_checkout import run
 
 if __name__ == '__main__':
-    sys.exit(run_command('benchmark'))
+    run('benchmark')

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import build_playground
 
-from gluon_bn.support.command_line import Parser, number, run
+from gluon_bn.support.command_line import Parser, main_of, number
 from gluon_bn.support.markdown import markdown_table
 
 FLAGS = ('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
@@ -80,19 +80,16 @@ def wait_for(browser, condition, minutes=1):
         time.sleep(0.05)
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = Parser(description=__doc__)
+    p = Parser(prog=prog, description=__doc__)
     p.add_argument('--seconds', type=number, default=10, metavar='S', help="for each of the two (default: 10)")
     p.add_argument('--settings', default='', metavar='HASH',
                    help="the end of the page's address, such as '#depth=20&width=50'")
     return p
 
 
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(), work, argv)
-
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -9,12 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn.support import notebooks
-from gluon_bn.support.command_line import Parser, complain, number, run
-
-
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(), work, argv, interrupted='interrupted')
+from gluon_bn.support.command_line import Parser, complain, main_of, number
 
 
 def work(args):
@@ -30,9 +25,9 @@ def work(args):
         return complain('build_notebooks', error, 1)
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = Parser(description=__doc__)
+    p = Parser(prog=prog, description=__doc__)
     p.add_argument('names', nargs='*', metavar='NAME',
                    help="tutorials, such as 01 or 01_batch_norm_by_hand (default: all)")
     p.add_argument('--output', type=Path, default=ROOT / 'notebooks', metavar='DIR', help="(default: notebooks/)")
@@ -42,6 +37,8 @@ def parser():
     p.add_argument('--timeout', type=number, default=1800, metavar='S', help="seconds a cell may take (default: 1800)")
     return p
 
+
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

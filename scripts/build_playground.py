@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn.data import load
-from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.command_line import Parser, main_of
 from gluon_bn.support.files import atomic_write
 
 SOURCE = ROOT / 'docs' / 'playground'
@@ -54,11 +54,6 @@ def source(name):
     return text
 
 
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(), work, argv)
-
-
 def work(args):
     """Write the page; returns the exit status."""
     if '{}' not in args.tutorials:
@@ -69,15 +64,17 @@ def work(args):
     return 0
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = Parser(description=__doc__)
+    p = Parser(prog=prog, description=__doc__)
     p.add_argument('output', nargs='?', type=Path, default=ROOT / 'build' / 'playground.html', metavar='FILE',
                    help="(default: build/playground.html)")
     p.add_argument('--tutorials', default=TUTORIALS, metavar='ADDRESS',
                    help="where the links to tutorials lead, {} for a tutorial's name (default: %(default)s)")
     return p
 
+
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

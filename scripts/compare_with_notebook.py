@@ -12,7 +12,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.studies.machine import describe_machine
-from gluon_bn.support.command_line import Parser, run, whole_number
+from gluon_bn.support.command_line import Parser, main_of, whole_number
 from gluon_bn.support.markdown import markdown_table
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -25,12 +25,12 @@ def timed(*command):
     return time.perf_counter() - began, next(line for line in result.stdout.splitlines() if line.startswith('Epoch 0.'))
 
 
-def main():
-    """Print both times and their ratio; returns the exit status."""
-    options = Parser(description=__doc__)
-    options.add_argument('--repeats', type=whole_number, default=1, help='how often each runs (default: 1)')
-    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
-    return run(options, work, interrupted='interrupted')
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('--repeats', type=whole_number, default=1, help='how often each runs (default: 1)')
+    p.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
+    return p
 
 
 def work(arguments):
@@ -52,6 +52,8 @@ def work(arguments):
                                  ["the notebook's", f'{notebook:.1f}', f'{ours / notebook:.3f}']]))
     return 0
 
+
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gluon_bn.studies.machine import describe_machine
-from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.command_line import Parser, main_of
 from gluon_bn.support.files import atomic_write
 
 
@@ -36,11 +36,6 @@ def last_table(text):
 def cells(line):
     """What stands in the cells of a row in Markdown."""
     return [cell.strip() for cell in line.strip()[1:-1].split('|')]
-
-
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(), work, argv, interrupted='interrupted')
 
 
 def work(args):
@@ -64,9 +59,9 @@ def work(args):
     return 0
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = Parser(description=__doc__)
+    p = Parser(prog=prog, description=__doc__)
     p.add_argument('name', metavar='NAME', help="of the file, without .json")
     p.add_argument('command', metavar='COMMAND',
                    help="what to run with this Python, a script with its arguments, in quotes")
@@ -74,6 +69,8 @@ def parser():
                    help="(default: docs/results)")
     return p
 
+
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

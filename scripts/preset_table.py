@@ -11,20 +11,20 @@ sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
 from accuracy_table import train
 
 from gluon_bn.run.configuration import PRESETS
-from gluon_bn.support.command_line import Parser, number, run, whole_number
+from gluon_bn.support.command_line import RESUMABLE, Parser, main_of, number, whole_number
 from gluon_bn.support.markdown import markdown_table
 
 
-def main():
-    """Print the table in Markdown; returns the exit status."""
-    options = Parser(description=__doc__)
-    options.add_argument('preset', metavar='PRESET', choices=tuple(PRESETS), help=f"one of {', '.join(PRESETS)}")
-    options.add_argument('--seeds', type=whole_number, default=5, help='seeds 0 to N-1 (default: 5)')
-    options.add_argument('--target', type=number, help="test accuracy to reach (default: the preset's)")
-    options.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
-    options.add_argument('--folder', type=Path, default=Path('runs/presets'),
-                         help='of the runs (default: runs/presets)')
-    return run(options, work)
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('preset', metavar='PRESET', choices=tuple(PRESETS), help=f"one of {', '.join(PRESETS)}")
+    p.add_argument('--seeds', type=whole_number, default=5, help='seeds 0 to N-1 (default: 5)')
+    p.add_argument('--target', type=number, help="test accuracy to reach (default: the preset's)")
+    p.add_argument('--limit', type=whole_number, help='use the first N training images (default: all)')
+    p.add_argument('--folder', type=Path, default=Path('runs/presets'),
+                   help='of the runs (default: runs/presets)')
+    return p
 
 
 def work(arguments):
@@ -45,6 +45,8 @@ def row(seed, records, target):
     first = [passed[0], f'{seconds[passed[0] + 1]:.1f}'] if passed else ['', '']
     return [seed, f"{records[-1]['test_acc']:.4f}", f'{seconds[-1]:.1f}', *first]
 
+
+main = main_of(parser, work, RESUMABLE)
 
 if __name__ == '__main__':
     sys.exit(main())

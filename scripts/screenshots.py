@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'scripts')]
 from benchmark_playground import chromium, wait_for
 from PIL import Image  # comes with matplotlib
 
-from gluon_bn.support.command_line import Parser, run
+from gluon_bn.support.command_line import Parser, main_of
 from gluon_bn.support.files import atomic_write
 
 PAGES = ('docs/index', 'tutorials/02_lenet_on_mnist', 'tutorials/03_backward_by_hand', 'docs/results', 'docs/gallery',
@@ -96,18 +96,15 @@ def take(browser, path, whole=False):
     print(f"{path}: {path.stat().st_size / 1000:.0f} KB")
 
 
-def parser():
+def parser(prog=None):
     """The command line."""
-    p = Parser(description=__doc__)
+    p = Parser(prog=prog, description=__doc__)
     p.add_argument('--look', type=Path, metavar='DIR', help="all kinds of pages, to look at")
     p.add_argument('--site', type=Path, metavar='DIR', help="(default: build/site, or else build/site-quick)")
     return p
 
 
-def main(argv=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(), work, argv)
-
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

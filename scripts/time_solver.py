@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gluon_bn as gbn
 from gluon_bn.studies.machine import describe_machine
-from gluon_bn.support.command_line import Parser, run, whole_number
+from gluon_bn.support.command_line import Parser, main_of, whole_number
 
 
 def train(epochs):
@@ -22,12 +22,12 @@ def train(epochs):
     return time.perf_counter() - began
 
 
-def main():
-    """Print the median of several trainings; returns the exit status."""
-    options = Parser(description=__doc__)
-    options.add_argument('--repeats', type=whole_number, default=5)
-    options.add_argument('--epochs', type=whole_number, default=10)
-    return run(options, work, interrupted='interrupted')
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('--repeats', type=whole_number, default=5)
+    p.add_argument('--epochs', type=whole_number, default=10)
+    return p
 
 
 def work(arguments):
@@ -37,6 +37,8 @@ def work(arguments):
     print(f"{median(times):.2f} s (median of {len(times)}; {min(times):.2f} to {max(times):.2f})")
     return 0
 
+
+main = main_of(parser, work)
 
 if __name__ == '__main__':
     sys.exit(main())

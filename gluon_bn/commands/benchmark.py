@@ -9,15 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser, loading, run, whole_number
+from ..support.command_line import Parser, loading, main_of, whole_number
 
 OURS = 'gluon_bn fast'
 LEVELS = ('layer', 'iteration', 'epoch')
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
 
 
 def work(options):
@@ -107,3 +102,5 @@ def in_child(figure, name, quick, threads=None):
                           env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
     return float(done.stdout)
 
+
+main = main_of(parser, work)

@@ -1,10 +1,5 @@
 """The breast cancer network's test accuracy over random splits, with batch norm and without, as a Markdown table."""
-from ..support.command_line import Parser, demand_at_least_one, loading, run, whole_number
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
+from ..support.command_line import Parser, demand_at_least_one, loading, main_of, whole_number
 
 
 def parser(prog=None):
@@ -24,3 +19,5 @@ def work(options):
     print(table(options.splits, options.epochs))
     return 0
 
+
+main = main_of(parser, work)

@@ -3,13 +3,8 @@
 Exit status: 0 done, and every claim holds; 1 a claim does not hold (never with --quick); 2 bad arguments or bad data
 (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import demand_at_least_one, loading, run, whole_number
+from ..support.command_line import RESUMABLE, demand_at_least_one, loading, main_of, whole_number
 from .study_options import conduct_study, study_parser
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv)
 
 
 def work(options):
@@ -34,3 +29,6 @@ def parser(prog=None):
     p.add_argument('--epochs', type=whole_number, metavar='N', help="(default: 10)")
     p.add_argument('--download', action='store_true', help="download the whole of CIFAR-10 (170 MB) and use it")
     return p
+
+
+main = main_of(parser, work, RESUMABLE)

@@ -5,12 +5,7 @@ arguments.
 """
 import json
 
-from ..support.command_line import Parser, run
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
+from ..support.command_line import Parser, main_of
 
 
 def parser(prog=None):
@@ -38,3 +33,6 @@ def as_text(checks):
         yield f"{check.state:6}{check.name:18}{check.found}"
         if check.advice:
             yield f"{'':10}-> {check.advice}"
+
+
+main = main_of(parser, work)

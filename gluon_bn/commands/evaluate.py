@@ -7,13 +7,8 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 1
 import json
 from pathlib import Path
 
-from ..support.command_line import Parser, demand_at_least_one, folder, loading, run, whole_number
+from ..support.command_line import Parser, demand_at_least_one, folder, loading, main_of, whole_number
 from ..support.invocation import command_line
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
 
 
 def parser(prog=None):
@@ -71,3 +66,6 @@ def report(found, as_json):
     print(f"{found['run']}: {found['images']:,} test images of {found['dataset']}, on {found['ctx']}\n"
           f"stored statistics (test mode)                    {found['stored_statistics']:.4f}\n"
           f"statistics of each batch of {found['batch_size']:<5} (train mode)   {found['batch_statistics']:.4f}")
+
+
+main = main_of(parser, work)

@@ -8,13 +8,8 @@ Exit status: 0 done, and at sgd-0.1 and sgd-0.02 every claim of the paper holds;
 """
 from functools import partial
 
-from ..support.command_line import chosen, demand_at_least_one, folder, loading, run, whole_number
+from ..support.command_line import RESUMABLE, chosen, demand_at_least_one, folder, loading, main_of, whole_number
 from .study_options import conduct_study, study_parser
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv)
 
 
 def work(options):
@@ -44,3 +39,6 @@ def parser(prog=None):
     p.add_argument('--steps', type=whole_number, metavar='N', help="(default: 50,000)")
     p.add_argument('--tensorboard', type=folder, metavar='DIR', help="write TensorBoard's files to DIR as well")
     return p
+
+
+main = main_of(parser, work, RESUMABLE)

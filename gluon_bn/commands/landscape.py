@@ -6,15 +6,10 @@ continues.
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments or bad data (one line on standard
 error); 130 Ctrl-C.
 """
-from ..support.command_line import chosen, loading, run
+from ..support.command_line import RESUMABLE, chosen, loading, main_of
 from .study_options import conduct_study, study_parser
 
 NETWORKS = ('sigmoid_mlp', 'lenet')
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv)
 
 
 def work(options):
@@ -36,3 +31,6 @@ def parser(prog=None):
     p.add_argument('--network', dest='networks', action='append', choices=NETWORKS,
                    help="one of them; may be given more than once (default: both)")
     return p
+
+
+main = main_of(parser, work, RESUMABLE)

@@ -6,12 +6,7 @@ Exit status: 0 done; 2 bad arguments or bad data (one line on standard error); 3
 import argparse
 import time
 
-from ..support.command_line import Parser, folder, loading, run
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
+from ..support.command_line import Parser, folder, loading, main_of
 
 
 def work(options):
@@ -36,3 +31,5 @@ def parser(prog=None):
     p.add_argument('--output', type=folder, default=None, metavar='DIR', help="(default: runs/mlp-TIME)")
     return p
 
+
+main = main_of(parser, work)

@@ -6,14 +6,9 @@ checkout (one line on standard error); 130 Ctrl-C.
 import subprocess
 from pathlib import Path
 
-from ..support.command_line import Parser, run
+from ..support.command_line import Parser, main_of
 
 _SCRIPT = Path(__file__).resolve().parent.parent.parent / 'scripts' / 'build_site.sh'
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
 
 
 def parser(prog=None):
@@ -29,3 +24,6 @@ def work(options):
         raise ValueError(f"{_SCRIPT} is not there: the site is built from a checkout of the project, not from an "
                          "installed package.")
     return subprocess.run(['bash', str(_SCRIPT), *(['--quick'] if options.quick else [])], check=False).returncode
+
+
+main = main_of(parser, work)

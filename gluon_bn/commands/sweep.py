@@ -3,13 +3,8 @@
 Exit status: 0 done, and every claim holds; 1 a claim does not hold; 2 bad arguments, or another process sweeps in the
 same folder (one line on standard error); 130 Ctrl-C.
 """
-from ..support.command_line import loading, run
+from ..support.command_line import RESUMABLE, loading, main_of
 from .study_options import conduct_study, study_parser
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv)
 
 
 def work(options):
@@ -28,3 +23,6 @@ def parser(prog=None):
                    help="of training, learning_rates, positions, weight_scales, batch_sizes, momenta, eps, "
                         "recalibration; of more than one, a table of them all comes last")
     return p
+
+
+main = main_of(parser, work, RESUMABLE)

@@ -12,15 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-from ..support.command_line import Parser, complain, folder, loading
-from ..support.command_line import run as run_command
+from ..support.command_line import Parser, complain, exit_status, folder, loading
 from ..support.invocation import command_line
 
 
 def main(argv=None, prog=None):
     """Run with the command line ``argv``; returns the exit status."""
     p = parser(prog)
-    return run_command(p, lambda options: work(vars(options), p.name), argv, interrupted="interrupted before it began")
+    return exit_status(p.name, lambda: work(vars(p.parse_args(argv)), p.name), "interrupted before it began")
 
 
 def work(options, name):

@@ -6,15 +6,10 @@ Exit status: 0 done; 2 bad arguments, or files that would be overwritten (one li
 """
 from pathlib import Path
 
-from ..support.command_line import Parser, folder, loading, run
+from ..support.command_line import Parser, folder, loading, main_of
 from ..support.invocation import command_line, open_command, script_command
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    return run(parser(prog), work, argv, interrupted='interrupted')
 
 
 def parser(prog=None):
@@ -82,3 +77,6 @@ def write(folder, files, force):
         if name in changed or not (folder / name).exists():
             with atomic_write(folder / name) as file:
                 file.write(content)
+
+
+main = main_of(parser, work)

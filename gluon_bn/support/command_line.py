@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 
-INTERRUPTED = "interrupted; the same command continues"
+RESUMABLE = "interrupted; the same command continues"  # what to say of Ctrl-C
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 
@@ -71,15 +71,18 @@ def _converted(text, kind, expected):
         raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
 
 
-def run(parser, work, argv=None, interrupted=INTERRUPTED):
-    """The exit status of a command: ``work(options)`` with the options that ``parser`` reads from ``argv``.
+def main_of(parser, work, interrupted='interrupted'):
+    """``main(argv=None, prog=None)`` of a command: it returns the exit status of ``work(options)``.
 
-    Options may stand before, between and after the other arguments.
+    ``parser(prog)`` reads the options from ``argv``; they may stand before, between and after the other arguments.
     """
-    return exit_status(parser.name, lambda: work(parser.parse_intermixed_args(argv)), interrupted)
+    def main(argv=None, prog=None):
+        reader = parser(prog)
+        return exit_status(reader.name, lambda: work(reader.parse_intermixed_args(argv)), interrupted)
+    return main
 
 
-def exit_status(name, work, interrupted=INTERRUPTED):
+def exit_status(name, work, interrupted='interrupted'):
     """The exit status of the command ``name`` that does ``work()``, whose answer it is unless something goes wrong.
 
     Errors become one line on standard error, and 2 for bad arguments or bad data, 3 for numbers that are no longer

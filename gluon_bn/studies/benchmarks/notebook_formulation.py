@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._mxnet import autograd, mx, nd
 from ...data import load
-from ...support.command_line import Parser, run, whole_number
+from ...support.command_line import Parser, main_of, whole_number
 from ...training import MovingLoss
 
 MEANS, VARIANCES = {}, {}
@@ -85,12 +85,11 @@ def step(p, data, label, lr=0.001):
     return nd.mean(loss)
 
 
-def main(argv=None, prog=None):
-    """Run with the command line ``argv``; returns the exit status."""
-    parser = Parser(prog=prog, description=__doc__)
-    parser.add_argument('--limit', type=whole_number, metavar='N',
-                        help="use the first N images of each set (default: all)")
-    return run(parser, lambda options: train(options.limit), argv, interrupted='interrupted')
+def parser(prog=None):
+    """The command line."""
+    p = Parser(prog=prog, description=__doc__)
+    p.add_argument('--limit', type=whole_number, metavar='N', help="use the first N images of each set (default: all)")
+    return p
 
 
 def train(limit=None):
@@ -104,3 +103,6 @@ def train(limit=None):
     print(f"Epoch 0. Loss: {moving_loss.average:.4f}, Train_acc {evaluate_accuracy(p, train_data):.4f}, "
           f"Test_acc {evaluate_accuracy(p, batches(False, limit, shuffle=False)):.4f}")
     return 0
+
+
+main = main_of(parser, lambda options: train(options.limit))
