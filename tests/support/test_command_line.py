@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.support.command_line import (
-    Parser,
-    chosen,
-    demand_at_least_one,
-    exit_status,
-    folder,
-    number,
-    run,
-    whole_number,
-)
+from gluon_bn.support.command_line import ((Parser, chosen, demand_at_least_one, exit_status, folder, main_of, number,
+                                           whole_number))
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,9 +108,10 @@ def test_a_parser_reads_and_its_help_keeps_its_lines(parser, capsys):
     assert parser.name == 'a_script'
     assert Parser(prog='gluon-bn train').name == 'gluon-bn train'
     read = []
-    assert run(parser, lambda options: read.append(options) or 3, ['a', '--epochs', '2', 'b', '--rate', '1e-3']) == 3
+    assert main_of(lambda prog: parser, lambda options: read.append(options) or 3)(
+        ['a', '--epochs', '2', 'b', '--rate', '1e-3']) == 3
     assert (read[0].epochs, read[0].rate, read[0].names) == (2, 0.001, ['a', 'b'])
-    assert run(parser, pytest.fail, ['--help']) == 0
+    assert main_of(lambda prog: parser, pytest.fail)(['--help']) == 0
     assert '\nFirst line.\n  Second line, indented.\n' in capsys.readouterr().out
 
 
@@ -129,7 +122,7 @@ def test_a_parser_reads_and_its_help_keeps_its_lines(parser, capsys):
     (['--rate', 'fast'], "argument --rate: expected a number, got 'fast'; --help lists the arguments"),
     (['--output', ''], "argument --output: expected a folder, got ''; --help lists the arguments")])
 def test_arguments_that_are_wrong_are_one_line_and_status_2(arguments, said, parser, capsys):
-    assert run(parser, pytest.fail, arguments) == 2
+    assert main_of(lambda prog: parser, pytest.fail)(arguments) == 2
     assert capsys.readouterr() == ('', f'a_script: {said}\n')
 
 
@@ -139,7 +132,7 @@ def in_a_process(work, **options):
             "from gluon_bn.support.command_line import exit_status, loading\n"
             f"def work():\n    {work}\n"
             "sys.exit(exit_status('train', work))\n")
-    return subprocess.run([sys.executable, '-c', code, str(ROOT)], stderr=subprocess.PIPE, text=True, timeout=120,
+    return subprocess.run([sys.executable, '-c', code, str(ROOT)], stderr=subprocess.PIPE, text=True, timeout=600,
                           check=False, **options)
 
 
