@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.support.command_line import ((Parser, chosen, demand_at_least_one, exit_status, folder, main_of, number,
-                                           whole_number))
+from gluon_bn.support.command_line import (
+    Parser,
+    chosen,
+    demand_at_least_one,
+    exit_status,
+    folder,
+    main_of,
+    number,
+    whole_number,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
