@@ -123,7 +123,8 @@ def test_the_update_ratio_is_that_of_a_step_of_training(rng):
         assert ratio == pytest.approx(np.linalg.norm(change) / np.linalg.norm(before[name]), rel=1e-3)
 
 
-@pytest.mark.parametrize('net', [None, 'a', nd.ones(3), LeNet, lambda X, is_training: X], ids=str)
+@pytest.mark.parametrize('net', [None, 'a', nd.ones(3), LeNet, lambda X, is_training: X],
+                         ids=['None', 'a string', 'an array', 'a class', 'a function'])
 def test_what_is_no_network_is_refused(net):
     with pytest.raises(TypeError, match='^net is a .*; expected a network as gbn.LeNet is'):
         observe(net, nd.ones((2, 1, 28, 28)), nd.arange(2))
