@@ -1,5 +1,5 @@
 """The command ``gluon-bn figure``, from a checkout of the project."""
-from from_checkout import run
+from _checkout import run
 
 if __name__ == '__main__':
     run('figure')

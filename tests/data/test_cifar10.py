@@ -262,5 +262,5 @@ def test_a_record_may_have_the_last_class_and_its_place_is_named(tmp_path):
 
 def test_of_a_folder_one_image_at_least_is_left_for_training(folder):
     assert data.cifar10_splits(folder, num_validation=9)['y_train'].tolist() == [0]
-    with pytest.raises(DataError, match='^num_validation is 10; expected a whole number from 1 to 9, which is what'):
+    with pytest.raises(DataError, match='^num_validation is 10; expected a whole number from 1 to 9, the number'):
         data.cifar10_splits(folder, num_validation=10)
