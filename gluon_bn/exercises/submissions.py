@@ -14,7 +14,7 @@ MOST_FILES = 20_000       # in a zip
 LARGEST_FILE = 10 * 2**20  # bytes, unpacked
 LARGEST_SUM = 500 * 2**20
 
-_MOODLE = re.compile(r'(?P<learner>.+)_(?P<number>\d+)_assignsubmission_file_?$')
+_MOODLE = re.compile(r'(?P<learner>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?$')
 _CANVAS = re.compile(r'(?P<learner>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)$')
 _AGAIN = re.compile(r'(?P<name>.+)-(?P<version>\d+)$')  # Canvas: handed in once more
 
@@ -74,30 +74,26 @@ def find_submissions(folder, exercises):
 
     A learner is a folder, ``ada/01_normalize_matrix.py``, also as Moodle names it,
     ``Ada Lovelace_123456_assignsubmission_file_/...``, or the beginning of a file's name, as in the export of Canvas,
-    ``lovelaceada_12345_67890_01_normalize_matrix.py``. An answer is a script or a notebook. Hidden folders and files
-    and those that begin with ``__`` are left out.
+    ``lovelaceada_12345_67890_01_normalize_matrix.py``, and in that of Moodle without folders. An answer is a script or
+    a notebook. Hidden folders and files and those that begin with ``__`` are left out.
     """
     folder = Path(folder)
     names = {exercise.name for exercise in exercises}
     entries = _entries(folder)
     while len(entries) == 1 and entries[0].is_dir() and not _is_learner(entries[0], names):
         folder, entries = entries[0], _entries(entries[0])  # a zip often holds one folder with all of it
-    learners, warnings = {}, []
-    in_folders = [path for path in entries if path.is_dir()]
-    for path, learner in zip(in_folders, _learners(path.name for path in in_folders)):
-        _sort(learners.setdefault(learner, {}), names, warnings,
-              [(file, file.stem) for file in _files(path)], folder)
-    by_learner = {}
+    by_learner, learners, warnings = {}, {}, []
     for path in entries:
-        if path.is_file():
-            match = _CANVAS.match(path.name)
-            if match:
-                by_learner.setdefault((match['learner'], match['number']), []).append((path, Path(match['file']).stem))
-            else:
-                warnings.append(f"{path.name} belongs to no learner and is left out.")
+        match = _MOODLE.match(path.name) or (_CANVAS.match(path.name) if path.is_file() else None)
+        if path.is_file() and not (match and match['file']):
+            warnings.append(f"{path.name} belongs to no learner and is left out.")
+            continue
+        files = [(file, file.stem) for file in _files(path)] if path.is_dir() else [(path, Path(match['file']).stem)]
+        learner = (match['learner'], match['number']) if match else (path.name, '')
+        by_learner.setdefault(learner, []).extend(files)
     twice = [learner for learner, _ in by_learner]
     for (learner, number), files in by_learner.items():
-        name = learner if twice.count(learner) == 1 and learner not in learners else f'{learner} ({number})'
+        name = f'{learner} ({number})' if number and twice.count(learner) > 1 else learner
         _sort(learners.setdefault(name, {}), names, warnings, files, folder)
     return Submissions(learners, warnings)
 
@@ -109,7 +105,9 @@ def _sort(answers, names, warnings, files, folder):
         again = _AGAIN.match(stem)
         name, version = (again['name'], int(again['version'])) if again and again['name'] in names else (stem, 0)
         shown = path.relative_to(folder)
-        if path.suffix not in ('.py', '.ipynb') or name not in names:
+        if path.suffix not in ('.py', '.ipynb'):
+            warnings.append(f"{shown} is no exercise and is left out.")
+        elif name not in names:
             warnings.append(f"{shown} is no exercise and is left out{_closest(name, names)}.")
         elif name in answers and versions[name] >= version:
             warnings.append(f"{shown} is left out: {answers[name].relative_to(folder)} is an answer to the same "
@@ -126,16 +124,8 @@ def _closest(name, names):
     return f" (the closest name is {short[close[0]]}.py)" if close else ''
 
 
-def _learners(names):
-    """The learners' names of folders: without what Moodle adds, unless two would have the same."""
-    found = [(match['learner'], match['number']) if match else (name, '')
-             for name in names for match in [_MOODLE.match(name)]]
-    short = [learner for learner, _ in found]
-    return [learner if short.count(learner) == 1 else f'{learner} ({number})' for learner, number in found]
-
-
 def _is_learner(folder, names):
-    return any(path.stem in names for path in _entries(folder) if path.is_file())
+    return bool(_MOODLE.match(folder.name)) or any(path.stem in names for path in _entries(folder) if path.is_file())
 
 
 def _files(folder):

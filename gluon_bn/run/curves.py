@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..support.axes import label_log_axis
 from ..support.files import atomic_write
 
 _PARTS = {'train': ('tab:blue', 'training'), 'dev': ('tab:orange', 'dev'), 'test': ('tab:green', 'test')}
@@ -27,6 +28,7 @@ def plot_run(path, losses, batches_per_epoch, history, title):
     epochs = (1 + np.arange(len(losses))) / batches_per_epoch
     loss_axes.plot(epochs, losses, color='tab:blue', alpha=0.3, linewidth=0.7, label='each batch')
     loss_axes.plot(epochs, moving_average(losses), color='tab:blue', label='moving average, about 100 batches')
+    label_log_axis(loss_axes.yaxis)
     loss_axes.legend(loc='upper right')  # to look for the best place takes seconds with many batches
     _draw_accuracies(accuracy_axes, history)
     save(path, figure, dpi=120)
@@ -34,7 +36,8 @@ def plot_run(path, losses, batches_per_epoch, history, title):
 
 def draw_history(figure, history, title=''):
     """Draw the losses and accuracies of a history of ``MLP.fit``, a value an epoch, into an empty figure."""
-    for axes, what, scale in zip(_panels(figure, title, 'examples'), ('loss', 'acc'), (1, 100)):
+    panels = _panels(figure, title, 'examples')
+    for axes, what, scale in zip(panels, ('loss', 'acc'), (1, 100)):
         for part, (color, label) in _PARTS.items():
             values = history.get(f'{part}_{what}')
             if values:
@@ -42,6 +45,7 @@ def draw_history(figure, history, title=''):
                           label=f'{label}: {scale * values[-1]:.4g}', marker='.' if len(values) < 30 else None)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc='best', title='now')
+    label_log_axis(panels[0].yaxis)
 
 
 def save_history(path, history, title=''):

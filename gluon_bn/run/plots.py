@@ -51,7 +51,7 @@ def draw_inside(looks, steps, lr):
         row[2].set(xlabel='steps', ylabel='|update| / |weights|', yscale='log')
         for axes in row:
             axes.grid(alpha=0.3)
-            axes.legend(fontsize='small', loc='upper right')
+            axes.legend(fontsize='small', loc='best')
     return figure
 
 
@@ -109,7 +109,7 @@ def draw_stored_statistics(stored, momentum, exact, distance, width):
               title='all channels and units, at the end')
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        axes.legend(loc='best')
+        axes.legend(loc='best', markerscale=3 if axes is left else 1)  # a batch's dot is too small for a legend
     return figure
 
 

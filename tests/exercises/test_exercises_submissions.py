@@ -28,14 +28,16 @@ def found(folder):
 
 def test_folders(tmp_path):
     learners, warnings = found(files(
-        tmp_path, 'ada/01_normalize_matrix.py', 'ada/deeper/04_bias_proof.ipynb', 'emmy/normalize.py', 'emmy/notes.txt',
+        tmp_path, 'ada/01_normalize_matrix.py', 'ada/deeper/04_bias_proof.ipynb', 'emmy/normalize.py',
+        'emmy/notes.txt', 'emmy/timestamp.txt',
         '.git/01_normalize_matrix.py', '__MACOSX/ada/01_normalize_matrix.py', 'ada/.ipynb_checkpoints/09_adam.py',
         'ada/._01_normalize_matrix.py', '02_broadcast_gamma_beta.py', 'emmy/03_train_test_modes.py'))
     assert learners == {'ada': {'01_normalize_matrix': 'ada/01_normalize_matrix.py',
                                 '04_bias_proof': 'ada/deeper/04_bias_proof.ipynb'}, 'emmy': {}}
-    assert len(warnings) == 4
+    assert len(warnings) == 5
     assert 'emmy/normalize.py is no exercise and is left out (the closest name is 01_normalize_matrix.py).' in warnings
-    assert any('notes.txt' in sentence and 'closest' not in sentence for sentence in warnings)
+    for name in ('notes.txt', 'timestamp.txt'):  # the second is nbgrader's; neither was meant as an answer
+        assert f'emmy/{name} is no exercise and is left out.' in warnings
     assert any('03_train_test_modes.py' in s and 'closest name is 03_train_test_mode.py' in s for s in warnings)
     assert any('02_broadcast_gamma_beta.py belongs to no learner' in sentence for sentence in warnings)
 
@@ -54,6 +56,27 @@ def test_moodle(tmp_path):
     assert set(learners) == {'Ada Lovelace', 'Emmy Noether (1)', 'Emmy Noether (2)'}
     assert all(len(answers) == 1 for answers in learners.values())
     assert warnings == []
+
+
+def test_moodle_without_folders_and_with_texts_that_were_typed_there(tmp_path):
+    learners, warnings = found(files(
+        tmp_path, 'Ada Lovelace_123456_assignsubmission_file_01_normalize_matrix.py',
+        'Ada Lovelace_123456_assignsubmission_file_04_bias_proof.ipynb',
+        'Ada Lovelace_123456_assignsubmission_onlinetext_/onlinetext.html',
+        'Emmy Noether_1_assignsubmission_file_01_normalize_matrix.py',
+        'Emmy Noether_2_assignsubmission_file_normalize.py'))
+    assert {learner: set(answers) for learner, answers in learners.items()} == {
+        'Ada Lovelace': {'01_normalize_matrix', '04_bias_proof'},
+        'Emmy Noether (1)': {'01_normalize_matrix'}, 'Emmy Noether (2)': set()}
+    assert len(warnings) == 2
+    assert any('onlinetext.html is no exercise' in sentence for sentence in warnings)
+    assert any('closest name is 01_normalize_matrix.py' in sentence for sentence in warnings)
+
+
+def test_a_single_folder_of_moodle_is_a_learner(tmp_path):
+    learners, (warning,) = found(files(tmp_path, 'Ada Lovelace_1_assignsubmission_file_/normalize.py'))
+    assert learners == {'Ada Lovelace': {}}
+    assert 'closest name is 01_normalize_matrix.py' in warning
 
 
 def test_canvas(tmp_path):

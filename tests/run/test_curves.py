@@ -1,6 +1,7 @@
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from gluon_bn.run import curves
 
@@ -92,3 +93,16 @@ def test_a_picture_is_written_whole(tmp_path):
     curves.save_history(tmp_path / 'curves.png', BY_PART)
     assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_losses_have_plain_numbers_on_their_axis(tmp_path, monkeypatch):
+    figures = [Figure()]
+    monkeypatch.setattr(curves.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
+    curves.draw_history(figures[0], BY_PART)
+    curves.plot_run(tmp_path / 'curves.png', [0.9, 0.8, 0.3], 10, HISTORY, 'title')
+    for figure in figures:
+        axis = figure.axes[0].yaxis
+        assert not axis.get_minor_formatter().format_ticks(axis.get_minorticklocs())
+        labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+        assert len(labels) > 1
+        assert all(float(label) > 0 for label in labels)

@@ -33,6 +33,8 @@ HINTS = {
     'length': "Each column was divided by its length (its norm); subtract the mean, and divide by sqrt(var + eps).",
     'root-twice': "The root was taken twice: divide by sqrt(var + eps), where var is the variance itself.",
     'eps-squared': "eps was squared; it is added as it is: sqrt(var + eps).",
+    'eps-elsewhere': "eps is in the wrong place, or used in another way; it is added to the variance, under the root: "
+                     "sqrt(var + eps).",
     'eps-twice': "eps is there twice; it is added once, to the variance: sqrt(var + eps).",
     'precedence': "Only the mean was divided: without brackets / comes before -, so write (X - mean) / ....",
 }
@@ -56,6 +58,9 @@ def mistakes(X, eps):
                        centred / np.sqrt(X.var() + eps)),
             'root-twice': (centred / np.sqrt(std), centred / np.sqrt(np.sqrt(var) + eps)),
             'eps-squared': centred / np.sqrt(var + eps**2), 'no-root': centred / (var + eps),
+            'eps-elsewhere': (centred / np.sqrt(var * eps), centred / (np.sqrt(var) + np.sqrt(eps)),
+                              *((centred + eps) / np.sqrt(v) for v in (var, var + eps)),
+                              centred / np.sqrt(np.abs(var - eps))),
             'not-centred': X / std, 'not-scaled': centred, 'by-range': centred / np.ptp(X, axis=0),
             'mean-behind': X / std - X.mean(axis=0), 'length': X / np.sqrt((X**2).sum(axis=0)),
             'two-axes': tuple(centred / np.sqrt((c**2).mean(axis=1, keepdims=True) + eps) for c in (

@@ -45,6 +45,9 @@ HINTS = {
     'beta-scaled': "beta was scaled as well; it is added at the end: gamma * x_hat + beta.",
     'mean-added': "The mean was added; subtract it: X - mean.",
     'eps-twice': "eps is there twice; it is added once, to the variance: sqrt(var + eps).",
+    'roots-added': "The roots of the variance and of eps were taken one by one; eps is added to the variance first, "
+                   "under one root: sqrt(var + eps).",
+    'gamma-added': "gamma was added; it is multiplied: gamma * x_hat + beta.",
     'two-axes': "The variance was averaged over other axes than the mean; both are taken over (0, 2, 3).",
     'cancelled': "The variance was computed as the mean of the squares minus the square of the mean; with a large "
                  "mean float32 keeps nothing of the difference: average (X - mean) ** 2.",
@@ -72,6 +75,7 @@ def mistakes(X, g, b, eps):
              'gamma-before': g * centred / np.sqrt(g**2 * var + eps) + b, 'beta-times': g * X_hat * b,
              'turned': b - g * X_hat, 'by-gamma': X_hat / g + b, 'not-scaled': g * centred + b,
              'times-std': g * centred * std + b, 'root-twice': g * centred / np.sqrt(std) + b,
+             'roots-added': g * centred / (np.sqrt(var) + np.sqrt(eps)) + b, 'gamma-added': g + X_hat + b,
              'one-plus-gamma': (1 + g) * X_hat + b, 'beta-scaled': g * X_hat + b / std,
              'mean-added': g * (2 * X - centred) / std + b,
              'one-for-all': (*(f(g) * X_hat + b for f in (first, np.sum, np.mean)),

@@ -42,6 +42,8 @@ HINTS = {
     'gradient-one-row': "That is the gradient of one row, or the largest or smallest of all rows; b is used in each of "
                         "them: add them up.",
     'moving-multiplied': "b was multiplied or divided by; taking the bias away makes the average smaller by b.",
+    'moving-missing': "That is b alone; the average that is asked for is the old one, moved by b: moving_mean - b.",
+    'turned-around': "The effect of -b was measured; on a layer that is not linear it is another one than that of b.",
     'momentum': "No batch is seen here, so that no momentum is needed: the average itself is moved by b.",
 }
 
@@ -65,7 +67,7 @@ def check_statistics(answer):
 
 
 def check_effect(answer):
-    """Step 3: the largest effect of a bias is measured, tried on layers where it is 3 and where it is 0."""
+    """Step 3: the largest effect of a bias is measured, tried on layers where it is 3, 1.5 and 0."""
     effect_of_bias = function(answer, 'effect_of_bias')
     h, b = np.array([[0.3, -1.4], [1.2, 0.2]]), np.array([1., 1.])
     weights = np.array([[1., -3.], [0.5, 1.7]])
@@ -83,6 +85,8 @@ def check_effect(answer):
                     np.sqrt((d**2).sum()), np.sqrt((d**2).mean()), 9.,
                     *(f(np.sqrt((d**2).sum(axis=axis))) for f in (np.max, np.mean) for axis in (0, 1))),
                 'inputs-compared': 1.}, 'the effect')
+    expect(effect_of_bias(lambda x: np.maximum(x, 0), np.array([[0.5], [-0.5]]), np.array([1.5])), 1.5,
+           {'turned-around': 0.5}, 'the effect on a ReLU')
     got = effect_of_bias(lambda x: (x - x.mean(axis=0)) / x.std(axis=0), h, np.array([5., -5.]))
     expect(got, 0., {'only-with-bias': 1.}, 'the effect on a normalised layer')
 
@@ -95,7 +99,8 @@ def check_gradient(answer):
     if np.ndim(got) == 0 and isinstance(got, (float, np.floating)) and np.isclose(got, dx.sum()):
         raise Wrong('gradient-total', f"the gradient of b is one number, {got:.6g}.")
     expect(got, dx.sum(axis=0),
-           {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1), 'gradient-zero': (np.zeros(3), 0.),
+           {'gradient-mean': dx.mean(axis=0), 'gradient-features': dx.sum(axis=1),
+            'gradient-zero': (np.zeros(3), 0., 0 * dx),
             'gradient-sign': -dx.sum(axis=0), 'gradient-ones': (np.ones(3), np.full(3, 3.)), 'gradient-not-summed': dx,
             'gradient-one-row': (*dx, dx.max(axis=0), dx.min(axis=0)),
             'gradient-squared': (dx**2).sum(axis=0), 'gradient-absolute': np.abs(dx).sum(axis=0)},
@@ -112,6 +117,7 @@ def check_moving_mean(answer):
     arguments = [moving.copy(), b.copy()]
     expect(function(answer, 'moving_mean_without_bias')(*arguments), moving - b,
            {'moving-added': moving + b, 'moving-kept': moving, 'moving-turned': b - moving,
+            'moving-missing': (b, -b),
             'moving-multiplied': (moving * b, moving / b),
             'zeros': np.zeros(3),
             'one-bias': (moving - b.mean(), moving - b.sum()), 'momentum': tuple(

@@ -32,8 +32,8 @@ HINTS = {
                          "z - log(sum(exp(z))).",
     'predicted': "That is the loss of the most likely class; y says which class counts.",
     'max-divided': "The scores were divided by their maximum; subtract it.",
-    'scores-clipped': "Scores were cut off or divided until they were almost equal, which changes the loss; "
-                      "subtract the row's maximum.",
+    'scores-clipped': "Scores were made almost equal (cut off, divided, or each less the largest of its column), which "
+                      "changes the loss; subtract the row's maximum.",
     'log2': "That is a logarithm with another base, 2 or 10; nd.log has base e, as exp has.",
     'keepdims': "The losses stand in a column (m, 1); without keepdims the last sum gives (m,).",
     'exchanged': "y stands in front of the logarithm, and the logarithm is that of the softmax: sum(y * log_softmax).",
@@ -72,7 +72,8 @@ def check_moderate_scores(answer):
     below = scores - scores.max(axis=0)
     columns_max = np.log(np.exp(below).sum(axis=1)) - (below * y).sum(axis=1)
     expect(loss(answer, scores, labels), nd.array(right),
-           {'columns': (-np.log(by_column), -(y * np.log(p)).sum(axis=0)), 'sign': -right,
+           {'columns': (-np.log(by_column), (y * (np.log(np.exp(z).sum(axis=0)) - z)).sum(axis=1),
+                       -(y * np.log(p)).sum(axis=0)), 'sign': -right,
             'averaged': ([right.mean()], [right.sum()], [right.mean() / 4]), 'mean-of-classes': right / 4,
             'no-logarithm': (1 - chosen, chosen, -chosen), 'columns-max': columns_max,
             'max-once': (np.log(of_z)[:, 0] - (scores * y).sum(axis=1), total - (z * y).sum(axis=1)),

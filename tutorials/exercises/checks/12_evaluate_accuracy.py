@@ -79,7 +79,8 @@ def mistakes(size):
         return sum(np.sum(compare(scores, label)) for scores, label in parts) / n
     sizes = {size, 2, 8, 10, 16, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1000}
     found = {
-        'extra-example': ((right + 1) / n, (right - 1) / n, right / (n + 1), right / (n - 1)), 'floor': 0.,
+        'extra-example': ((right + 1) / n, (right - 1) / n,
+                          *(right / (n + s * k) for k in (1, count) for s in (1, -1))), 'floor': 0.,
         'scores-counted': right / (n * classes), 'classes-counted': (right / (count * classes), right / classes),
         'rounded': tuple(np.round(right / n, digits) for digits in (1, 2, 3)),
         'largest-score': (total(lambda s, y: s.max(axis=1) == y), total(lambda s, y: s.argmax() == y)),

@@ -80,14 +80,15 @@ def compare(answer, name, shape, beside, misplaced):
             'gamma-for-beta': scale * (b - mean) + gamma, 'only-beta': beta, 'bias-zero': 0 * b,
             'bias-unscaled': b - scale * mean + beta, 'bias-forgotten': beta - scale * mean,
             'mean-forgotten': scale * b + beta, 'beta-forgotten': scale * (b - mean),
-            'mean-added': scale * (b + mean) + beta,
+            'mean-added': (scale * (b + mean) + beta, scale * (b + mean), scale * b + mean + beta, b + mean + beta,
+                           b + mean),
             'beta-scaled': (scale * (b - mean + beta), scale * (b - mean) + gamma * beta),
             'bias-over-scale': (b - mean) / scale + beta,
             'one-scale': (scale.mean() * (b - mean) + beta, scale[0] * (b - mean) + beta),
             'difference-turned': scale * (mean - b) + beta, 'mean-unscaled': (scale * b - mean + beta,
                 scale * b - gamma * mean + beta), 'bias-kept': b, 'only-mean': -scale * mean, 'bias-plain': (
-                b + beta, beta - mean, b - mean + beta), 'beta-subtracted': scale * (b - mean) - beta}, 'the new b',
-           1e-9)
+                b + beta, beta - mean, b - mean + beta, b - mean, scale * b),
+            'beta-subtracted': scale * (b - mean) - beta}, 'the new b', 1e-9)
     for what, array, before in zip(('W', 'b'), arguments, problem(shape)):
         expect_unchanged(array, before, what)
 

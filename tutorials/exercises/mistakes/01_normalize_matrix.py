@@ -52,6 +52,10 @@ MISTAKES = [
     ('global', [("return (X - mean) / nd.sqrt(var + eps)", "return (X - nd.mean(X)) / nd.sqrt(var + eps)")]),
     ('eps-squared', [("return (X - mean) / nd.sqrt(var + eps)", "return (X - mean) / nd.sqrt(var + eps ** 2)")]),
     ('no-root', [("nd.sqrt(var + eps)", "nd.sqrt(var ** 2 + eps)")]),
+    ('eps-elsewhere', [(RESULT, "return (X - mean + eps) / nd.sqrt(var)")]),
+    ('eps-elsewhere', [(RESULT, "return (X - mean) / nd.sqrt(var * eps)")]),
+    ('eps-elsewhere', [(RESULT, "return (X - mean) / (nd.sqrt(var) + nd.sqrt(nd.array([eps])))")]),
+    ('eps-elsewhere', [(RESULT, "return (X - mean) / nd.sqrt(var - eps)")]),
 ]
 RIGHT = [
     [(VAR, "nd.mean(nd.square(X - mean), axis=axis, keepdims=True)"),

@@ -6,6 +6,8 @@ RESULT = "return gamma.reshape(shape) * X_hat + beta.reshape(shape)"
 
 MISTAKES = [
     ('batch-only', [(AXES, "else (0,)")]),
+    ('roots-added', [(X_HAT, "X_hat = (X - mean) / (nd.sqrt(var) + eps ** 0.5)")]),
+    ('gamma-added', [(RESULT, "return gamma.reshape(shape) + X_hat + beta.reshape(shape)")]),
     ('instance', [(AXES, "else (2, 3)")]),
     ('layer', [(AXES, "else (1, 2, 3)")]),
     ('all-axes', [(AXES, "else (0, 1, 2, 3)")]),

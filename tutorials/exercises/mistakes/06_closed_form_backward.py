@@ -10,6 +10,14 @@ MISTAKES = [
     ('gamma-forgotten', [(FRONT, "1 / (len(dout) * std)")]),
     ('m-in-front', [(FRONT, "gamma / std")]),
     ('m-in-bracket', [(BRACKET, "(dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('bracket-lost', [(FRONT + " * ", "gamma / std * "),
+                      (BRACKET, "dout - dout.mean(axis=0) - X_hat * (dout * X_hat).mean(axis=0)")]),
+    ('other-count', [(FRONT, "gamma / ((len(dout) - 1) * std)"), (
+        BRACKET, "((len(dout) - 1) * dout - dout.sum(axis=0) - X_hat * (dout * X_hat).sum(axis=0))")]),
+    ('factor-X-hat', [(BRACKET, "(len(dout) * dout - dout.sum(axis=0) - (X_hat * dout * X_hat).sum(axis=0))")]),
+    ('bracket-lost', [(LAYER, "return dX_hat / std - first / D - X_hat * second / D")]),
+    ('factor-X-hat', [(", (dX_hat * X_hat).sum", ", (dX_hat * X_hat ** 2).sum"),
+                      (LAYER, "return (D * dX_hat - first - second) / (D * std)")]),
     ('plus', [(BRACKET, "(len(dout) * dout - dout.sum(axis=0) + X_hat * (dout * X_hat).sum(axis=0))")]),
     ('by-variance', [(FRONT, "gamma / (len(dout) * std ** 2)")]),
     ('per-row', [(BRACKET, "(len(dout) * dout - dout.sum(axis=1, keepdims=True)\n"

@@ -10,6 +10,7 @@ MISTAKES = [
     ('global', [(MEAN, "mean = X.mean()"), (VAR, "var = ((X - mean) ** 2).mean()")]),
     ('no-root', [(X_HAT, "X_hat = (X - mean) / (var + eps)")]),
     ('constants', [(MEAN, "mean = X.value.mean(axis=0)"), (VAR, "var = Node(X.value.var(axis=0))")]),
+    ('X-constant', [(MEAN, "mean = X.mean(axis=0); X = Node(X.value)")]),
     ('mean-constant', [(X_HAT, "X_hat = (X - mean.value) / (var + eps).sqrt()")]),
     ('variance-constant', [(VAR, "var = Node(X.value.var(axis=0))")]),
     ('gamma-constant', [(RESULT, "return gamma.value * X_hat + beta")]),

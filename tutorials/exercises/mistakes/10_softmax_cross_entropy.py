@@ -7,6 +7,7 @@ RESULT = "return -nd.sum(y * log_softmax, axis=1)"
 MISTAKES = [
     ('columns', [(LOG, "log_softmax = yhat_linear - nd.log(nd.sum(nd.exp(yhat_linear), axis=0, keepdims=True))")]),
     ('sign', [(RESULT, "return nd.sum(y * log_softmax, axis=1)")]),
+    ('columns', [(LOG, "log_softmax = z - nd.log(nd.sum(nd.exp(z), axis=0, keepdims=True))")]),
     ('averaged', [(RESULT, "return nd.mean(-nd.sum(y * log_softmax, axis=1))")]),
     ('averaged', [(RESULT, "return -nd.sum(y * log_softmax)")]),
     ('mean-of-classes', [(RESULT, "return -nd.mean(y * log_softmax, axis=1)")]),

@@ -21,6 +21,7 @@ MISTAKES = [
     ('full-batches', [(RESULT, "return float(correct / 10000)")]),
     ('batch-count', [(EXAMPLES, "examples += 1")]),
     ('extra-example', [("correct, examples = 0, 0", "correct, examples = 0, 1")]),
+    ('extra-example', [(EXAMPLES, "examples += data.shape[0] + 1")]),
     ('first-batch', [(EXAMPLES, "examples += data.shape[0]\n        return float(correct / examples)")]),
     ('floor', [(RESULT, "return float(correct // examples)")]),
     ('smallest-score', [("nd.argmax(scores", "nd.argmin(scores")]),

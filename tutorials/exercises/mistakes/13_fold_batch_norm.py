@@ -17,6 +17,8 @@ MISTAKES = [
     ('mean-forgotten', [(RESULT, "return W * scale, b * scale + beta")]),
     ('beta-forgotten', [(RESULT, "return W * scale, (b - mean) * scale")]),
     ('mean-added', [(RESULT, "return W * scale, (b + mean) * scale + beta")]),
+    ('mean-added', [(RESULT, "return W * scale, b + mean")]),
+    ('bias-plain', [(RESULT, "return W * scale, b - mean")]),
     ('beta-scaled', [(RESULT, "return W * scale, (b - mean + beta) * scale")]),
     ('eps-default', [(SCALE, "scale = gamma / np.sqrt(var + 1e-5)")]),
     ('times-std', [(SCALE, "scale = gamma * np.sqrt(var + eps)")]),
