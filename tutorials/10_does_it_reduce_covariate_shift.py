@@ -177,7 +177,8 @@ def experiment(name, network, figure):
     print(f"{'kind':<17}{'lr':>7}" + ''.join(f'{title:>13}' for title in COLUMNS.values()))
     for row in numbers(results):
         means = [np.mean(np.array(row[measure], float)) for measure in COLUMNS]  # over the seeds; None becomes NaN
-        print(f"{row['job']['kind']:<17}{row['job']['learning_rate']:>7g}" + ''.join(f'{mean:>13.4g}' for mean in means))
+        kind, rate = row['job']['kind'], row['job']['learning_rate']
+        print(f'{kind:<17}{rate:>7g}' + ''.join(f'{mean:>13.4g}' for mean in means))
     show(STUDY.figures[f'{name}-{network}'][f'{figure}-{network}'](results))
     for sentence, holds in {} if QUICK else judge(STUDY, f'{name}-{network}', results).items():
         print(f"{'holds' if holds else 'FAILS'}: {sentence}")
