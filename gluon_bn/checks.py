@@ -132,7 +132,7 @@ def check_params(params, shapes, checked=()):
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; this network expects {shape}: put an array of that "
                              "shape into params, or make a new network.")
-        _check_beside(name, array, next(iter(shapes)), arrays[0])
+        check_beside(name, array, next(iter(shapes)), arrays[0])
     return arrays
 
 
@@ -142,7 +142,7 @@ def check_examples(X, param):
     shape = X.shape
     if 0 in shape or not shape:
         raise ValueError(f"X has shape {shape}: there is no example in it; leave empty batches out.")
-    _check_beside('X', X, "the network's parameters", param)
+    check_beside('X', X, "the network's parameters", param)
 
 
 def check_net_and_batches(net, batches, name='data_iterator', needed=()):
@@ -220,7 +220,7 @@ def _check_parameter(name, spec, X):
                         "one with .astype(...).")
 
 
-def _check_beside(name, array, others, other):
+def check_beside(name, array, others, other):
     """Raise unless ``array`` is of the type and in the context of ``other``."""
     if array.dtype != other.dtype:
         raise TypeError(f"{name} has type {_name(array.dtype)} and {others} {_name(other.dtype)}; expected the same "

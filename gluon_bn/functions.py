@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import nd
-from .checks import check_floats
+from .checks import check_beside, check_floats
 from .fast import operators as fast
 
 if TYPE_CHECKING:
@@ -67,12 +67,7 @@ def softmax_cross_entropy(yhat_linear: NDArray, y: NDArray) -> NDArray:
     if yhat_linear.ndim != 2 or yhat_linear.shape != y.shape:
         raise ValueError(f"yhat_linear has shape {yhat_linear.shape} and y {y.shape}; expected (m, K) for both: "
                          "turn class numbers into one-hot rows with nd.one_hot(labels, K).")
-    if yhat_linear.dtype != y.dtype:
-        raise TypeError(f"yhat_linear has type {yhat_linear.dtype.__name__} and y {y.dtype.__name__}; expected the "
-                        "same type: convert one with .astype(...).")
-    if yhat_linear.ctx != y.ctx:
-        raise ValueError(f"yhat_linear is on {yhat_linear.ctx} and y on {y.ctx}; expected one context: move one with "
-                         ".as_in_context(...).")
+    check_beside('yhat_linear', yhat_linear, 'y', y)
     quick = fast.cross_entropy(yhat_linear, y)                                         # the following, in one operator
     if quick is not None:
         return quick

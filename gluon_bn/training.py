@@ -90,16 +90,21 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
     optimiser. The gradient is that of the *summed* loss, so that a step is proportional to the size of the batch.
     Raises ``ValueError`` or ``TypeError`` for other data and for a label outside the classes, and nothing is changed.
     """
-    label, numbers = check_batch(data, label)
     with stored_statistics_kept(net, only_if_refused=True):
-        with autograd.record():
-            yhat_linear = net(data, is_training=True)                                     # (m, K)
-            num_classes = yhat_linear.shape[-1]
-            check_classes(numbers, num_classes)
-            loss = softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))  # (m,)
+        loss = recorded_losses(net, data, label)                                          # (m,)
         loss.backward()
         update(net.params, lr)
     return _mean(loss)
+
+
+def recorded_losses(net, data, label):
+    """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first."""
+    label, numbers = check_batch(data, label)
+    with autograd.record():
+        yhat_linear = net(data, is_training=True)                                         # (m, K)
+        num_classes = yhat_linear.shape[-1]
+        check_classes(numbers, num_classes)
+        return softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))
 
 
 def _mean(loss):

@@ -41,7 +41,7 @@ import mxnet as mx
 from gluon_bn.studies.landscape.measures import Objective, along_gradient, covariate_shift, layers_of, parameters
 from gluon_bn.studies.landscape import STUDY
 from gluon_bn.studies.landscape.noise import Noise
-from gluon_bn.studies.landscape.numbers import best_rate, final_loss, median, numbers, over_steps, series, table, trains
+from gluon_bn.studies.landscape.numbers import best_rate, final_loss, median, numbers, over_steps, series, trains
 from gluon_bn.studies.landscape.training import LEARNING_RATES, SETTINGS
 from gluon_bn.studies.study import judge, load_mnist, run, select
 from gluon_bn.run.live import show
@@ -165,10 +165,20 @@ else:
     done = dict(zip(every_job, run(STUDY, Path('runs') / 'landscape', every_job)))
 
 
+COLUMNS = {'final_loss': 'loss at end', 'test_acc': 'test acc.', 'test_acc_batch': 'batch stat.',
+           'loss_range': 'loss range', 'relative_change': 'rel. change', 'smoothness': 'beta',
+           'rate_times_smoothness': 'lr * beta', 'mean_shift': 'mean shift', 'gradient_shift': 'grad. shift',
+           'gradient_cosine': 'cosine'}
+
+
 def experiment(name, network, figure):
     """Show the numbers and a figure of the experiment, assert its claims, and return its results."""
     results = [done[job] for job in jobs[f'{name}-{network}']]
-    print('\n'.join(table(numbers(results))))
+    print(f"{'kind':<17}{'lr':>7}" + ''.join(f'{title:>13}' for title in COLUMNS.values()))
+    for row in numbers(results):
+        means = [np.mean(np.array(row[measure], float)) for measure in COLUMNS]  # over the seeds; None becomes NaN
+        kind, rate = row['job']['kind'], row['job']['learning_rate']
+        print(f'{kind:<17}{rate:>7g}' + ''.join(f'{mean:>13.4g}' for mean in means))
     show(STUDY.figures[f'{name}-{network}'][f'{figure}-{network}'](results))
     for sentence, holds in {} if QUICK else judge(STUDY, f'{name}-{network}', results).items():
         print(f"{'holds' if holds else 'FAILS'}: {sentence}")

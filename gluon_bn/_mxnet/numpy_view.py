@@ -32,31 +32,19 @@ def _lost_names():
     names = {'bool': numpy.bool_, 'int': int, 'compat': types.SimpleNamespace(basestring=str),
              'PZERO': 0.0, 'NZERO': -0.0, 'PINF': numpy.inf, 'NINF': -numpy.inf, 'Inf': numpy.inf,
              'NaN': numpy.nan, 'NAN': numpy.nan,
-             **{function.__name__: function for function in (alltrue, sometrue, product, round_, msort, in1d, trapz)}}
+             'msort': msort, 'in1d': in1d, 'trapz': trapz}
+    for name, function in (('alltrue', numpy.all), ('sometrue', numpy.any), ('product', numpy.prod),
+                           ('round_', numpy.around)):
+        names[name] = _by_its_old_name(name, function)
     return {**names, **{name: _moved_to_numpy_financial(name) for name in ('mirr', 'npv', 'pmt', 'ppmt', 'pv', 'rate')}}
 
 
-# Wrappers and not aliases: MXNet registers its own function for each of these, and would replace the one that it has
-# registered for numpy.any, numpy.prod and numpy.round.
-
-def alltrue(*args, **kwargs):
-    """``numpy.all``, by its old name."""
-    return numpy.all(*args, **kwargs)
-
-
-def sometrue(*args, **kwargs):
-    """``numpy.any``, by its old name."""
-    return numpy.any(*args, **kwargs)
-
-
-def product(*args, **kwargs):
-    """``numpy.prod``, by its old name."""
-    return numpy.prod(*args, **kwargs)
-
-
-def round_(*args, **kwargs):
-    """``numpy.around``, by its old name."""
-    return numpy.around(*args, **kwargs)
+def _by_its_old_name(name, function):
+    """A function of its own: MXNet registers one for each name, and would replace the one of ``numpy.any``, say."""
+    def renamed(*args, **kwargs):
+        return function(*args, **kwargs)
+    renamed.__name__ = renamed.__qualname__ = name
+    return renamed
 
 
 def msort(a):
@@ -90,5 +78,4 @@ def trapz(y, x=None, dx=1.0, axis=-1):
 def _moved_to_numpy_financial(name):
     def moved(*args, **kwargs):
         raise RuntimeError(f"numpy.{name} left NumPy in version 1.20; the package numpy-financial has it.")
-    moved.__name__ = moved.__qualname__ = name
-    return moved
+    return _by_its_old_name(name, moved)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..support.arguments import boolean, floats, integer, labels, number, shown
 from ..support.extras import import_extra
+from ..support.markdown import markdown_table
 from .node import Node
 
 LAYERS = (('fc1', 30, 20), ('fc2', 20, 10), ('fc3', 10, 1))
@@ -211,9 +212,9 @@ def accuracies(splits=20, batch_norm=True, **options):
 
 def table(splits=20, epochs=20):
     """:func:`accuracies` with batch norm and without, as the lines of a Markdown table."""
-    lines = ["| network | mean test accuracy | standard deviation | lowest | highest |", "|---|---|---|---|---|"]
+    rows = []
     for name, with_batch_norm in (('with batch norm', True), ('without', False)):
         found = accuracies(splits, with_batch_norm, epochs=epochs)
         spread = f"{found.std(ddof=1):.4f}" if splits > 1 else '-'
-        lines.append(f"| {name} | {found.mean():.4f} | {spread} | {found.min():.4f} | {found.max():.4f} |")
-    return '\n'.join(lines)
+        rows.append([name, f'{found.mean():.4f}', spread, f'{found.min():.4f}', f'{found.max():.4f}'])
+    return markdown_table(['network', 'mean test accuracy', 'standard deviation', 'lowest', 'highest'], rows)

@@ -6,10 +6,21 @@ the result to the leaves, each node after everything made of it, and adds up wha
 """
 import copy
 import numbers
+import operator
 
 import numpy as np
 
 from .numpy_functions import of_function, of_ufunc
+
+
+def _method(function):
+    """``function``, one of NumPy's, as it must be to be a method when it stands in a class."""
+    return lambda self, other: function(self, other)
+
+
+def _reflected(function):
+    """The method for the right operand of ``function``, where the left one is no Node."""
+    return lambda self, other: function(_constant(other, self), self)
 
 
 class Node:
@@ -98,23 +109,8 @@ class Node:
     def __bool__(self):
         return bool(self.value)
 
-    def __lt__(self, other):
-        return np.less(self, other)
-
-    def __le__(self, other):
-        return np.less_equal(self, other)
-
-    def __gt__(self, other):
-        return np.greater(self, other)
-
-    def __ge__(self, other):
-        return np.greater_equal(self, other)
-
-    def __eq__(self, other):
-        return np.equal(self, other)
-
-    def __ne__(self, other):
-        return np.not_equal(self, other)
+    __lt__, __le__, __gt__, __ge__, __eq__, __ne__ = map(
+        _method, (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal))
 
     # ---- the walk back ----
 
@@ -214,23 +210,8 @@ class Node:
         """The matrix product ``self @ other``."""
         return _matrix_product('dot', self, other)
 
-    def __radd__(self, other):
-        return _constant(other, self) + self
-
-    def __rsub__(self, other):
-        return _constant(other, self) - self
-
-    def __rmul__(self, other):
-        return _constant(other, self) * self
-
-    def __rtruediv__(self, other):
-        return _constant(other, self) / self
-
-    def __rpow__(self, other):
-        return _constant(other, self) ** self
-
-    def __rmatmul__(self, other):
-        return _constant(other, self) @ self
+    __radd__, __rsub__, __rmul__, __rtruediv__, __rpow__, __rmatmul__ = map(
+        _reflected, (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.matmul))
 
     def __pos__(self):
         return self

@@ -4,43 +4,28 @@ Exit status: 0 all is well, and for check and grade every requirement has passed
 """
 import argparse
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
-from ..support.command_line import BROKEN_PIPE, Parser, complain, folder, open_closed_streams
+from ..support.command_line import Parser, exit_status, folder
 from ..support.invocation import command_line, open_command
 from . import grading, progress
-from .catalog import UnknownExercise, all_exercises, find
+from .catalog import all_exercises, find
 from .notebooks import skeleton_notebook
 from .runner import KEPT_OUTPUT, TIME_LIMIT, check_file
-from .submissions import NoSubmissions, opened
+from .submissions import opened
 from .verify import verify
-
-
-class BadArgument(ValueError):
-    """One sentence about what was given and what was expected."""
 
 
 def main(argv=None, prog=None):
     """Run with the command line ``argv``; returns the exit status."""
-    open_closed_streams()
-    options = parser(prog).parse_args(argv)
-    try:
-        status = options.run(options)
-        sys.stdout.flush()
-        return status
-    except (BadArgument, UnknownExercise, NoSubmissions) as error:
-        print(f"exercises: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, head for example, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except OSError as error:
-        what = f"{error.filename}: " if error.filename else "what it prints cannot be written: "
-        return complain('exercises', f"{what}{error.strerror or error}", 2)
-    except KeyboardInterrupt:
-        return 130
+    reader = parser(prog)
+
+    def work():
+        options = reader.parse_args(argv)
+        return options.run(options)
+
+    return exit_status(reader.name, work)
 
 
 def parser(prog=None):
@@ -132,7 +117,7 @@ def run_start(options):
         with open(path, 'xb') as file:  # x: never an existing file, also if it appears at this very moment
             file.write(content)
     except FileExistsError:
-        raise BadArgument(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
+        raise ValueError(f"{path} is there already and stays as it is; move it away, or give another DIR.") from None
     if options.notebook:
         print(f"Open it: {open_command(path)}")
         print(f"Fill the gaps, then run its last cell, or: {_command(options, 'check', path)}")
@@ -152,7 +137,7 @@ def run_check(options):
         notebook = script.with_suffix('.ipynb')
         path = notebook if notebook.is_file() and not script.is_file() else script
     if not path.is_file():
-        raise BadArgument(f"there is no file {path}; give the PATH of yours to check, or get one with: "
+        raise ValueError(f"there is no file {path}; give the PATH of yours to check, or get one with: "
                           f"{_command(options, 'start', exercise.name)}")
     verdict = check_file(exercise, path, options.time_limit)
     progress.note(exercise, path, verdict)

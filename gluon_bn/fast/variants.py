@@ -7,6 +7,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+from ..support.processor import processor_lines
 from . import compiler, trust
 from .compiler import BuildError
 
@@ -51,12 +52,8 @@ def best(flags):
 
 
 def processor_flags():
-    """What the processor has and the kernel lets programs use, in the kernel's words; nothing where it does not say."""
-    try:
-        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
-            return frozenset(next((line.split(':', 1)[1] for line in file if line.startswith('flags')), '').split())
-    except OSError:
-        return frozenset()
+    """What the processor has and the kernel lets programs use, in the kernel's words."""
+    return frozenset(processor_lines('flags')[0].split(':', 1)[1].split())
 
 
 def write_about(folder, by):

@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..support.arguments import boolean, integer, labels, number, shown, sizes
-from .layers import (
-    affine_backward,
-    affine_forward,
-    dropout_backward,
-    dropout_forward,
-    generator,
-    relu_backward,
-    relu_forward,
-    softmax_loss,
-)
+from . import layers
 from .normalization import batchnorm_backward_alt, batchnorm_forward, layernorm_backward, layernorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
 
@@ -89,7 +80,7 @@ class FullyConnectedNet(RunningStatistics):
         self.params = self._draw([input_dim, *hidden_dims, num_classes], weight_scale, seed)
 
     def _draw(self, dims, weight_scale, seed):
-        random = generator(seed)
+        random = layers.generator(seed)
         params = {}
         for i, (rows, columns) in enumerate(zip(dims, dims[1:]), 1):
             params[f'W{i}'] = weight_scale * random.standard_normal((rows, columns))
@@ -120,13 +111,13 @@ class FullyConnectedNet(RunningStatistics):
             h, cache = self._hidden_forward(h, i, mode)                              # (N, hidden_dims[i - 1])
             caches.append(cache)
         last = self.num_layers
-        scores, cache = affine_forward(h, self.params[f'W{last}'], self.params[f'b{last}'])     # (N, num_classes)
+        scores, cache = layers.affine_forward(h, self.params[f'W{last}'], self.params[f'b{last}'])    # (N, num_classes)
         if y is None:
             return scores
 
-        loss, dscores = softmax_loss(scores, y)
+        loss, dscores = layers.softmax_loss(scores, y)
         grads = {}
-        dh, grads[f'W{last}'], grads[f'b{last}'] = affine_backward(dscores, cache)
+        dh, grads[f'W{last}'], grads[f'b{last}'] = layers.affine_backward(dscores, cache)
         for i in range(last - 1, 0, -1):
             dh = self._hidden_backward(dh, i, caches.pop(), grads)
         for i in range(1, last + 1):
@@ -138,25 +129,25 @@ class FullyConnectedNet(RunningStatistics):
     def _hidden_forward(self, h, i, mode):
         """Layer ``i``: affine, normalisation, ReLU, dropout."""
         p, norm_cache, drop_cache = self.params, None, None
-        h, affine_cache = affine_forward(h, p[f'W{i}'], p[f'b{i}'])
+        h, affine_cache = layers.affine_forward(h, p[f'W{i}'], p[f'b{i}'])
         if self.normalization:
             forward, _ = NORMALIZATIONS[self.normalization]
             norm_param = self.bn_params[i - 1] if self.bn_params else {}
             norm_param['mode'] = mode
             h, norm_cache = forward(h, p[f'gamma{i}'], p[f'beta{i}'], norm_param)
-        h, relu_cache = relu_forward(h)
+        h, relu_cache = layers.relu_forward(h)
         if self.dropout_param['p']:
-            h, drop_cache = dropout_forward(h, {**self.dropout_param, 'mode': mode})
+            h, drop_cache = layers.dropout_forward(h, {**self.dropout_param, 'mode': mode})
         return h, (affine_cache, norm_cache, relu_cache, drop_cache)
 
     def _hidden_backward(self, dh, i, cache, grads):
         """Back through layer ``i``: puts its gradients into ``grads``; returns that of its input, None of the first."""
         affine_cache, norm_cache, relu_cache, drop_cache = cache
         if drop_cache is not None:
-            dh = dropout_backward(dh, drop_cache)
-        dh = relu_backward(dh, relu_cache)
+            dh = layers.dropout_backward(dh, drop_cache)
+        dh = layers.relu_backward(dh, relu_cache)
         if self.normalization:
             _, backward = NORMALIZATIONS[self.normalization]
             dh, grads[f'gamma{i}'], grads[f'beta{i}'] = backward(dh, norm_cache)
-        dh, grads[f'W{i}'], grads[f'b{i}'] = affine_backward(dh, affine_cache, need_dx=i > 1)
+        dh, grads[f'W{i}'], grads[f'b{i}'] = layers.affine_backward(dh, affine_cache, need_dx=i > 1)
         return dh

@@ -2,9 +2,9 @@
 import numpy as np
 
 from .._mxnet import autograd, nd
-from ..checks import check_batch, check_classes, check_net
-from ..functions import softmax_cross_entropy
+from ..checks import check_net
 from ..network_state import activations_watched, stored_statistics_kept
+from ..training import recorded_losses
 
 
 def observe(net, data, label):
@@ -37,12 +37,9 @@ def observe(net, data, label):
 
 def mean_loss(net, data, label):
     """The mean loss of a batch in training, ``(1,)``, recorded for :func:`gradients_of`; ``label`` is ``(m,)``."""
-    label, numbers = check_batch(data, label)
+    losses = recorded_losses(net, data, label)                                                      # (m,)
     with autograd.record():
-        scores = net(data, is_training=True)                                                        # (m, K)
-        check_classes(numbers, scores.shape[-1])
-        target = nd.one_hot(label, scores.shape[1], dtype=scores.dtype)                             # (m, K)
-        return nd.mean(softmax_cross_entropy(scores, target))                                       # (1,)
+        return nd.mean(losses)                                                                      # (1,)
 
 
 def gradients_of(loss, net):

@@ -206,9 +206,11 @@ def test_parameters_and_back(rng):
     assert (net.params['b4'].asnumpy() == x[-10:]).all()
 
 
-@pytest.mark.parametrize('net', [LeNet(), LeNet(batch_norm=False), SigmoidMLP(), SigmoidMLP(hidden=[4] * 11)],
-                         ids=['LeNet', 'plain LeNet', 'MLP', 'deep MLP'])
-def test_layers_hold_each_parameter_once(net):
+@pytest.mark.parametrize(('network', 'options'), [
+    (LeNet, {}), (LeNet, {'batch_norm': False}), (SigmoidMLP, {}), (SigmoidMLP, {'hidden': [4] * 11})],
+    ids=['LeNet', 'plain LeNet', 'MLP', 'deep MLP'])
+def test_layers_hold_each_parameter_once(network, options):
+    net = network(**options)
     layers, names = layers_of(net), list(net.params)
     assert layers[0].start == 0
     assert layers[-1].stop == parameters(net).size

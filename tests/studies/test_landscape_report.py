@@ -102,7 +102,7 @@ def test_figures_of_a_divergence_and_of_one_seed():
 
 
 @pytest.mark.parametrize('judged', [True, False])
-def test_an_experiment_says_its_name_its_numbers_its_claims_and_the_table_of_all(tmp_path, judged):
+def test_an_experiment_says_its_name_its_claims_and_the_table_of_all(tmp_path, judged):
     said = []
     found = conduct(STUDY, {name: EXPERIMENTS[name]([0], steps=40) for name in (
         'learning_rates-lenet', 'small_weights-sigmoid_mlp')}, tmp_path, report=said.append, judged=judged,

@@ -1,4 +1,4 @@
-"""Numbers of the measured trainings: series over the steps, a number for each training, a table."""
+"""Numbers of the measured trainings: series over the steps, and a number for each training."""
 import numpy as np
 
 from ...support.results import json_safe
@@ -45,33 +45,17 @@ def numbers(results):
     The numbers are the loss at the end, the test accuracies, and for each of ``MEASURES`` the median over the steps;
     ``rate_times_smoothness`` is the median of that product: below 2 a step is not too long for a parabola.
     """
-    rows = []
-    for job, seeds in seeds_together(results):
-        trainings = [_numbers_of_one(result) for result in seeds]
-        rows.append({'job': job, 'seeds': [result['job']['seed'] for result in seeds],
-                     **{name: [training[name] for training in trainings] for name in trainings[0]}})
-    return rows
+    rows = [(job, [result['job']['seed'] for result in of_job], [_numbers_of_one(result) for result in of_job])
+            for job, of_job in seeds_together(results)]
+    return [{'job': job, 'seeds': seeds, **{name: [training[name] for training in trainings] for name in trainings[0]}}
+            for job, seeds, trainings in rows]
 
 
 def _numbers_of_one(result):
     medians = {name: median(series([result], name)) for name in MEASURES}
     return json_safe({'final_loss': final_loss(result), 'test_acc': result['test_acc'],
-                   'test_acc_batch': result['test_acc_batch'], **medians,
-                   'rate_times_smoothness': result['job']['learning_rate'] * medians['smoothness']})
-
-
-def table(rows):
-    """The means over the seeds of :func:`numbers`, as lines of text."""
-    columns = [('final_loss', 'loss at end'), ('test_acc', 'test acc.'), ('test_acc_batch', 'batch stat.'),
-               ('loss_range', 'loss range'), ('relative_change', 'rel. change'), ('smoothness', 'beta'),
-               ('rate_times_smoothness', 'lr * beta'), ('mean_shift', 'mean shift'),
-               ('gradient_shift', 'grad. shift'), ('gradient_cosine', 'cosine')]
-    lines = [f"{'kind':<17}{'lr':>7}{'scale':>7}" + ''.join(f'{title:>13}' for _, title in columns)]
-    for row in rows:
-        means = [np.mean(np.array(row[name], np.float64)) for name, _ in columns]
-        lines.append(f"{row['job']['kind']:<17}{row['job']['learning_rate']:>7g}{row['job']['weight_scale']:>7g}"
-                     + ''.join(f'{mean:>13.4g}' for mean in means))
-    return lines
+                      'test_acc_batch': result['test_acc_batch'], **medians,
+                      'rate_times_smoothness': result['job']['learning_rate'] * medians['smoothness']})
 
 
 def best_rate(results, kind):

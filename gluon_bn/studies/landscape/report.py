@@ -3,14 +3,14 @@ import numpy as np
 
 from ..study import select, values_of
 from .figures import NETWORKS
-from .numbers import best_rate, final_loss, median, numbers, series, table, trains
+from .numbers import best_rate, final_loss, median, series, trains
 from .training import EXPERIMENTS, KINDS
 
 
 def remarks(name, results, judged):
-    """The lines about an experiment: its heading, its numbers, and for the learning rates which is the best."""
+    """The lines about an experiment: its heading, and for the learning rates which is the best."""
     kind, network = name.split('-')
-    lines = [f"\n{kind}, {NETWORKS[network]}", *table(numbers(results))]
+    lines = [f"\n{kind}, {NETWORKS[network]}"]
     if kind == 'learning_rates':
         lines.append(f"lowest loss at the end: without batch norm at {best_rate(results, 'plain'):g}, with it at "
                      f"{best_rate(results, 'batch_norm'):g}")

@@ -3,7 +3,6 @@
 The learning rates here are those for the *mean* loss of a batch, so that they can be compared over batch sizes: the
 main job's 0.001 on the summed loss of 64 images is 0.064.
 """
-import math
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Optional, Tuple
@@ -16,11 +15,18 @@ from ...functions import relu
 from ...lenet import LeNet
 from ...network_state import stored_statistics_kept
 from ...recalibration import recalibrate
+from ...support.options import Kind, check_options, choice, option, real, whole, yes_or_no
 from ...support.results import json_safe
 from ...training import MovingLoss, evaluate_accuracy, train_step
 
 POSITIONS = ('before', 'after', None)  # of batch norm, beside the activation; None is a network without it
 EVALUATION_BATCH = 250
+
+
+def _rising(name, steps):
+    if not steps or steps[0] < 1 or not all(a < b for a, b in zip(steps, steps[1:])):
+        raise ValueError(f"{name} is {steps}; expected rising numbers of steps, each at least 1.")
+    return steps
 
 
 @dataclass(frozen=True)
@@ -35,37 +41,26 @@ class Job:
     and beta at 0 instead, so that ``weight_scale`` is that of the weights and biases alone.
     """
 
-    seed: int
-    batch_norm: Optional[str] = 'before'
-    lr: float = 0.1
-    weight_scale: float = 0.1
-    batch_size: int = 64
-    momentum: float = 0.9
-    eps: float = 1e-5
-    score_after: Tuple[int, ...] = (100,)
-    test_images: int = 2000
-    recalibrate: int = 0
-    gamma_one: bool = False
+    seed: int = option(kind=whole(at_least=0, at_most=2**31 - 1), optional=False)
+    batch_norm: Optional[str] = option('before', choice('before', 'after'), optional=True)
+    lr: float = option(0.1, real(above=0))
+    weight_scale: float = option(0.1, real(above=0))
+    batch_size: int = option(64, whole(at_least=1, at_most=60_000))
+    momentum: float = option(0.9, real(at_least=0, at_most=1))
+    eps: float = option(1e-5, real(at_least=0))
+    score_after: Tuple[int, ...] = option((100,), Kind(_rising, {}))
+    test_images: int = option(2000, whole(at_least=1, at_most=10_000))
+    recalibrate: int = option(0, whole(at_least=0, at_most=60_000))
+    gamma_one: bool = option(False, yes_or_no('store_true'))
 
     def __post_init__(self):
-        steps = self.score_after
-        for name, expected, right in (
-                ('seed', 'from 0 to 2147483647', 0 <= self.seed < 2**31),
-                ('batch_norm', "'before', 'after' or None", self.batch_norm in POSITIONS),
-                ('lr', 'a finite number above 0', 0 < self.lr < math.inf),
-                ('weight_scale', 'a finite number above 0', 0 < self.weight_scale < math.inf),
-                ('batch_size', 'from 1 to 60,000', 1 <= self.batch_size <= 60000),
-                ('momentum', 'from 0 to 1', 0 <= self.momentum <= 1),
-                ('eps', 'a finite number, at least 0', 0 <= self.eps < math.inf),
-                ('score_after', 'rising numbers of steps, each at least 1',
-                 steps and steps[0] >= 1 and all(a < b for a, b in zip(steps, steps[1:]))),
-                ('test_images', 'from 1 to 10,000', 1 <= self.test_images <= 10000),
-                ('recalibrate', '0, or from 2 to 60,000 images for a network with batch norm',
-                 self.recalibrate == 0 or self.batch_norm and 2 <= self.recalibrate <= 60000),
-                ('gamma_one', 'False, or True for a network with batch norm',
-                 self.gamma_one in (True, False) and (self.batch_norm is not None or not self.gamma_one))):
-            if not right:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+        check_options(self)
+        for name, nothing in (('recalibrate', 0), ('gamma_one', False)):
+            if self.batch_norm is None and getattr(self, name):
+                raise ValueError(f"{name} is {getattr(self, name)}; expected {nothing} for a network without batch "
+                                 "norm.")
+        if self.recalibrate == 1:
+            raise ValueError("recalibrate is 1; expected 0, or from 2 to 60,000 images.")
 
     @property
     def steps(self):
