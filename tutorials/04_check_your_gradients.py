@@ -105,8 +105,8 @@ for name, dout in (('all ones', ones), ('random', random)):
 # %% [markdown]
 # With all ones both codes pass. The reason: the outputs of a feature always sum to `N * beta`, so the sum of all
 # outputs does not depend on `x` at all, and every `dx` passes that is zero. The wrong code gives zero too. The same
-# happens with any upstream gradient that is the same for all examples, and with `loss = out.sum()`, which is the
-# all-ones upstream gradient in disguise.
+# happens with any upstream gradient that is the same for all examples, and with `loss = out.sum()`, whose upstream
+# gradient is all ones.
 #
 # It also happens with `dout = xhat`, where the right gradient is zero but for eps; there the wrong code does fail:
 

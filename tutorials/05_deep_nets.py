@@ -148,8 +148,8 @@ if not QUICK:
     assert 0.02 < best[None]['job']['weight_scale'] < 0.3
 
 # %% [markdown]
-# In the full run the best of the nets without batch norm has even the higher training accuracy. The advantage of
-# batch norm is that nobody has to look for this scale.
+# In the full run the best of the nets without batch norm even has the higher training accuracy. The advantage of batch
+# norm is that nobody has to look for this scale.
 #
 # ## 3. Batch sizes
 #
@@ -171,8 +171,8 @@ if not QUICK:
 # ## 4. Batch norm against layer norm
 #
 # Claims, asserted: with batches of 2, layer norm reaches a higher training accuracy than batch norm for every seed, and
-# batch norm gains from larger batches. With two examples, batch norm leaves of each feature only which of the two is
-# larger: the normalised values are 1 and -1.
+# batch norm gains from larger batches. With two examples, batch norm keeps one fact about each feature: which of the
+# two values is larger. The normalised values are 1 and -1.
 
 # %%
 examples = np.array([[1., -20, 3, 0.5, 70, -8], [4., 15, -3, 2, 9, 8]])                            # (2, 6)

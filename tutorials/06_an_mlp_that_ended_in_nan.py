@@ -316,7 +316,7 @@ plt.show()
 # ## Which statistics to test with
 #
 # `momentum=None` takes the mean over all batches since the first one, `momentum=0.9` forgets in about ten batches. The
-# mean over everything remembers the statistics of weights that are long gone.
+# mean over everything still contains the statistics of the first weights, which have changed since.
 
 # %%
 cumulative = gbn.MLP(sizes, momentum=None, seed=0).fit(parts, epochs, 1000, 0.03, progress=False)

@@ -166,8 +166,7 @@ assert sorted(node.name for node in out.graph() if node.name) == ['X', 'beta', '
 
 # %% [markdown]
 # `X` enters in two places: directly in both differences, and through the mean, which stands in the variance as well.
-# Whoever takes the mean and the variance for constants cuts these paths. What is lost is easy to see, because `.value`
-# cuts them:
+# Treat the mean and the variance as constants, and these paths are cut. `.value` does that, so we can see what is lost:
 
 # %%
 X_node = Node(X, 'X')
@@ -275,7 +274,7 @@ assert abs(difference.mean()) < difference.std(ddof=1) or QUICK
 #   without as well. The mean difference between the two is smaller than its standard deviation over the splits: on
 #   this problem, batch norm is neither a help nor a harm.
 # - *Conjecture:* the inputs were scaled and the network is shallow, so that there is little left for batch norm to
-#   repair. Where it matters is for the tutorials on deep networks.
+#   repair. Tutorial 05 has deep networks, in which it matters.
 #
 # One more caution: `scale` uses the mean and standard deviation of all 569 rows, those of the test included (their
 # measurements, not their labels), as the notebook did.

@@ -20,14 +20,19 @@
 #
 # ## What to expect
 #
-# - The formula is far from the limit, and not because it computes much: sums over several axes, and the sums that the
-#   backward pass of broadcasting needs, are not vectorised in MXNet.
-# - The same sums as matrix products are, and so is a scale and a shift of each channel as a convolution.
-# - What is left then is memory traffic: each operator reads and writes the whole tensor. The closed form of the
-#   backward pass needs fewer operators, and a native operator needs one.
+# In any framework:
+#
+# - Batch norm moves many bytes and computes little. Its limit is the time in which the bytes are moved.
+# - Each operator reads and writes the whole tensor. Fewer operators move less.
 # - A small tensor is another case: there the time is that of launching operators, however little they do.
+# - In the whole network the convolutions are next. Their limit is arithmetic.
+#
+# In MXNet:
+#
+# - The formula is far from the limit, because its slowest sums are not vectorised: those over several axes, and those
+#   that the backward pass of broadcasting needs. As matrix products and convolutions, they are.
+# - The closed form of the backward pass needs fewer operators, and a native operator needs one.
 # - Reading a number makes Python and the engine wait for each other. It costs what launching costs, no more.
-# - In the whole network the convolutions are next.
 #
 # No time is written here as a number: yours are printed when it runs. They differ between machines, and even between
 # runs; what must hold everywhere is asserted.
@@ -76,9 +81,9 @@ nd.waitall()
 print(f"nd.dot returned after {1e3 * launched:.3f} ms; computed after {1e3 * (time.perf_counter() - start):.3f} ms")
 
 # %% [markdown]
-# Everything below is measured by one function. Rounds of warm-up come first: memory is allocated and kernels are
-# chosen there. Then the candidates take turns, so that what disturbs the machine disturbs all of them; and the median
-# forgets the rounds in which it did.
+# Everything below is measured by one function. Rounds of warm-up come first: memory is allocated and kernels are chosen
+# there. Then the candidates take turns, so that other work on the machine disturbs all of them alike. The median is
+# taken, because a few disturbed rounds do not change it.
 
 
 # %%
@@ -453,13 +458,12 @@ for name, seconds in small_seconds.items():
     print(f"{name:12}{1e6 * seconds:8.1f} us, {seconds / launch:6.1f} launches")
 
 # %% [markdown]
-# Here the limit of bytes says nothing: the time grows with the number of operators, and with what Python does around
-# them. Only fewer operators help, and fewer questions: to ask five arrays for their shapes and types, one after the
-# other, takes Python longer than the layer takes to compute. So `impl='auto'` checks a call once, and launches the next
-# one like it as a whole.
+# Here bytes do not matter: the time grows with the number of operators, and with what Python does around them. So fewer
+# operators help, and fewer checks: to ask five arrays for their shapes and types, one after the other, takes Python
+# longer than the layer takes to compute. So `impl='auto'` checks a call once. The next call of the same kind is
+# launched as a whole.
 #
-# It is also part of what the large layer takes, which launches its operators one by one. The small one's time is a
-# lower bound for that:
+# The large layer launches its operators, too, one by one. That takes at least as long as the small layer does:
 
 # %%
 if NATIVE:
@@ -733,11 +737,11 @@ show(draw_times([
 # step. The script asserts this on every machine (in quick mode the times are not judged).
 # **Fact**, for your machine and this run: the tables. Steps whose times are close may change places in the next run.
 #
-# **Conjecture**: *why* a step is faster. That nobody vectorised those reductions, that a tensor was still in the cache:
-# it fits what the tables show, and counters of the processor (`perf stat -e cache-misses`) could prove it wrong.
-# **Conjecture**: that the limit is one. It takes copying and a matrix product for the best that this machine can do.
-# An operator whose data is in a nearer cache than ours was may well beat it, and another algorithm (Winograd's
-# convolution, for one) needs less arithmetic.
+# **Conjecture**: *why* a step is faster. The reasons given here (sums that are not vectorised, a tensor that is still
+# in the cache) fit the tables. Counters of the processor (`perf stat -e cache-misses`) could prove them wrong.
+# **Conjecture**: that nothing can be faster than the limit. It assumes that copying and a matrix product are the best
+# that this machine can do. An operator whose data is in a faster cache may be quicker, and another algorithm
+# (Winograd's convolution, for example) needs less arithmetic.
 #
 # ## Exercises
 #

@@ -196,8 +196,8 @@ if 'keras' in nets:
 
 # %% [markdown]
 # Where batch norm is not ahead in this setting, or hardly, two numbers say why. One is the lead, averaged over all
-# looks within a tenth. The other is how much the accuracy of *one* net fluctuates from look to look, because neither
-# the batches nor the learning rate get any calmer: the deviation of the difference between two looks, divided by
+# looks within a tenth. The other is how much the accuracy of *one* net fluctuates from look to look, because the
+# batches differ and the learning rate is never lowered: the deviation of the difference between two looks, divided by
 # $\sqrt 2$. In the full figure the lead stays below one percent after the first tenth, while both nets fit more than
 # 99 % of the training images in the end; so a lead of such a size at one look can turn into its opposite at the next.
 

@@ -14,8 +14,8 @@
 # Ioffe and Szegedy (2015) call internal covariate shift the change of the distribution of a layer's inputs that the
 # updates of the layers before it cause. Their explanation: each layer has to adapt to it anew all the time; batch norm
 # fixes the mean and the variance of the inputs, so there is less of it, and training is faster. They measured that
-# training is faster, and that the distributions are more stable. That the one is the reason of the other they did not
-# measure.
+# training is faster, and that the distributions are more stable. They did not measure whether one is the reason of the
+# other.
 #
 # Santurkar, Tsipras, Ilyas and Madry (2018), 'How Does Batch Normalization Help Optimization?', did two things about
 # it. They put noise behind the batch norms, with another mean and variance at every step, so that the distributions
@@ -226,10 +226,10 @@ for network, results in rates.items():
 
 # %% [markdown]
 # **Smoothness follows the learning rate.** From the smallest learning rate to the largest, 16 times as large, $\beta$
-# with batch norm falls to less than a third, in both networks; $\eta \beta$ stays between 0.5 and 2. Training goes
-# where its steps are just not too long (Cohen et al., 2021, describe this for gradient descent with the whole data set,
-# as the 'edge of stability'). So a curve of $\beta$ at one learning rate compares two nets at that learning rate, and
-# no more: a net that could train faster shows itself at larger ones.
+# with batch norm falls to less than a third, in both networks; $\eta \beta$ stays between 0.5 and 2. Training moves to
+# places where its steps are only just short enough (Cohen et al., 2021, describe this for gradient descent with the
+# whole data set, as the 'edge of stability'). So a curve of $\beta$ at one learning rate compares two nets at that
+# learning rate, and no more: a net that could train faster shows itself at larger ones.
 
 # %%
 for network, results in rates.items():

@@ -139,7 +139,7 @@ if not QUICK:
 #
 # 100 steps. The scale is that of the weights and biases alone: gamma begins at 1 and beta at 0 here. (`LeNet` by itself
 # draws gamma from N(1, scale²). Exercise 2 asks what that changes.) Two knobs at once, since by the mathematics above
-# they belong together: batch norm makes of the scale a matter of the learning rate.
+# they belong together: with batch norm, larger weights act like a smaller learning rate.
 
 # %%
 kinds = experiment('weight_scales')
@@ -154,11 +154,11 @@ print("standard deviation of a score over 64 images, weights of scale 0.01,\n"
 assert spread[False] < 1e-3 * spread[True]
 
 # %% [markdown]
-# Without batch norm the small weights lose the signal layer by layer: the scores hardly know which
-# image they are of, less than a thousandth of what they know with batch norm, and no learning rate of the sweep
-# helps. With batch norm every scale has a rate at which the network trains, and large weights want larger rates, as
-# $\eta / a^2$ says. The scale still matters somewhat: the last layer, which no batch norm
-# follows, is drawn with this scale too, and 100 steps are few.
+# Without batch norm the small weights lose the signal layer by layer: the scores hardly differ from image to image.
+# Their deviation is less than a thousandth of that with batch norm, and no learning rate of the sweep helps. With batch
+# norm every scale has a rate at which the network trains, and large weights want larger rates, as $\eta / a^2$ says.
+# The scale still matters somewhat: the last layer, which no batch norm follows, is drawn with this scale too, and 100
+# steps are few.
 #
 # ## 3. The batch size
 #
@@ -175,8 +175,8 @@ assert 'every output would be beta' in reason
 
 # %% [markdown]
 # The mean over one value is that value; minus its mean every output is 0 before the shift, whatever the image. A
-# convolution could still average over its pixels, the dense layer has nothing. So the network refuses: training it
-# would go through without a complaint, and learn nothing about the images.
+# convolution could still average over its pixels, the dense layer has nothing. So the network refuses: without that,
+# the training would run to its end and learn nothing about the images.
 
 # %%
 x = nd.array([[3.0, -1.0]])
@@ -193,9 +193,9 @@ if not QUICK:
         assert final(most).mean() < final(sixteen).mean()
 
 # %% [markdown]
-# Two images are allowed, and bad: of two values the dense layer's normalisation leaves only which is the larger. From
-# 16 on, batch norm is ahead. At the right end both fall off: at a fixed learning rate, 8 steps on 512 images each are
-# less than 256 steps on 16.
+# Two images are allowed, and bad: after the dense layer's normalisation one only sees which of the two values is
+# larger. From 16 on, batch norm is ahead. At the right end both fall off: at a fixed learning rate, 8 steps on 512
+# images each are less than 256 steps on 16.
 #
 # ## 4. The momentum of the stored statistics
 #
@@ -211,7 +211,7 @@ assert 0.999 ** 99 > 0.9
 
 # %% [markdown]
 # At 0.999 the statistics of the first batch have, after 100 steps, still more than nine tenths of the weight, though
-# the weights that they were made with are long gone. At 0 the last batch alone counts: good enough with 64 images,
+# the network's weights have changed much since. At 0 the last batch alone counts: good enough with 64 images,
 # not with 4.
 #
 # ## 5. eps

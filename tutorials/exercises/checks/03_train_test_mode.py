@@ -8,6 +8,7 @@ HINTS = {
     'averages-in-training': "In training the output was normalised by the averages; use the batch's own statistics.",
     'reversed': "momentum is the weight of the old value here: momentum * old + (1 - momentum) * new.",
     'from-zero': "The first batch was averaged with 0, so the averages start far too small; store the first as it is.",
+    'zeros-stored': "Zeros were stored at the first batch; store its mean and its variance.",
     'overwritten': "Only the last batch is kept; fold it in: momentum * old + (1 - momentum) * new.",
     'first-kept': "Only the first batch is kept; fold the later ones in: momentum * old + (1 - momentum) * new.",
     'std-stored': "What is stored is the standard deviation; store the variance.",
@@ -93,10 +94,10 @@ def check_first_batch(answer):
     run(answer, X, means, variances)
     mean, var = X.mean(axis=0), X.var(axis=0)
     expect(stored(means, 'means'), nd.array(mean), {'from-zero': 0.2 * mean, 'reversed': 0.8 * mean,
-           'from-one': tuple(w * mean + 1 - w for w in (0.2, 0.8)),
+           'from-one': tuple(w * mean + 1 - w for w in (0.2, 0.8)), 'zeros-stored': 0 * mean,
            'exchanged': var}, "means['bn1']")
     expect(stored(variances, 'variances'), nd.array(var),
-           {'from-zero': 0.2 * var, 'from-one': tuple(w * var + 1 - w for w in (0.2, 0.8)),
+           {'from-zero': 0.2 * var, 'zeros-stored': 0 * var, 'from-one': tuple(w * var + 1 - w for w in (0.2, 0.8)),
             'std-stored': (np.sqrt(var), np.sqrt(var + 1e-5)), 'unbiased': var * 6 / 5,
             'squares-stored': (X**2).mean(axis=0), 'exchanged': mean}, "variances['bn1']")
 

@@ -10,6 +10,7 @@ MISTAKES = [
     ('averages-in-training', [(X_HAT, f"    mean, var = {STORED}\n    X_hat = ")]),
     ('reversed', [(UPDATE, "new if old is None else (1 - momentum) * old + momentum * new")]),
     ('from-zero', [(UPDATE, "momentum * (nd.zeros_like(new) if old is None else old) + (1 - momentum) * new")]),
+    ('zeros-stored', [(UPDATE, "nd.zeros_like(new) if old is None else momentum * old + (1 - momentum) * new")]),
     ('overwritten', [(UPDATE, "new")]),
     ('std-stored', [("(variances, var))", "(variances, nd.sqrt(var)))")]),
     ('batch-in-test', [(TEST, "mean = nd.mean(X, axis=0)\n"
