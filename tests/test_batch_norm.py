@@ -90,9 +90,11 @@ def test_the_2x2x2x2_tensor_to_check_by_eye(ctx, impl):
 
 
 @pytest.mark.parametrize(('impl', 'dtype', 'shape'), [
-    (impl, dtype, shape) for impl in IMPLS for dtype in ('float32', 'float64') for shape in SHAPES
-    if usable(impl, shape, dtype)], ids=str)
+    (impl, dtype, shape) for impl in IMPLS for dtype in ('float32', 'float64')
+    for shape in SHAPES], ids=str)
 def test_output_and_gradients_agree_with_the_paper_in_float64(ctx, rng, impl, dtype, shape):
+    if not usable(impl, shape, dtype):
+        pytest.skip("there is no quick way for this")
     X, gamma, beta, dY = example(rng, shape)
     if dtype == 'float32':
         X, gamma, beta, dY = (a.astype(dtype) for a in (X, gamma, beta, dY))
