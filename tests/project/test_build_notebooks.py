@@ -87,7 +87,7 @@ def test_two_builds_are_the_same_bytes(tmp_path):
 def test_an_executed_notebook_shows_what_was_printed_and_drawn(tmp_path):
     """Run from another folder, on a machine without a display (figures must still come out), with nothing on stderr."""
     script = written(tmp_path / '07_small.py', SMALL)
-    code = (f'import sys; sys.path.insert(0, {str(ROOT)!r}); from gluon_bn import notebooks; '
+    code = (f'import sys; sys.path.insert(0, {str(ROOT)!r}); from gluon_bn.support import notebooks; '
             f'notebooks.build({str(script)!r}, "out", execute=True, quick=True)')
     run = subprocess.run([sys.executable, '-c', code], env={**os.environ, 'MPLBACKEND': 'Agg'}, cwd=str(tmp_path),
                          stderr=subprocess.PIPE, text=True, timeout=300)
@@ -104,7 +104,7 @@ def test_an_executed_notebook_shows_what_was_printed_and_drawn(tmp_path):
 def test_a_tutorial_that_fails_leaves_no_notebook(tmp_path):
     last_cells = ("import os\nassert 1 + 1 == 3, os.environ.get('GLUON_BN_QUICK', 'not quick')",
                   "import time; time.sleep(60)", "import os; os._exit(3)")
-    code = f'import sys; sys.path.insert(0, {str(ROOT)!r}); from gluon_bn import notebooks\n'
+    code = f'import sys; sys.path.insert(0, {str(ROOT)!r}); from gluon_bn.support import notebooks\n'
     for number, cell in enumerate(last_cells):
         script = written(tmp_path / f'0{number}_small.py', f'{TITLE}# %%\n{cell}\n')
         code += (f'try: notebooks.build({str(script)!r}, "out", True, timeout=10)\n'
