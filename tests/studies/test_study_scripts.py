@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / 'scripts'
     ('deep_nets', ['deep_net', '--epochs', '1'], ['| one seed | batch norm | layer norm | none |'],
      ['deep_net.json', 'deep_net.png']),
     ('landscape', ['small_weights', '--seeds', '1'],
-     ['lr * beta', '| network | one seed | with batch norm | without |'],
+     ['| network | one seed | with batch norm | without |', 'learning rate 0.5 | range of the loss | '],
      ['small_weights-sigmoid_mlp.json', 'small_weights-sigmoid_mlp.png']),
     ('paper_figure', ['keras', '--steps', '40'], ['99,710', '100,310', '| keras | with batch norm |'],
      ['paper_figure.json', 'paper_figure.md', 'paper_figure.png']),
