@@ -6,7 +6,7 @@ continued.
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
+sys.path[:0] = [str(folder) for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parent.parent)]
 
 from accuracy_table import train
 
