@@ -231,6 +231,7 @@ def test_fast_is_no_error_for_any_layer_of_the_network():
 
 
 MEMORY = """
+import numpy as np
 import gluon_bn as gbn
 from test_memory import allocated
 from gluon_bn._mxnet import nd, autograd
@@ -255,7 +256,7 @@ for step in range(251):
     if step % 50 == 0:
         assert loss.asscalar() == loss.asscalar()
         found.append(allocated())
-print(found[-1] - found[2])
+print(np.median(np.diff(found[1:])))
 """
 
 
@@ -264,7 +265,8 @@ def test_250_steps_with_updates_in_place_neither_hang_nor_fill_the_memory():
                    'MXNET_ENGINE_TYPE': 'ThreadedEnginePerDevice'}
     result = subprocess.run([sys.executable, '-c', MEMORY], env=environment, timeout=600, check=True,
                             stdout=subprocess.PIPE, text=True)
-    assert not float(result.stdout) > 0.2  # megabytes: half a one, were one layer's statistics on the tape
+    # Megabytes in 50 steps, the median, since the engine's own stores grow now and then.
+    assert not float(result.stdout) > 0.06
 
 
 # ---- LeNet in its other modes ----------------------------------------------------------------------------------------
