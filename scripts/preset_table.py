@@ -6,9 +6,7 @@ continued.
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(folder) for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parent.parent)]
-
-from accuracy_table import train
+from accuracy_table import train  # it finds the package beside this folder
 
 from gluon_bn.run.configuration import PRESETS
 from gluon_bn.support.command_line import RESUMABLE, Parser, main_of, number, whole_number
