@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ._mxnet import nd
-from .checks import BETA_ALONE, LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE
+from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE
 from .fast import lenet as fast
 from .fast import native
 from .functions import relu
 from .network import Network
 from .network_state import stored_statistics_kept, watched
-from .support.arguments import integer, number
+from .support.arguments import BETA_ALONE, integer, number
 
 if TYPE_CHECKING:
     from mxnet import Context
