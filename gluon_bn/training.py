@@ -7,7 +7,6 @@ with it the memory of the batches in it.
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +93,7 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
         loss = recorded_losses(net, data, label)                                          # (m,)
         loss.backward()
         update(net.params, lr)
-    return _mean(loss)
+    return nd.mean(loss)
 
 
 def recorded_losses(net, data, label):
@@ -105,19 +104,6 @@ def recorded_losses(net, data, label):
         num_classes = yhat_linear.shape[-1]
         check_classes(numbers, num_classes)
         return softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))
-
-
-def _mean(loss):
-    """The mean of ``(m,)``, as ``(1,)``; ``nd.mean`` would wake the engine's threads for these few numbers."""
-    if loss.dtype not in (np.float32, np.float64):
-        return nd.mean(loss)
-    m = loss.shape[0]
-    return nd.dot(loss, _ones(m, loss.ctx, loss.dtype)) / m
-
-
-@lru_cache(maxsize=64)
-def _ones(m, ctx, dtype):
-    return nd.ones((m,), ctx=ctx, dtype=dtype)
 
 
 def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: float) -> float:
