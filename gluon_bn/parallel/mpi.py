@@ -37,9 +37,17 @@ class MpiGroup(Group):
         _finish(self._comm.Ialltoall(parts, found))
         return found
 
+    def leave(self, seconds):
+        """Wait for all others to call this, too, at most so long; returns whether they have."""
+        return _finish(self._comm.Ibarrier(), seconds)
 
-def _finish(request):
+
+def _finish(request, seconds=float('inf')):
+    """Wait until the ``request`` is done, at most so long; returns whether it is."""
     began = time.perf_counter()
     while not request.Test():
+        if time.perf_counter() - began > seconds:
+            return False
         if time.perf_counter() - began > SPIN:
             time.sleep(PAUSE)
+    return True

@@ -1,4 +1,4 @@
-"""A watch over workers: :class:`Watch` knows within seconds that one has died or stopped; :class:`Link` is its other end.
+"""A watch over workers: :class:`Watch` knows within seconds that one has died or stopped; :class:`Link` is their end.
 
 Whoever watches (the process that has started the workers, or rank 0) has a connection to each worker. Both ends send a
 *beat* twice a second. A connection that closes is a process that has ended, whatever ended it: the kernel closes it. A
@@ -102,6 +102,7 @@ class Watch:
         if not open_:
             self._selector.unregister(worker.connection)
             worker.connection.close()
+            worker.closed = True
             if worker.rank is not None and not worker.has_ended:
                 worker.has_ended = True
                 heard.append((worker.rank, {'lost': "has ended without a word: it was killed, or it crashed"}))
@@ -136,7 +137,7 @@ class _Connection:
     def __init__(self, connection):
         self.connection = connection
         self.rank = self.pid = self.host = None
-        self.silent, self.has_ended, self._buffer = 0, False, b''
+        self.silent, self.has_ended, self.closed, self._buffer = 0, False, False, b''
 
     def send(self, message):
         try:
@@ -158,7 +159,7 @@ class _Connection:
 
 
 class Link:
-    """A worker's connection to its watch. A thread of it sends beats, and calls ``on_lost(reason)`` if the watch is gone.
+    """A worker's connection to its watch. A thread sends beats, and calls ``on_lost(reason)`` if the watch is gone.
 
     ``on_message(message)`` is called, in this thread, with what the watch says.
     """
@@ -167,6 +168,7 @@ class Link:
         self._socket = _connected(hosts, port)
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
+        self.leaving = False  # True: the end of the watch does not matter any more
         self.say(token=token, rank=rank, pid=os.getpid(), host=socket.gethostname())
         threading.Thread(target=self._live, daemon=True).start()
 
@@ -191,7 +193,7 @@ class Link:
                 data = self._socket.recv(LONGEST)
                 silent = 0
                 if not data:
-                    return self._lose("has ended")
+                    break
                 messages, buffer = _messages(buffer + data)
                 for message in messages:
                     if 'beat' not in message:
@@ -199,15 +201,17 @@ class Link:
             except socket.timeout:
                 silent += BEAT
             except OSError:
-                return self._lose("has ended")
+                break
             if silent > SILENCE:
-                return self._lose(f"has given no sign of life for {SILENCE} seconds")
+                self._lose(f"has given no sign of life for {SILENCE} seconds")
+                return
             if time.monotonic() - beaten >= BEAT:
                 beaten = time.monotonic()
                 self.say(beat=1)
+        self._lose("has ended")
 
     def _lose(self, why):
-        if not self._closed:
+        if not (self._closed or self.leaving):
             self._on_lost(why)
 
 
@@ -237,8 +241,8 @@ def _connected(hosts, port):
             return socket.create_connection((host, port), JOINING)
         except OSError as error:
             errors.append(f"{host}: {error.strerror or error}")
-    raise ConnectionError(f"no connection to the process that watches over the workers, port {port} ({'; '.join(errors)}"
-                          "); the machines of the job must reach each other by TCP.")
+    raise ConnectionError("no connection to the process that watches over the workers, at port "
+                          f"{port} ({'; '.join(errors)}); the machines of the job must reach each other by TCP.")
 
 
 def _messages(data):
