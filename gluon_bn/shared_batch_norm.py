@@ -13,7 +13,7 @@ import numpy as np
 
 from ._mxnet import mx, nd
 from ._mxnet.arrays import spec_of
-from .fast import operators
+from .fast import operators, ranks
 from .parallel.shared_layer import by_number
 
 OPERATOR = 'gluon_bn_shared_batch_norm'
@@ -25,27 +25,12 @@ def batch_norm(part, X, gamma, beta, eps, impl):
     It waits for the gradients of the last backward pass first, so that no exchange of one pass comes between those of
     another, and for the statistics afterwards, so that an exchange that fails is raised here.
     """
-    layer = part.layer
-    for array in (X, gamma, beta):
-        if array.grad is not None:
-            wait([layer], array.grad)
-    layer.error = None
-    out, mean, var = nd.Custom(X, gamma, beta, op_type=OPERATOR, number=layer.number, absent=int(part.absent), eps=eps,
-                               impl=impl)
-    wait([layer], mean, var)
+    ranks.wait([part], *(array.grad for array in (X, gamma, beta) if array.grad is not None))
+    part.layer.error = None
+    out, mean, var = nd.Custom(X, gamma, beta, op_type=OPERATOR, number=part.layer.number, absent=int(part.absent),
+                               eps=eps, impl=impl)
+    ranks.wait([part], mean, var)
     return out, (mean, var)
-
-
-def wait(layers, *arrays):
-    """Wait for ``arrays``, and raise what an exchange of ``layers``, each a SharedLayer, has raised meanwhile."""
-    try:
-        for array in arrays:
-            array.wait_to_read()
-    except mx.base.MXNetError:
-        for layer in layers:
-            if layer.error is not None:
-                raise layer.error from None
-        raise
 
 
 class _SharedBatchNorm(mx.operator.CustomOp):

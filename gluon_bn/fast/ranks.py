@@ -11,17 +11,31 @@ import ctypes
 
 import numpy as np
 
+from .._mxnet import mx
 from ..parallel.shared_layer import by_number
 from . import native
 
 
-def attributes(part):
-    """The attributes of an operator for a batch of which this rank has ``part``, None for all of it: a dict of numbers.
-    """
-    if part is None:
-        return {}
+def numbers_of(parts):
+    """What the attribute ``ranks`` of operators is for these layers, each a Part."""
     native.calls().exchange_by(_exchange)
-    return {'ranks': part.layer.number, 'absent': int(part.absent)}
+    return tuple(part.layer.number for part in parts)
+
+
+def wait(parts, *arrays):
+    """Wait for ``arrays``, and raise what an exchange of ``parts`` has raised meanwhile.
+
+    Before a forward pass it is for the gradients that the last backward pass writes, so that no exchange of the one
+    comes between those of the other; after it for the statistics, so that an exchange that fails has changed nothing.
+    """
+    try:
+        for array in arrays:
+            array.wait_to_read()
+    except mx.base.MXNetError:
+        for part in parts:
+            if part.layer.error is not None:
+                raise part.layer.error from None
+        raise
 
 
 def _replace(number, backward, size, address):

@@ -82,7 +82,6 @@ struct BackwardSpace : Workspace {
 // Ones for the examples of a block, zeros for the places beyond m.
 struct Mask {
   float value[EXAMPLES];
-  Mask() { std::fill_n(value, size_t(EXAMPLES), 0.f); }
   Mask(const Sizes& s, int block) {
     std::fill_n(value, size_t(EXAMPLES), 0.f);
     std::fill_n(value, s.examples(block), 1.f);
@@ -219,7 +218,7 @@ struct Forward : Pass<R> {
   const Stored<float> stored;
   Rows<float> statistics;
   float *packed, *blocked, *own, *convolved, *pooled, *out;
-  std::vector<Moments> parts;  // of each channel of each block
+  std::vector<Moments> parts, moments;  // of each channel of each block, and of each channel
 
   Forward(const Attributes& attributes, Tensors& in, Tensors& out_, const ForwardSpace& space, float* work)
       : Pass<R>(attributes, &in[0]), eps(number(attributes, "eps")), bias(in[BIAS].data<float>()),
@@ -228,7 +227,8 @@ struct Forward : Pass<R> {
                                 number(attributes, "momentum"))),
         statistics(in[STATISTICS].data<float>(), s.K), packed(work + space.packed), blocked(work + space.blocked),
         own(work + space.convolved), convolved(s.keep ? in[CONVOLVED].data<float>() : own),
-        out(out_[0].data<float>()), parts(s.training ? blocks * s.K : 0) {
+        out(out_[0].data<float>()), parts(s.training ? blocks * s.K : 0),
+        moments(s.training ? s.K : 0) {
     X = s.plain_input ? blocked : this->x;
     pooled = s.flat ? work + space.pooled : out;
     affine.assign(s.K, Affine<float>(0, 1, 0, 0, 0));
@@ -251,7 +251,7 @@ struct Forward : Pass<R> {
     }
   }
   void find_statistics() {
-    std::vector<Moments> moments(parts.begin(), parts.begin() + s.K);
+    std::copy_n(parts.begin(), s.K, moments.begin());
     for (int k = 0; k < s.K; ++k)
       for (size_t b = 1; b < blocks; ++b) moments[k].join(parts[b * s.K + k]);
     this->merged = this->ranks.merge(&moments, bias);
@@ -309,7 +309,7 @@ struct Backward : Pass<R> {
       : Pass<R>(attributes, &all[1]), packed(work + space.packed), blocked(work + space.blocked),
         dblocked(work + space.dblocked), lanes(work + space.dpooled), dconv(work + space.dconv),
         dw(work + space.dweights), packed_again(work + space.packed_again), dout(all[0].data<float>()),
-        gradients(gradients_), sums(blocks * s.K * 2), total(s.K * 2) {
+        gradients(gradients_), sums(blocks * s.K * 2), total(s.K * 2), batch_total(s.K * 2) {
     MXTensor* in = &all[1];
     convolved = s.keep ? in[CONVOLVED].data<float>() : work + space.convolved;
     dX = s.plain_input ? dblocked : gradients[X_].data<float>();
@@ -345,14 +345,17 @@ struct Backward : Pass<R> {
   void add_up_sums() {
     for (int k = 0; k < 2 * s.K; ++k)
       for (size_t b = 0; b < blocks; ++b) total[k] += sums[b * s.K * 2 + k];
-    batch_total = total;
+    for (int k = 0; k < s.K; ++k) {
+      batch_total[k] = total[2 * k];
+      batch_total[s.K + k] = total[2 * k + 1];
+    }
     this->merged = this->ranks.add(&n, &batch_total);
   }
   void gradient_of_weights(size_t i) {
     const size_t b = i / w_groups, k0 = i % w_groups * w_group;
     for (size_t k = k0; k < k0 + w_group; ++k)
       conv_gradient(convolved_of(b, k), dpooled_of(b, k), dconv + b * s.conv + k * channel, s, affine[k],
-                    batch_total[2 * k] / n, batch_total[2 * k + 1] / n, this->ranks.absent() ? Mask() : Mask(s, b));
+                    batch_total[k] / n, batch_total[s.K + k] / n, Mask(s, b));
     weight_gradient<R>(X + b * s.in, dconv + b * s.conv + k0 * channel, dw + b * s.weights + k0 * taps, w_group, s);
   }
   void gradient_of_input(size_t i) {
@@ -375,8 +378,8 @@ struct Backward : Pass<R> {
   void write_channels() {
     for (int k = 0; k < s.K; ++k) {
       for (int zero : {BIAS, OLD_MEAN, OLD_VAR}) gradients[zero].data<float>()[k] = 0;
-      gradients[GAMMA].data<float>()[k] = this->ranks.absent() ? 0 : total[2 * k + 1];
-      gradients[BETA].data<float>()[k] = this->ranks.absent() ? 0 : total[2 * k];
+      gradients[GAMMA].data<float>()[k] = total[2 * k + 1];
+      gradients[BETA].data<float>()[k] = total[2 * k];
     }
   }
   bool run() {

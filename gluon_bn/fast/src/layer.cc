@@ -291,13 +291,11 @@ bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, const 
                   T* dX, T* dgamma, T* dbeta) {
   std::vector<double> sums(2 * p.C);
   gradient_sums(p, x, g, *channels, sums.data());
-  if (ranks.absent()) std::fill(sums.begin(), sums.end(), 0.0);
   std::copy_n(sums.begin(), p.C, dbeta);
   std::copy_n(sums.begin() + p.C, p.C, dgamma);
   double n = static_cast<double>(p.m) * p.S;
   if (training && !ranks.add(&n, &sums)) return false;
-  if (ranks.absent()) std::fill_n(dX, p.m * p.C * p.S, T(0));
-  else input_gradient(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
+  input_gradient(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
   return true;
 }
 

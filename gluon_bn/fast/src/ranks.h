@@ -8,14 +8,9 @@
 
 class Ranks {
  public:
-  // The attributes of an operator: `ranks`, Python's number of the layer, 0 or none for a batch that nobody shares; and
-  // `absent`, that no row of X counts: this rank has no row of the batch, and X is there for its shape alone.
-  explicit Ranks(const Attributes& attributes)
-      : layer_(static_cast<int>(number(attributes, "ranks"))),
-        absent_(layer_ != 0 && number(attributes, "absent") != 0) {}
-  Ranks() : layer_(0), absent_(false) {}
-
-  bool absent() const { return absent_; }
+  // The attribute `ranks` of an operator: Python's number of the layer; 0 or none for a batch that nobody shares.
+  explicit Ranks(const Attributes& attributes) : layer_(static_cast<int>(number(attributes, "ranks"))) {}
+  Ranks() : layer_(0) {}
 
   // The moments of each channel, of the shard before and of the whole batch afterwards; false if that was refused.
   // What others get is the mean of x + `bias`: they may have added it before.
@@ -23,12 +18,10 @@ class Ranks {
     if (layer_ == 0) return true;
     const size_t C = moments->size();
     std::vector<double> numbers(1 + 2 * C);  // n, means, sums of squared deviations
-    if (!absent_) {
-      numbers[0] = moments->at(0).n;
-      for (size_t c = 0; c < C; ++c) {
-        numbers[1 + c] = moments->at(c).mean + (bias == nullptr ? 0 : bias[c]);
-        numbers[1 + C + c] = moments->at(c).m2;
-      }
+    numbers[0] = moments->at(0).n;
+    for (size_t c = 0; c < C; ++c) {
+      numbers[1 + c] = moments->at(c).mean + (bias == nullptr ? 0 : bias[c]);
+      numbers[1 + C + c] = moments->at(c).m2;
     }
     if (!exchange(false, &numbers)) return false;
     for (size_t c = 0; c < C; ++c)
@@ -36,12 +29,11 @@ class Ranks {
     return true;
   }
 
-  // How many values a channel has, and the sums of g and of g x_hat of all channels, one after the other: the same.
+  // How many values a channel has, and the sums of g of all channels and then those of g x_hat: the same.
   bool add(double* n, std::vector<double>* sums) const {
     if (layer_ == 0) return true;
-    std::vector<double> numbers(1, absent_ ? 0 : *n);
+    std::vector<double> numbers(1, *n);
     numbers.insert(numbers.end(), sums->begin(), sums->end());
-    if (absent_) std::fill(numbers.begin(), numbers.end(), 0.0);
     if (!exchange(true, &numbers)) return false;
     *n = numbers[0];
     std::copy(numbers.begin() + 1, numbers.end(), sums->begin());
@@ -52,7 +44,6 @@ class Ranks {
 
  private:
   const int layer_;
-  const bool absent_;
   bool exchange(bool backward, std::vector<double>* numbers) const;
 };
 #endif  // GLUON_BN_RANKS_H_
