@@ -13,6 +13,7 @@ A map; the first lines of each module say the rest.
 ``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
 ``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
 ``fast``                                                what makes all of this quick: C++ operators and their build
+``parallel``                                            several workers that train one network
 ``run``                                                 a training in a folder: settings, checkpoints, events, pictures
 ``studies``                                             experiments with several seeds, and benchmarks
 ``exercises``                                           assignments that mark themselves

@@ -14,6 +14,8 @@ from .network_state import stored_statistics_kept, watched
 from .support.arguments import BETA_ALONE, integer, number
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from mxnet import Context
     from mxnet.ndarray import NDArray
 
@@ -41,6 +43,9 @@ class LeNet(Network):
     momentum : float, weight of the old value in the stored statistics
     eps : float, added to the variance before the square root
     impl : 'auto', 'plain' or 'fast', see :func:`gluon_bn.which_impl`
+    group : None, or a group of :mod:`gluon_bn.parallel`; also an attribute
+        With a group, images in training are this rank's shard of a batch that all its ranks share, and batch norm has
+        the statistics of all of it, see :func:`gluon_bn.batch_norm`. A rank whose shard is empty calls ``net(None)``.
 
     Attributes
     ----------
@@ -62,8 +67,8 @@ class LeNet(Network):
 
     def __init__(self, ctx: Context | None = None, weight_scale: float = 0.01, num_fc: int = 128,
                  num_outputs: int = 10, batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5,
-                 impl: str = 'auto') -> None:
-        super().__init__(ctx, batch_norm, momentum, eps, impl)
+                 impl: str = 'auto', group: Any = None) -> None:
+        super().__init__(ctx, batch_norm, momentum, eps, impl, group)
         number('weight_scale', weight_scale, at_least=SMALLEST_SCALE, at_most=LARGEST_SCALE)
         self.num_fc = integer('num_fc', num_fc, at_least=1, at_most=MOST_VALUES // 800)
         self.num_outputs = integer('num_outputs', num_outputs, at_least=1, at_most=MOST_VALUES // self.num_fc)
@@ -76,18 +81,25 @@ class LeNet(Network):
         return (((20, 1, 3, 3), 20), ((50, 20, 5, 5), 50), ((50 * 4 * 4, self.num_fc), self.num_fc),
                 ((self.num_fc, self.num_outputs), self.num_outputs))
 
-    def __call__(self, X: NDArray, is_training: bool = True, debug: bool = False) -> NDArray:
+    def __call__(self, X: NDArray | None, is_training: bool = True, debug: bool = False) -> NDArray:
         """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
         and changes nothing. ``debug=True`` prints the shape after each layer. Images of another shape are a
         ``ValueError``, and so is training batch norm on one image; images that are no NDArray of the parameters' type
         are a ``TypeError``. Nothing is changed then.
+
+        ``net(None)``, in training with a ``group``, is for a rank that has no images of this batch, and takes part for
+        the others' sake: the scores are zeros, ``(1, num_outputs)``, all gradients that come of them are 0, and the
+        stored statistics are updated as on the other ranks.
         """
+        if X is None and is_training and self.group is not None:
+            with self._without_rows():
+                return 0 * self(nd.zeros((1, 1, 28, 28), ctx=self.ctx))
         self._check(X, is_training=is_training, debug=debug)
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
-        if is_training and self.batch_norm and X.shape[0] == 1:  # else bn3 would refuse, after bn1 and bn2 had changed
+        if is_training and self.batch_norm and X.shape[0] == 1 and not self._shares_batches:  # else bn3 would refuse, after bn1 and bn2 had changed
             raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
                              f"{BETA_ALONE}. Train with at least two images a batch, or pass is_training=False to use "
                              "the stored statistics.")

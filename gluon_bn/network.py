@@ -1,6 +1,7 @@
 """Base of the networks by hand: settings, parameters and stored statistics, and what is checked before a call."""
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ._mxnet import mx
@@ -8,6 +9,7 @@ from ._mxnet.devices import check_context
 from .batch_norm import batch_norm
 from .checks import check_examples, check_network, check_params
 from .network_state import activations_watched
+from .parallel.shared_layer import NoRows, part_of_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,13 +30,16 @@ class Network:
     watch: Callable[[str, NDArray], None] | None = None  # see network_state.activations_watched
     _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
 
-    def __init__(self, ctx: Context | None, batch_norm: bool, momentum: float, eps: float, impl: str) -> None:
+    def __init__(self, ctx: Context | None, batch_norm: bool, momentum: float, eps: float, impl: str,
+                 group: Any = None) -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
+        part_of_layer(group, '')  # refuses what is none
         self.ctx = mx.current_context() if ctx is None else check_context(ctx)
         self.batch_norm = batch_norm
         self.momentum = momentum
         self.eps = eps
         self.impl = impl
+        self.group = group
         self.bn_ewv_means: dict[str, NDArray] = {}
         self.bn_ewv_vars: dict[str, NDArray] = {}
         self.params: dict[str, NDArray] = {}
@@ -57,6 +62,10 @@ class Network:
             if self.batch_norm and i < len(layers):
                 shapes.update({f'gamma{i}': (units,), f'beta{i}': (units,)})
         return shapes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy belongs to no group."""
+        return {**vars(self), 'group': None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take a copy's state, with arrays in the network's context, and gradients: MXNet leaves both behind.
@@ -90,7 +99,21 @@ class Network:
             return h
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
                           self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
-                          impl=impl)
+                          impl=impl, group=self.group)
+
+    @property
+    def _shares_batches(self):
+        """Whether batch norm, while training, needs other ranks."""
+        return self.batch_norm and self.group is not None and (self.group.size > 1 or isinstance(self.group, NoRows))
+
+    @contextmanager
+    def _without_rows(self):
+        """Take part in what the block computes for the other ranks' sake alone."""
+        before, self.group = self.group, NoRows(self.group)
+        try:
+            yield
+        finally:
+            self.group = before
 
     def __call__(self, X: NDArray, is_training: bool = True) -> NDArray:
         """Scores before the softmax, one row an example."""

@@ -97,7 +97,14 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
 
 
 def recorded_losses(net, data, label):
-    """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first."""
+    """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first.
+
+    Of a network that shares its batches with other ranks, see :class:`gluon_bn.LeNet`, a rank without examples gives
+    None for both: it gets a loss of 0 that has gradients of 0, ``(1,)``.
+    """
+    if data is None and label is None and getattr(net, 'group', None) is not None:
+        with autograd.record():
+            return nd.sum(net(None, is_training=True), axis=1)                            # (1,)
     label, numbers = check_batch(data, label)
     with autograd.record():
         yhat_linear = net(data, is_training=True)                                         # (m, K)

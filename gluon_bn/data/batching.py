@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _mxnet
+from ..parallel.group import part_of
 from ..support import arguments
 from .augmentation import shift_images
 
@@ -98,21 +99,34 @@ class Batches:
         self._passes += 1
         return self.from_batch(self._passes - 1, 0)
 
-    def from_batch(self, epoch, first):
-        """Iterate over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``."""
+    def from_batch(self, epoch, first, part=(0, 1)):
+        """Iterate over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``.
+
+        ``part`` is ``(rank, size)``: of each batch come those rows that worker ``rank`` of ``size`` has, see
+        :func:`gluon_bn.parallel.group.part_of`; where it has none, ``(None, None)``.
+        """
         n, size = len(self.images), self.batch_size
         order = np.random.default_rng([self.seed, epoch]).permutation(n) if self.shuffle else np.arange(n)
         together = max(1, EXAMPLES_TOGETHER // size)
         for batch in range(first, len(self), together):
             starts = range(batch * size, min(n, (batch + together) * size), size)
-            chosen = order[starts[0]:starts[-1] + size]
-            images = self.images[chosen]
-            if self.max_shift:
-                images = np.concatenate([self._shifted(images[start - starts[0]:][:size], epoch, start)
-                                         for start in starts])
-            data, label = self._on_device(images, self.labels[chosen])
-            for begin in range(0, len(chosen), size):
-                yield data[begin:begin + size], label[begin:begin + size]
+            rows = [order[start:start + size] for start in starts]
+            parts = [part_of(len(of_batch), *part) for of_batch in rows]
+            images = np.concatenate([self._images(of_batch, mine, epoch, start)
+                                     for of_batch, mine, start in zip(rows, parts, starts)])
+            chosen = np.concatenate([of_batch[mine] for of_batch, mine in zip(rows, parts)])
+            data, label = self._on_device(images, self.labels[chosen]) if len(chosen) else (None, None)
+            begin = 0
+            for mine in parts:
+                end = begin + mine.stop - mine.start
+                yield (data[begin:end], label[begin:end]) if end > begin else (None, None)
+                begin = end
+
+    def _images(self, rows, part, epoch, start):
+        """The ``part`` of a batch that begins at ``start``. Shifts are drawn for all of it: they depend on no part."""
+        if not self.max_shift:
+            return self.images[rows[part]]
+        return self._shifted(self.images[rows], epoch, start)[part]
 
     def _shifted(self, images, epoch, start):
         return shift_images(images, self.max_shift, np.random.default_rng([self.seed, epoch, start]))

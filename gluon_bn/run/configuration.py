@@ -74,6 +74,8 @@ class Config:
     schedule: str = option('constant', choice('constant', 'one-cycle'), "of the learning rate (default: {})")
     max_shift: int = option(0, whole(at_least=0, at_most=27),
                             "move training images by up to N pixels at random (default: {})", metavar='N')
+    workers: int = option(1, whole(at_least=1), "processes that share each batch, through MPI (default: {})",
+                          metavar='N')
     target: Optional[float] = option(None, real(at_least=0, at_most=1),
                                      "tell after how much training this accuracy was reached")
     tensorboard: Union[bool, str] = option(
@@ -93,6 +95,7 @@ class Config:
 
 # What a run's result does not depend on; the other options are the run's row in TensorBoard.
 BESIDE_THE_RESULT = ('data_dir', 'ctx', 'impl', 'target', 'tensorboard', 'checkpoint_seconds')
+ADDED = {'workers': 1}  # what runs that are older than these options had
 HYPERPARAMETERS = tuple(added.name for added in fields(Config) if added.name not in BESIDE_THE_RESULT)
 
 
@@ -125,6 +128,7 @@ def config_from(values, path):
     if not isinstance(values, dict):
         raise RunError(f"{path} is not the configuration of a run (it contains {shown(values)}; expected an "
                        "object).")
+    values = {**ADDED, **values}
     missing = known - set(values)
     unknown = set(values) - known - {'environment'}
     if missing or unknown:

@@ -54,24 +54,32 @@ def resume(folder, ctx=None, epochs=None, report=print):
     ``CheckpointError``.
     """
     folder = RunFolder(folder)
+    before, config = configurations(folder, epochs)
+    job = Job(config if ctx is None else replace(config, ctx=ctx), folder, report)
+    with folder.locked():
+        restore(job, before)
+        return job.finished() if job.state.epoch >= config.epochs else job.train()
+
+
+def configurations(folder, epochs=None):
+    """The configuration of the run in ``folder``, and the one with which it is resumed; ``RunError`` without one."""
     before = read_config(folder.path)
     config = before if epochs is None else replace(before, epochs=epochs)
     if config.epochs < before.epochs:
         raise RunError(f"epochs is {epochs}; expected at least {before.epochs}, the epochs of the run in {folder}.")
-    job = Job(config if ctx is None else replace(config, ctx=ctx), folder, report)
-    with folder.locked():
-        if folder.checkpoint.exists():  # else it was killed before its first checkpoint, and begins anew
-            job.state = restore_state(folder.checkpoint, job.net, config, len(job.training_batches))
-        if config != before:
-            _extend(job, before, config)
-        if job.events:
-            job.events.mend(job.state)
-        if job.state.epoch >= config.epochs:
-            job.write_reports()
-            report(f"The run in {folder} is finished: {config.epochs} of {config.epochs} epochs. Nothing to do.")
-            return job.state.history
-        report(f"Resuming {folder} at epoch {job.state.epoch}, batch {job.state.batch}.")
-        return job.train()
+    return before, config
+
+
+def restore(job, before):
+    """Put into ``job`` what its folder has, and into its folder what is missing; it was a run of ``before``."""
+    if job.folder.checkpoint.exists():  # else it was killed before its first checkpoint, and begins anew
+        job.state = restore_state(job.folder.checkpoint, job.net, job.config, len(job.training_batches))
+    if job.config.epochs != before.epochs:
+        _extend(job, before, replace(before, epochs=job.config.epochs))
+    if job.events:
+        job.events.mend(job.state)
+    if job.state.epoch < job.config.epochs:
+        job.report(f"Resuming {job.folder} at epoch {job.state.epoch}, batch {job.state.batch}.")
 
 
 def _extend(job, before, config):

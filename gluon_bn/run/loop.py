@@ -26,7 +26,12 @@ class Job:
     ``DataError`` for data that do not fit the configuration.
     """
 
-    def __init__(self, config, folder, report):
+    progress = staticmethod(progress)
+
+    def __init__(self, config, folder, report, workers=1):
+        if config.workers != workers:
+            raise RunError(f"workers is {config.workers}, and there are {workers}; start the run with --workers "
+                           f"{config.workers}, or with mpiexec -n {config.workers} and --mpi.")
         self.config, self.folder, self.report = config, folder, report
         ctx = context_from_name(config.ctx)
         training, scored = images_of(config)
@@ -58,19 +63,38 @@ class Job:
         self.folder.refuse_if_gone()
         return self.state.history
 
+    def finished(self):
+        """Say that there is nothing to do any more; returns the history."""
+        self.write_reports()
+        epochs = self.config.epochs
+        self.report(f"The run in {self.folder} is finished: {epochs} of {epochs} epochs. Nothing to do.")
+        return self.state.history
+
     def train_rest_of_epoch(self):
         """Train from the batch where the state is to the end of its epoch."""
         state = self.state
         self.saved = time.perf_counter()
-        with progress(f"Epoch {state.epoch}", state.batch, len(self.training_batches)) as show:
+        with self.progress(f"Epoch {state.epoch}", state.batch, len(self.training_batches)) as show:
             self.moving_loss.on_read = partial(self.read_loss, show)
-            for data_, label in self.training_batches.from_batch(state.epoch, state.batch):
-                self.moving_loss.add(train_step(self.net, data_, label, self.learning_rate(self.step), self.update))
+            for data_, label in self.batches_from(state.epoch, state.batch):
+                self.moving_loss.add(self.train_on(data_, label))
                 state.batch += 1
-                if self.interrupt.noted or time.perf_counter() - self.saved >= self.config.checkpoint_seconds:
+                if self.is_due():
                     self.save_within_epoch()
                     self.interrupt.stop_if_noted()
             self.save_within_epoch()
+
+    def batches_from(self, epoch, batch):
+        """The batches of epoch ``epoch`` from number ``batch`` on."""
+        return self.training_batches.from_batch(epoch, batch)
+
+    def train_on(self, data_, label):
+        """The next step, with this batch; returns its mean loss, ``(1,)``."""
+        return train_step(self.net, data_, label, self.learning_rate(self.step), self.update)
+
+    def is_due(self):
+        """Whether to save now: after Ctrl-C, and now and then."""
+        return self.interrupt.noted or time.perf_counter() - self.saved >= self.config.checkpoint_seconds
 
     def read_loss(self, show, loss):
         """Check and ``show`` the loss of a batch. It comes some batches late: the batch is the one of this loss."""
@@ -109,9 +133,12 @@ class Job:
     def evaluate(self):
         """The accuracies in test mode, and the seconds they took."""
         began = time.perf_counter()
-        accuracies = {name: evaluate_accuracy(self.interrupt.checked_before_each(batches), self.net)
-                      for name, batches in self.evaluation.items()}
+        accuracies = {name: self.accuracy(batches) for name, batches in self.evaluation.items()}
         return {**accuracies, 'eval_seconds': time.perf_counter() - began}
+
+    def accuracy(self, batches):
+        """The share of right answers in test mode; ``Interrupted`` after Ctrl-C."""
+        return evaluate_accuracy(self.interrupt.checked_before_each(batches), self.net)
 
     def finish_epoch(self, result):
         """Note the metrics of the epoch, save, and tell the user."""

@@ -9,14 +9,16 @@ LOSS = 'loss (moving average)'
 
 
 @contextmanager
-def progress(name, done, total):
+def progress(name, done, total, file=None):
     """Yield ``show(batch, loss)``, to be called for each batch of an epoch of which ``done`` batches are done.
 
     ``loss`` is a moving average up to this batch, and is called so. On a terminal a bar moves, with the rate, the loss
-    and the time left; elsewhere a line is printed every tenth of the epoch. Both go to standard error.
+    and the time left; elsewhere a line is printed every tenth of the epoch. Both go to ``file``, or to
+    standard error.
     """
-    if sys.stderr.isatty():
-        with tqdm(total=total, initial=done, desc=name, unit='batch') as bar:
+    file = file or sys.stderr
+    if file.isatty():
+        with tqdm(total=total, initial=done, desc=name, unit='batch', file=file) as bar:
             def show(batch, loss):
                 bar.set_postfix_str(f"{LOSS} {loss:.4f}", refresh=False)
                 bar.update(batch - bar.n)
@@ -26,5 +28,5 @@ def progress(name, done, total):
 
         def show(batch, loss):
             if batch % step == 0:
-                print(f"{name}: batch {batch} of {total}, {LOSS} {loss:.4f}", file=sys.stderr, flush=True)
+                print(f"{name}: batch {batch} of {total}, {LOSS} {loss:.4f}", file=file, flush=True)
         yield show

@@ -51,8 +51,12 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
     return Affine<T>(exact_mean, exact_var, options.fix_gamma ? 1 : gamma[c], beta[c], options.eps);
   };
   const T* x = in[X_].data<T>();
-  if (options.relu) normalize<true>(p, x, out[0].data<T>(), training, channel);
-  else normalize(p, x, out[0].data<T>(), training, channel);
+  std::vector<Moments> moments(p.C);
+  if (training) moments_of(x, p, [&](size_t c, const Moments& batch) { moments[c] = batch; });
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c) channels.set(c, channel(c, moments[c]));
+  if (options.relu) normalize<true>(p, x, channels, out[0].data<T>());
+  else normalize(p, x, channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 
@@ -70,8 +74,8 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
                               rows[BATCH_VAR * p.C + c], options.fix_gamma ? 1 : gamma[c], beta[c], options.eps));
   for (size_t i = MEAN; i < inputs; ++i) std::fill_n(gradients[i].data<T>(), p.C, T(0));
   const auto fill = options.relu ? gradients_of<true, T> : gradients_of<false, T>;
-  fill(p, in[X_].data<T>(), all[0].data<T>(), training, &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
-       gradients[BETA].data<T>());
+  fill(p, in[X_].data<T>(), all[0].data<T>(), training, Ranks(), &channels, gradients[X_].data<T>(),
+       gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
   if (options.fix_gamma) std::fill_n(gradients[GAMMA].data<T>(), p.C, T(0));
   return MX_SUCCESS;
 }

@@ -4,7 +4,7 @@
 // pieces are joined in double precision. Pieces depend on the shape alone, so that threads do not change a bit.
 #ifndef GLUON_BN_PASSES_H_
 #define GLUON_BN_PASSES_H_
-#include "common.h"
+#include "ranks.h"
 
 namespace {
 
@@ -200,30 +200,29 @@ Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
   return all;
 }
 
-// y of x. `channel(c, moments)` gives what is done to channel c; when not training, there are no moments.
-template <bool RELU = false, typename T, typename F>
-void normalize(const Pieces& p, const T* x, T* y, bool training, const F& channel) {
-  Statistics<T> batch(training ? p.number * p.columns : 0);
-  Channels<T> channels(p.C);
+// The moments of all channels: to(channel, moments).
+template <typename T, typename To>
+void moments_of(const T* x, const Pieces& p, const To& to) {
+  Statistics<T> batch(p.number * p.columns);
 #pragma omp parallel if (!p.alone())
   {
-    if (training) {
 #pragma omp for schedule(static)
-      for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
-    }
+    for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
 #pragma omp for schedule(static)
-    for (size_t c = 0; c < p.C; ++c) channels.set(c, channel(c, training ? joined(batch.parts, p, c) : Moments{0, 0, 0}));
-#pragma omp for schedule(static)
-    for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, Normalize<T, RELU>{x, y, channels, p.S == 1});
+    for (size_t c = 0; c < p.C; ++c) to(c, joined(batch.parts, p, c));
   }
 }
 
-// The closed form of the gradients. `training`: the statistics are those of X, and depend on it.
 template <bool RELU = false, typename T>
-void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* k, T* dX, T* dgamma, T* dbeta) {
+void normalize(const Pieces& p, const T* x, const Channels<T>& channels, T* y) {
+#pragma omp parallel for schedule(static) if (!p.alone())
+  for (size_t piece = 0; piece < p.number; ++piece) each_of_piece<T>(p, piece, Normalize<T, RELU>{x, y, channels, p.S == 1});
+}
+
+// The sums of g of all channels, and after them those of g x_hat.
+template <bool RELU = false, typename T>
+void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& channels, double* sums) {
   std::vector<double> parts(p.number * p.columns * 2);
-  Channels<T>& channels = *k;
 #pragma omp parallel if (!p.alone())
   {
 #pragma omp for schedule(static)
@@ -236,15 +235,39 @@ void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channe
         sum += parts[(piece * p.columns + c % p.columns) * 2];
         product += parts[(piece * p.columns + c % p.columns) * 2 + 1];
       }
-      dgamma[c] = product;
-      dbeta[c] = sum;
-      channels.mean_g[c] = training ? sum / (static_cast<double>(p.m) * p.S) : 0;
-      channels.mean_gx[c] = training ? product / (static_cast<double>(p.m) * p.S) : 0;
+      sums[c] = sum;
+      sums[p.C + c] = product;
     }
-#pragma omp for schedule(static)
-    for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, InputGradient<T, RELU>{x, g, dX, channels, p.S == 1});
   }
+}
+
+// The closed form of the gradient of X, with those sums over a batch that has `n` values of each channel; null for
+// statistics that do not depend on X.
+template <bool RELU = false, typename T>
+void input_gradient(const Pieces& p, const T* x, const T* g, double n, const double* sums, Channels<T>* k, T* dX) {
+  Channels<T>& channels = *k;
+  for (size_t c = 0; c < p.C; ++c) {
+    channels.mean_g[c] = sums ? sums[c] / n : 0;
+    channels.mean_gx[c] = sums ? sums[p.C + c] / n : 0;
+  }
+#pragma omp parallel for schedule(static) if (!p.alone())
+  for (size_t piece = 0; piece < p.number; ++piece)
+    each_of_piece<T>(p, piece, InputGradient<T, RELU>{x, g, dX, channels, p.S == 1});
+}
+
+// All gradients. `training`: the statistics are those of the batch, and depend on it. dgamma and dbeta are this rank's.
+// Returns false if the other ranks' sums did not come.
+template <bool RELU = false, typename T>
+bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, const Ranks& ranks, Channels<T>* channels,
+                  T* dX, T* dgamma, T* dbeta) {
+  std::vector<double> sums(2 * p.C);
+  gradient_sums<RELU>(p, x, g, *channels, sums.data());
+  std::copy_n(sums.begin(), p.C, dbeta);
+  std::copy_n(sums.begin() + p.C, p.C, dgamma);
+  double n = static_cast<double>(p.m) * p.S;
+  if (training && !ranks.add(&n, &sums)) return false;
+  input_gradient<RELU>(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
+  return true;
 }
 
 }  // namespace

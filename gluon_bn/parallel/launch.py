@@ -1,0 +1,211 @@
+"""Launching workers on this machine, and staying with them: :func:`launch`.
+
+``mpiexec`` starts them; this process watches over them (:mod:`.watch`), shows what rank 0 reports, and when one of them
+fails it ends them all and says which and why. If this process ends, whatever ends it, they end as well.
+"""
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..support.command_line import complain
+from ..support.extras import import_extra
+from ..support.invocation import install_command
+from ..support.progress import progress
+from ..support.tether import command_of
+from .watch import Watch
+from .worker import LOST, WATCH, sentence_of
+
+SAVING = 8  # seconds that workers have, after Ctrl-C, to save and to end
+ENDING = 20  # seconds that all of them have to end when the first one has
+
+# Open MPI starts no worker as root, none beyond the number of cores, and binds each to a core, unless it is told so. It
+# is told by its environment, which other MPIs do not read.
+ENVIRONMENT = {
+    'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
+    'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe', 'OMPI_MCA_rmaps_base_oversubscribe': '1',
+    'PRTE_MCA_hwloc_default_binding_policy': 'none', 'OMPI_MCA_hwloc_base_binding_policy': 'none',
+}
+
+
+def mpiexec():
+    """The path of ``mpiexec``: that of this environment, else the first in PATH; ``ImportError`` naming the extra."""
+    if importlib.util.find_spec('mpi4py') is None:
+        import_extra('mpi4py', 'mpi')
+    folders = [sysconfig.get_path('scripts'), *os.environ.get('PATH', '').split(os.pathsep)]
+    found = shutil.which('mpiexec', path=os.pathsep.join(folders))
+    if found is None:
+        raise ImportError(f"there is no mpiexec; get one with: {install_command('mpi')}")
+    return found
+
+
+def launch(name, arguments, workers, report=print, interrupted="interrupted"):
+    """Run ``python arguments...`` in so many workers, and wait for them; returns the exit status.
+
+    Parameters
+    ----------
+    name : the program in messages
+    arguments : list of str; the program calls :func:`.worker.as_worker`
+    workers : int
+    report : called with each line that rank 0 reports
+    interrupted : the line for Ctrl-C, or a function that gives it
+
+    The status is that of the workers, 1 if one of them was lost, 130 after Ctrl-C. ``ImportError`` if there is no MPI.
+    """
+    program = mpiexec()
+    with ExitStack() as stack:
+        watch = Watch(workers)
+        stack.callback(watch.close)
+        said = stack.enter_context(tempfile.TemporaryFile())
+        environment = _environment({'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program})
+        process = subprocess.Popen(
+            command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
+            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        stack.callback(_end, process, watch)
+        job = _Job(process, watch, report)
+        stack.callback(job.close)
+        status, sentence = job.run()
+        if 'lost' in job.failure:
+            _end(process, watch, patience=2)
+            sentence = _with_signal(sentence, _text(said))
+        elif status and not sentence:
+            sentence = f"mpiexec ended with status {status}: {_gist(_text(said))}"
+    if status == 130:
+        sentence = interrupted() if callable(interrupted) else interrupted
+    return complain(name, sentence, status) if status else 0
+
+
+class _Job:
+    """The workers that run, as their launcher hears of them."""
+
+    def __init__(self, process, watch, report):
+        self.process, self.watch, self.report = process, watch, report
+        self.failure, self.ends = {}, {}
+        self._show, self._progress = None, ExitStack()
+        self._until, self._interrupted = float('inf'), False
+
+    def run(self):
+        """Hear the workers to their end; returns the status, and the sentence that says why it is not 0."""
+        while not self.failure and time.monotonic() < self._until:
+            try:
+                over = self.process.poll() is not None
+                for rank, message in self.watch.look(0 if over else 0.2):
+                    self._hear(rank, message)
+                if over:
+                    break
+            except KeyboardInterrupt:
+                if self._interrupted:
+                    return 130, ''
+                self._interrupt()
+        if self.failure:
+            return self.failure.get('end', LOST), self.failure['sentence']
+        if self._interrupted:
+            return 130, ''
+        for message in (self.ends[rank] for rank in sorted(self.ends)):  # rank 0's words, if it has said any
+            if message['end']:
+                return message['end'], message['reason']
+        status = self.process.poll()
+        return (LOST, "the workers did not end.") if status is None else (abs(status), '')
+
+    def close(self):
+        """The progress bar, if there is one, ends here."""
+        self._progress.close()
+
+    def _interrupt(self):
+        self._interrupted, self._until = True, time.monotonic() + SAVING
+        for rank in list(self.watch.workers):
+            self.watch.say(rank, interrupt=True)
+
+    def _hear(self, rank, message):
+        if 'report' in message:
+            self.report(message['report'])
+        elif 'progress' in message:
+            self._progress.close()
+            if message['progress']:
+                self._show = self._progress.enter_context(progress(*message['progress']))
+        elif 'show' in message:
+            self._show(*message['show'])
+        elif 'lost' in message or not message.get('everywhere', True):
+            if not self.failure:
+                self.failure = {**message, 'sentence': self.watch.describe(rank) + sentence_of(message)}
+        elif 'end' in message:
+            self.ends[rank] = message
+            self._until = min(self._until, time.monotonic() + ENDING)
+
+
+def _environment(watch):
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    environment = {**os.environ, **ENVIRONMENT, WATCH: json.dumps(watch),
+                   'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
+    given = _variables_at_the_start().get('OMP_NUM_THREADS')  # since then MXNet may have set it, for this process
+    environment.pop('OMP_NUM_THREADS', None)
+    return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
+
+
+def _variables_at_the_start():
+    """This process's environment as it was when it started, where the kernel tells; else what it is now."""
+    try:
+        with open('/proc/self/environ', 'rb') as file:
+            pairs = file.read().split(b'\0')
+    except OSError:
+        return dict(os.environ)
+    return dict(os.fsdecode(pair).partition('=')[::2] for pair in pairs)
+
+
+def _end(process, watch, patience=0):
+    """Let no worker, and no mpiexec, go on; it gets ``patience`` seconds to end by itself."""
+    if not _ended(process, patience):
+        _kill_all(watch)
+        if not _ended(process, 2):
+            process.terminate()
+            if not _ended(process, 2):
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    _kill_all(watch)
+
+
+def _kill_all(watch):
+    for worker in watch.workers.values():
+        try:
+            if not worker.closed:
+                os.kill(worker.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def _ended(process, seconds):
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _text(file):
+    file.seek(0)
+    return file.read().decode(errors='replace')
+
+
+def _with_signal(sentence, said):
+    """The sentence with the signal that, as mpiexec has ``said``, has ended a worker."""
+    found = re.search(r'signal:? (\d+)', said, re.I)
+    if not found or 'without a word' not in sentence:
+        return sentence
+    number = int(found.group(1))
+    known = {int(known): known.name for known in signal.Signals}
+    return sentence.partition(' has ended')[0] + f" was ended by signal {number} ({known.get(number, 'unknown')})."
+
+
+def _gist(said):
+    """The first lines of mpiexec's own words, without its rules and boxes."""
+    lines = [line.strip(' =-*\0') for line in said.splitlines()]
+    return ' '.join(' '.join(line for line in lines if line)[:300].split()) or "it said nothing."

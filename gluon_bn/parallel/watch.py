@@ -1,0 +1,257 @@
+"""A watch over workers: :class:`Watch` knows within seconds that one has died or stopped; :class:`Link` is their end.
+
+Whoever watches (the process that has started the workers, or rank 0) has a connection to each worker. Both ends send a
+*beat* twice a second. A connection that closes is a process that has ended, whatever ended it: the kernel closes it. A
+connection that is silent is a process, or a machine, that stands still. Messages are lines of JSON; the first one has a
+token that only the workers of this job know.
+"""
+import json
+import os
+import secrets
+import selectors
+import socket
+import threading
+import time
+
+BEAT = 0.5  # seconds between two signs of life
+SILENCE = 6  # seconds without one
+STOPPED = 2  # seconds without one, of a process that the kernel calls stopped
+LONGEST = 1 << 16  # bytes of a message
+JOINING = 10  # seconds until a connection must stand
+
+
+class Watch:
+    """Who watches ``size`` workers. ``look`` gives what they have said, and says which of them are lost.
+
+    >>> watch = Watch(1)
+    >>> link = Link(watch.hosts, watch.port, watch.token, 0, on_lost=print)
+    >>> link.say(report='Hello')
+    >>> heard = []
+    >>> while not heard:
+    ...     heard = watch.look(0.1)
+    >>> heard
+    [(0, {'report': 'Hello'})]
+    >>> link.close()
+    >>> watch.close()
+    """
+
+    def __init__(self, size, everywhere=False):
+        self.token = secrets.token_hex(16)
+        self._listener = socket.socket()
+        self._listener.bind(('' if everywhere else '127.0.0.1', 0))
+        self._listener.listen(size)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self.hosts = own_addresses() if everywhere else ['127.0.0.1']
+        self.workers = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._ticked = time.monotonic()
+
+    def look(self, seconds):
+        """Wait up to so many seconds for something new: ``[(rank, message), ...]``.
+
+        A message is what ``Link.say`` was given; ``{'lost': reason}`` is of a worker that is no more, once.
+        """
+        heard = []
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                self._accept()
+            else:
+                heard += self._read(key.data)
+        now = time.monotonic()
+        if now - self._ticked >= BEAT:
+            self._ticked = now
+            heard += self._tick()
+        return heard
+
+    def say(self, rank, **message):
+        """Send a message to the worker ``rank``, if it is there."""
+        if rank in self.workers:
+            self.workers[rank].send(message)
+
+    def describe(self, rank):
+        """The worker by its rank, process and machine."""
+        worker = self.workers.get(rank)
+        return f"rank {rank}" + (f" (process {worker.pid} on {worker.host})" if worker else "")
+
+    def close(self):
+        """Close all connections."""
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()
+        self._selector.close()
+
+    def _accept(self):
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        self._selector.register(connection, selectors.EVENT_READ, _Connection(connection))
+
+    def _read(self, worker):
+        heard = []
+        messages, open_ = worker.receive()
+        for message in messages:
+            if worker.rank is None and not self._admit(worker, message):
+                open_ = False
+                break
+            if not message.keys() & {'token', 'beat'}:
+                worker.has_ended = worker.has_ended or 'end' in message
+                heard.append((worker.rank, message))
+        if not open_:
+            self._selector.unregister(worker.connection)
+            worker.connection.close()
+            worker.closed = True
+            if worker.rank is not None and not worker.has_ended:
+                worker.has_ended = True
+                heard.append((worker.rank, {'lost': "has ended without a word: it was killed, or it crashed"}))
+        return heard
+
+    def _admit(self, worker, message):
+        if not secrets.compare_digest(str(message.get('token')), self.token):
+            return False
+        worker.rank, worker.pid, worker.host = (message[name] for name in ('rank', 'pid', 'host'))
+        self.workers[worker.rank] = worker
+        return True
+
+    def _tick(self):
+        """Send beats; what is silent is counted in ticks, so that a pause of this process accuses nobody."""
+        heard = []
+        for rank, worker in self.workers.items():
+            if worker.has_ended:
+                continue
+            worker.send({'beat': 1})
+            worker.silent += BEAT
+            stopped = worker.silent > STOPPED and worker.host == socket.gethostname() and is_stopped(worker.pid)
+            if stopped or worker.silent > SILENCE:
+                worker.has_ended = True
+                heard.append((rank, {'lost': "is stopped (SIGSTOP, or Ctrl-Z)" if stopped else
+                                     f"has given no sign of life for {SILENCE} seconds"}))
+        return heard
+
+
+class _Connection:
+    """One worker as its watch knows it."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.rank = self.pid = self.host = None
+        self.silent, self.has_ended, self.closed, self._buffer = 0, False, False, b''
+
+    def send(self, message):
+        try:
+            self.connection.send(json.dumps(message).encode() + b'\n')
+        except OSError:
+            pass  # reading tells why
+
+    def receive(self):
+        """The messages that have come, and whether the connection is still open."""
+        try:
+            data = self.connection.recv(LONGEST)
+        except BlockingIOError:
+            return [], True
+        except OSError:
+            return [], False
+        self.silent = 0
+        messages, self._buffer = _messages(self._buffer + data)
+        return messages, bool(data) and len(self._buffer) < LONGEST
+
+
+class Link:
+    """A worker's connection to its watch. A thread sends beats, and calls ``on_lost(reason)`` if the watch is gone.
+
+    ``on_message(message)`` is called, in this thread, with what the watch says.
+    """
+
+    def __init__(self, hosts, port, token, rank, on_lost, on_message=None):
+        self._socket = _connected(hosts, port)
+        self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
+        self._lock, self._closed = threading.Lock(), False
+        self.leaving = False  # True: the end of the watch does not matter any more
+        self.say(token=token, rank=rank, pid=os.getpid(), host=socket.gethostname())
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def say(self, **message):
+        """Send a message."""
+        try:
+            with self._lock:
+                self._socket.sendall(json.dumps(message).encode() + b'\n')
+        except OSError:
+            pass  # the thread sees it, too
+
+    def close(self):
+        """There is nothing more to say; the end of the watch does not matter from now on."""
+        self._closed = True
+        self._socket.close()
+
+    def _live(self):
+        self._socket.settimeout(BEAT)
+        silent, buffer, beaten = 0, b'', time.monotonic()
+        while not self._closed:
+            try:
+                data = self._socket.recv(LONGEST)
+                silent = 0
+                if not data:
+                    break
+                messages, buffer = _messages(buffer + data)
+                for message in messages:
+                    if 'beat' not in message:
+                        self._on_message(message)
+            except socket.timeout:
+                silent += BEAT
+            except OSError:
+                break
+            if silent > SILENCE:
+                self._lose(f"has given no sign of life for {SILENCE} seconds")
+                return
+            if time.monotonic() - beaten >= BEAT:
+                beaten = time.monotonic()
+                self.say(beat=1)
+        self._lose("has ended")
+
+    def _lose(self, why):
+        if not (self._closed or self.leaving):
+            self._on_lost(why)
+
+
+def is_stopped(pid):
+    """Whether the kernel of this machine (Linux) says that the process is stopped; it goes on with SIGCONT."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
+            return file.read().rpartition(')')[2].split()[0] == 'T'
+    except OSError:
+        return False
+
+
+def own_addresses():
+    """What another machine may call this one: its name, and the addresses that its name stands for."""
+    name = socket.gethostname()
+    try:
+        found = [address[4][0] for address in socket.getaddrinfo(name, None, socket.AF_INET)]
+    except OSError:
+        found = []
+    return list(dict.fromkeys([name, *found]))
+
+
+def _connected(hosts, port):
+    errors = []
+    for host in hosts:
+        try:
+            return socket.create_connection((host, port), JOINING)
+        except OSError as error:
+            errors.append(f"{host}: {error.strerror or error}")
+    raise ConnectionError("no connection to the process that watches over the workers, at port "
+                          f"{port} ({'; '.join(errors)}); the machines of the job must reach each other by TCP.")
+
+
+def _messages(data):
+    *lines, rest = data.split(b'\n')
+    messages = []
+    for line in lines:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        messages.append(message if isinstance(message, dict) else {})
+    return messages, rest

@@ -1,0 +1,222 @@
+"""A worker of an MPI job, from its first line to its end: :func:`as_worker`.
+
+Workers are watched (:mod:`.watch`): by the process that has launched them (:mod:`.launch`), or by rank 0 if somebody
+else has started them, ``mpiexec`` or Slurm. What a worker prints goes to a file of its own as soon as there is a folder
+for it; lines for the user go through ``Worker.report`` and ``Worker.progress``, and only those of rank 0 are shown.
+"""
+import faulthandler
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..support.command_line import complain
+from ..support.progress import progress
+from ..support.tether import end_with
+from ..support.threads import physical_cores
+from .group import GroupError
+from .mpi import MpiGroup, load_mpi
+from .watch import BEAT, Link, Watch
+
+WATCH = 'GLUON_BN_WATCH'  # of the launcher's: JSON with its port, its token and the number of workers
+LOST = 1  # exit status of a job that has lost a worker
+TO_BE_ENDED = 5  # seconds until a worker that has failed ends the job by itself
+LEAVING = 8  # seconds until all have come to the end that all of them have announced
+
+
+class WorkerEnded(Exception):  # noqa: N818 - Ctrl-C is no error
+    """The end of a worker's work before it is done, with an exit status and a sentence for the user.
+
+    ``everywhere`` says that every worker ends at the same place for the same reason: none of them is to blame.
+    """
+
+    def __init__(self, status, sentence, everywhere=False):
+        super().__init__(sentence)
+        self.status, self.everywhere = status, everywhere
+
+
+def as_worker(name, work):
+    """Be a worker: do ``work(worker)`` with a :class:`Worker`; returns the exit status, its answer or 0.
+
+    ``name`` is that of the program in messages. An exception on this worker alone ends the job: the user reads one
+    sentence with the rank and the reason.
+    """
+    end_with(os.getppid(), at_once=False)
+    worker = Worker(name)
+    try:
+        worker.join()
+        status, sentence, everywhere = work(worker) or 0, '', True
+    except BaseException as error:
+        status, sentence, everywhere = _end_by(error)
+    worker.end(status, sentence, everywhere)
+    return status
+
+
+class Worker:
+    """What a worker has beside its work: ``group``, ``interrupted`` (by Ctrl-C or SIGTERM), and the way to the user."""
+
+    def __init__(self, name):
+        self.name = name
+        self.interrupted = False
+        self._out, self._err = (os.fdopen(os.dup(number), 'w', encoding='utf-8') for number in (1, 2))
+        self._given = json.loads(os.environ.pop(WATCH, 'null'))
+        mpi = load_mpi()
+        self._abort = mpi.COMM_WORLD.Abort
+        self.group = MpiGroup()
+        self.rank = self.group.rank
+        self._link = self._watch = None
+        self._leaving = False
+
+    def join(self):
+        """Join the watch and choose the number of threads. MXNet must not be loaded yet."""
+        faulthandler.enable()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+        if self._given:
+            self._link = Link(['127.0.0.1'], self._given['port'], self._given['token'], self.rank,
+                              on_lost=lambda why: os._exit(LOST), on_message=self._hear)
+            if self.group.size != self._given['workers']:
+                raise RuntimeError(f"mpiexec has started {self._given['workers']} workers, and MPI knows of "
+                                   f"{self.group.size}: {self._given['mpiexec']} belongs to another MPI than mpi4py "
+                                   "uses; put the one of mpi4py's MPI first in PATH.")
+        elif self.group.size > 1:
+            if self.rank == 0:
+                self._watch = Watch(self.group.size, everywhere=True)
+                threading.Thread(target=self._look, daemon=True).start()
+            hosts, port, token = self.group.share('watch', self._watch and [
+                self._watch.hosts, self._watch.port, self._watch.token])[0]
+            if self.rank != 0:
+                self._link = Link(hosts, port, token, self.rank, on_lost=self._rank_0_is_lost)
+        set_threads(self.group)
+
+    def report(self, line):
+        """Show ``line``, if this is rank 0."""
+        if self.rank == 0:
+            if self._link:
+                self._link.say(report=line)
+            else:
+                print(line, file=self._out, flush=True)
+
+    @contextmanager
+    def progress(self, name, done, total):
+        """As :func:`gluon_bn.support.progress.progress`: yield ``show(batch, loss)``, which shows rank 0's."""
+        if self.rank != 0:
+            yield lambda batch, loss: None
+        elif not self._link:
+            with progress(name, done, total, self._err) as show:
+                yield show
+        else:
+            self._link.say(progress=[name, done, total])
+            yield lambda batch, loss: self._link.say(show=[batch, loss])
+            self._link.say(progress=None)
+
+    def log_to(self, folder):
+        """From now on, what this worker prints, and what its libraries do, is in ``rank-N.log`` in ``folder``."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        file = os.open(Path(folder) / f'rank-{self.rank}.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        for number in (1, 2):
+            os.dup2(file, number)
+        os.close(file)
+        print(f"== {time.strftime('%Y-%m-%d %H:%M:%S')} rank {self.rank} of {self.group.size}, process {os.getpid()} "
+              f"on {socket.gethostname()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}", flush=True)
+
+    def together(self, what, do):
+        """``do()`` on every worker; if one of them fails, all of them raise ``WorkerEnded`` that says which and why."""
+        answer, said = None, None
+        try:
+            answer = do()
+        except Exception as error:
+            said = _end_by(error)[:2]
+        all_said = self.group.share(what, said)
+        failed = [rank for rank, said in enumerate(all_said) if said]
+        if failed:
+            status, sentence = all_said[failed[0]]
+            same = all(said == all_said[0] for said in all_said)
+            who = '' if same or self.group.size == 1 else f"rank {failed[0]}: "
+            raise WorkerEnded(status, who + sentence, everywhere=True)
+        return answer
+
+    def end(self, status, sentence, everywhere):
+        """Say how the work has ended. It returns if all workers end so, and ends the job otherwise."""
+        if self._link:
+            self._link.say(end=status, reason=sentence, everywhere=everywhere)
+        if everywhere:
+            self._leaving = True
+            if self._link:
+                self._link.leaving = True
+            if status and self.rank == 0 and not self._link:
+                self._complain(sentence)
+            if self.group.leave(LEAVING):
+                return
+        elif not self._link:
+            self._complain(f"rank {self.rank}: {sentence}" if self.group.size > 1 else sentence)
+            if self.group.size == 1:
+                return
+        else:
+            time.sleep(TO_BE_ENDED)
+        self._abort(status or LOST)
+        os._exit(status or LOST)
+
+    def _note(self, signum, frame):
+        self.interrupted = True
+
+    def _hear(self, message):
+        self.interrupted = self.interrupted or 'interrupt' in message
+
+    def _complain(self, sentence):
+        sys.stderr.flush()
+        os.dup2(self._err.fileno(), 2)
+        complain(self.name, sentence, 0)
+        time.sleep(0.2)  # whoever carries these words is ended together with the job
+
+    def _look(self):
+        """Rank 0's watch over the others, in a thread of its own."""
+        while True:
+            for rank, message in self._watch.look(BEAT / 2):
+                failed = message.get('end') and not message.get('everywhere')
+                if (failed or 'lost' in message) and not self._leaving:
+                    self._leaving = True
+                    self._complain(f"{self._watch.describe(rank)}{sentence_of(message)}")
+                    self._abort(message.get('end', LOST))
+
+    def _rank_0_is_lost(self, why):
+        time.sleep(min(3, 0.3 * (self.rank - 1)))  # one of them is enough to say so
+        self._complain(f"rank 0 {why}.")
+        self._abort(LOST)
+
+
+def sentence_of(message):
+    """What to say after the name of a worker that is lost, or has failed."""
+    return f" {message['lost']}." if 'lost' in message else f": {message['reason']}"
+
+
+def set_threads(group):
+    """Set ``OMP_NUM_THREADS``, unless the user has: the cores of this machine, shared among its workers."""
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
+    beside = [there for there in group.share('cpus', [socket.gethostname(), cpus])
+              if there[0] == socket.gethostname() and (set(there[1]) & set(cpus) or not cpus)]
+    os.environ.setdefault('OMP_NUM_THREADS', str(max(1, physical_cores() // len(beside))))
+
+
+def _end_by(error):
+    """Exit status, sentence, and whether it is so everywhere, of a worker that an exception has ended."""
+    sentence = ' '.join(str(error).split())
+    if isinstance(error, WorkerEnded):
+        return error.status, sentence, error.everywhere
+    if isinstance(error, GroupError):
+        return LOST, sentence, True
+    if isinstance(error, (ValueError, OSError, RuntimeError, ImportError)) and sentence:
+        traceback.print_exc()
+        return 2, sentence, False
+    if isinstance(error, ArithmeticError) and sentence:
+        return 3, sentence, False
+    traceback.print_exc()
+    return LOST, f"{type(error).__name__}: {sentence}", False
