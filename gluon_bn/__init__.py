@@ -9,9 +9,11 @@ A map; the first lines of each module say the rest.
 ``checks``, ``network_state``                           what arguments must be; copies and stored statistics of networks
 ``gradient_check``                                      gradients by differences, with which the others are compared
 ``reference``                                           NumPy alone: layers with gradients by hand, and their networks
+``params``                                              MXNet's files of arrays, without MXNet
 ``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
 ``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
 ``fast``                                                what makes all of this quick: C++ operators and their build
+``exchange``                                            trained networks carried in and out
 ``run``                                                 a training in a folder: settings, checkpoints, events, pictures
 ``studies``                                             experiments with several seeds, and benchmarks
 ``exercises``                                           assignments that mark themselves
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from . import autodiff as autodiff
     from . import data as data
     from . import gradient_check as gradient_check
+    from . import params as params
     from . import reference as reference
     from ._mxnet.devices import try_all_gpus as try_all_gpus
     from ._mxnet.devices import try_gpu as try_gpu
@@ -66,7 +69,7 @@ __version__ = "0.1.0"
 
 # Each public name, and the module it comes from; None for a module that is public itself.
 _NUMPY_HALF = {
-    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None,
+    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None, 'params': None,
     'FullyConnectedNet': 'reference.fully_connected', 'MLP': 'reference.mlp', 'Solver': 'reference.solver',
 }
 _MXNET_HALF = {
