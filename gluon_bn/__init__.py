@@ -9,11 +9,10 @@ A map; the first lines of each module say the rest.
 ``checks``, ``network_state``                           what arguments must be; copies and stored statistics of networks
 ``gradient_check``                                      gradients by differences, with which the others are compared
 ``reference``                                           NumPy alone: layers with gradients by hand, and their networks
-``params``                                              MXNet's files of arrays, without MXNet
 ``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
 ``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
 ``fast``                                                what makes all of this quick: C++ operators and their build
-``exchange``                                            trained networks carried in and out
+``params``, ``exchange``                                MXNet's files without MXNet; trained networks carried in and out
 ``run``                                                 a training in a folder: settings, checkpoints, events, pictures
 ``studies``                                             experiments with several seeds, and benchmarks
 ``exercises``                                           assignments that mark themselves
