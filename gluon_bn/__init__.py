@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from .batch_norm import batch_norm as batch_norm
     from .batch_norm import pure_batch_norm as pure_batch_norm
     from .batch_norm import which_impl as which_impl
+    from .exchange.fold import fold_batch_norm as fold_batch_norm
     from .fast.native import native_status as native_status
     from .functions import relu as relu
     from .functions import softmax as softmax
@@ -76,7 +77,7 @@ _MXNET_HALF = {
     'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
-    'recalibrate': 'recalibration', 'load_network': 'run.job',
+    'recalibrate': 'recalibration', 'load_network': 'run.job', 'fold_batch_norm': 'exchange.fold',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}

@@ -49,7 +49,14 @@ def to_symbol(graph: Graph) -> Symbol:
     return mx.sym.load_json(saved.to_json(graph))
 
 
-def to_block(graph: Graph, ctx: Context | None = None) -> SymbolBlock:
+def contexts(net: object) -> list[Context]:
+    """The devices on which a network has its parameters."""
+    if isinstance(net, mx.gluon.Block):
+        return next((param.list_ctx() for param in net.collect_params().values()), [mx.current_context()])
+    return [getattr(net, 'ctx', None) or mx.current_context()]
+
+
+def to_block(graph: Graph, ctx: Context | list[Context] | None = None) -> SymbolBlock:
     """``graph`` as a Gluon block for inference, with its parameters on ``ctx``; they take no gradients.
 
     Its arguments are the graph's ``inputs``, in their order.

@@ -13,18 +13,6 @@ from gluon_bn.exchange.graph import Node
 nn, vision = mx.gluon.nn, mx.gluon.model_zoo.vision
 
 
-def randomized(net, shape, rng):
-    """``net`` with values far from where they begin, called once."""
-    net.initialize(mx.init.Xavier())
-    net(nd.zeros(shape))
-    for name, param in net.collect_params().items():
-        draw = (rng.uniform(0.5, 2, param.shape) if name.endswith(('gamma', 'running_var')) else
-                rng.normal(0, 0.5, param.shape) if name.endswith(('beta', 'running_mean', 'bias')) else None)
-        if draw is not None:
-            param.set_data(nd.array(draw))
-    return net
-
-
 def small_net():
     net = nn.HybridSequential()
     net.add(nn.Conv2D(4, 3, padding=1), nn.BatchNorm(), nn.Activation('relu'), nn.MaxPool2D(), nn.Flatten(),
@@ -32,14 +20,9 @@ def small_net():
     return net
 
 
-def same(first, second, tolerance=1e-5):
-    """Equal to ``tolerance`` of the largest value: MXNet merges layers in another way when it knows a symbol."""
-    np.testing.assert_allclose(first, second, rtol=0, atol=tolerance * np.abs(second).max())
-
-
 @pytest.mark.parametrize('name', ['resnet18_v1', 'resnet18_v2', 'mobilenet0_25'])
-def test_a_block_as_a_graph_and_back_computes_the_same(name, rng):
-    net = randomized(getattr(vision, name)(classes=7), (1, 3, 64, 64), rng)
+def test_a_block_as_a_graph_and_back_computes_the_same(name, rng, randomized, same):
+    net = randomized(getattr(vision, name)(classes=7), (1, 3, 64, 64))
     X = nd.array(rng.normal(size=(2, 3, 64, 64)))
     before = {key: param.data().asnumpy() for key, param in net.collect_params().items()}
     graph = networks.of_network(net)
@@ -49,8 +32,8 @@ def test_a_block_as_a_graph_and_back_computes_the_same(name, rng):
     same(found, net(X).asnumpy())
 
 
-def test_a_symbol_block_and_a_hybridized_block_are_taken(rng):
-    net = randomized(small_net(), (2, 2, 8, 8), rng)
+def test_a_symbol_block_and_a_hybridized_block_are_taken(rng, randomized, same):
+    net = randomized(small_net(), (2, 2, 8, 8))
     net.hybridize()
     X = nd.array(rng.normal(size=(3, 2, 8, 8)))
     block = gluon.to_block(networks.of_network(net))
@@ -59,7 +42,7 @@ def test_a_symbol_block_and_a_hybridized_block_are_taken(rng):
     assert all(param.grad_req == 'null' for param in again.collect_params().values())
 
 
-def test_a_block_of_two_arguments(rng):
+def test_a_block_of_two_arguments(rng, same):
     class Sum(mx.gluon.HybridBlock):
         def __init__(self):
             super().__init__()
@@ -97,7 +80,7 @@ def test_a_block_without_values_or_without_symbols_is_refused():
 
 
 @pytest.mark.parametrize('batch_norm', [True, False])
-def test_lenet_as_a_graph(batch_norm, rng, ctx):
+def test_lenet_as_a_graph(batch_norm, rng, ctx, same):
     net = gbn.LeNet(ctx, weight_scale=0.3, num_fc=12, num_outputs=4, batch_norm=batch_norm, eps=1e-3)
     X = nd.array(rng.uniform(size=(6, 1, 28, 28)), ctx)
     with autograd.record():
@@ -108,7 +91,7 @@ def test_lenet_as_a_graph(batch_norm, rng, ctx):
     same(gluon.to_block(graph, ctx)(X).asnumpy(), net(X, is_training=False).asnumpy())
 
 
-def test_a_sigmoid_mlp_as_a_graph(rng):
+def test_a_sigmoid_mlp_as_a_graph(rng, same):
     net = gbn.SigmoidMLP(hidden=(7, 6), num_inputs=5, num_outputs=3)
     X = nd.array(rng.normal(size=(9, 5)))
     net(X)
@@ -118,7 +101,7 @@ def test_a_sigmoid_mlp_as_a_graph(rng):
 @pytest.mark.parametrize('make', [
     lambda: gbn.MLP([5, 7, 3], eps=1e-3), lambda: gbn.FullyConnectedNet([7, 6], 5, 3, normalization='batchnorm'),
     lambda: gbn.FullyConnectedNet([7], 5, 3, normalization='layernorm'), lambda: gbn.FullyConnectedNet([7], 5, 3, 0.5)])
-def test_the_numpy_networks_as_graphs(make, rng):
+def test_the_numpy_networks_as_graphs(make, rng, same):
     net = make()
     for name, param in net.params.items():
         net.params[name] = (param + rng.normal(0, 0.3, param.shape)).astype(param.dtype)
@@ -150,8 +133,8 @@ def test_the_graph_keeps_its_numbers_when_the_network_trains_on(rng):
 
 # ---- saved files -----------------------------------------------------------------------------------------------------
 
-def test_exported_files_are_read_and_written_so_that_mxnet_reads_them(rng, tmp_path):
-    net = randomized(small_net(), (2, 2, 8, 8), rng)
+def test_exported_files_are_read_and_written_so_that_mxnet_reads_them(rng, tmp_path, randomized, same):
+    net = randomized(small_net(), (2, 2, 8, 8))
     net.hybridize()
     X = nd.array(rng.normal(size=(3, 2, 8, 8)))
     expected = net(X).asnumpy()
@@ -200,7 +183,7 @@ def mxnets_own(text, params, X):
     return bound.forward(is_train=False, data=nd.array(X))[0].asnumpy()
 
 
-def test_a_file_of_before_0_9_gets_its_stored_statistics(old_params, rng, monkeypatch):
+def test_a_file_of_before_0_9_gets_its_stored_statistics(old_params, rng, monkeypatch, same):
     monkeypatch.setenv('MXNET_SUBGRAPH_BACKEND', 'NONE')  # oneDNN's cannot bind a symbol that MXNet has upgraded
     X = rng.normal(size=(3, 1, 5, 5)).astype('f')
     expected = mxnets_own(json.dumps(OLD), old_params, X)
