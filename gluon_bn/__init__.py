@@ -12,6 +12,7 @@ A map; the first lines of each module say the rest.
 ``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
 ``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
 ``fast``                                                what makes all of this quick: C++ operators and their build
+``params``, ``exchange``                                MXNet's files without MXNet; trained networks carried in and out
 ``run``                                                 a training in a folder: settings, checkpoints, events, pictures
 ``studies``                                             experiments with several seeds, and benchmarks
 ``exercises``                                           assignments that mark themselves
@@ -40,12 +41,14 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from . import autodiff as autodiff
     from . import data as data
     from . import gradient_check as gradient_check
+    from . import params as params
     from . import reference as reference
     from ._mxnet.devices import try_all_gpus as try_all_gpus
     from ._mxnet.devices import try_gpu as try_gpu
     from .batch_norm import batch_norm as batch_norm
     from .batch_norm import pure_batch_norm as pure_batch_norm
     from .batch_norm import which_impl as which_impl
+    from .exchange.fold import fold_batch_norm as fold_batch_norm
     from .fast.native import native_status as native_status
     from .functions import relu as relu
     from .functions import softmax as softmax
@@ -66,7 +69,7 @@ __version__ = "0.1.0"
 
 # Each public name, and the module it comes from; None for a module that is public itself.
 _NUMPY_HALF = {
-    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None,
+    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None, 'params': None,
     'FullyConnectedNet': 'reference.fully_connected', 'MLP': 'reference.mlp', 'Solver': 'reference.solver',
 }
 _MXNET_HALF = {
@@ -74,7 +77,7 @@ _MXNET_HALF = {
     'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
-    'recalibrate': 'recalibration', 'load_network': 'run.job',
+    'recalibrate': 'recalibration', 'load_network': 'run.job', 'fold_batch_norm': 'exchange.fold',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}
