@@ -8,12 +8,12 @@ A map; the first lines of each module say the rest.
 ``nn``                                                  a Gluon block in the place of ``gluon.nn.BatchNorm``
 ``training``, ``recalibration``                         an epoch, and exact statistics for test time
 ``checks``, ``network_state``                           what arguments must be; stored statistics of networks
-``gradient_check``                                      gradients by differences, with which the others are compared
-``reference``                                           NumPy alone: layers with gradients by hand, and their networks
-``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s
+``reference``, ``autodiff``, ``gradient_check``         NumPy alone: layers with gradients by hand and networks of them;
+                                                        reverse-mode differentiation; gradients by differences
 ``data``                                                MNIST, Fashion-MNIST and CIFAR-10 as arrays, batches of them
 ``fast``                                                what makes all of this quick: C++ operators and their build
 ``parallel``                                            several workers that train one network
+``params``, ``exchange``                                MXNet's files without MXNet; trained networks carried in and out
 ``run``                                                 a training in a folder: settings, checkpoints, events, pictures
 ``studies``                                             experiments with several seeds, and benchmarks
 ``exercises``                                           assignments that mark themselves
@@ -43,12 +43,14 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from . import data as data
     from . import gradient_check as gradient_check
     from . import nn as nn
+    from . import params as params
     from . import reference as reference
     from ._mxnet.devices import try_all_gpus as try_all_gpus
     from ._mxnet.devices import try_gpu as try_gpu
     from .batch_norm import batch_norm as batch_norm
     from .batch_norm import pure_batch_norm as pure_batch_norm
     from .batch_norm import which_impl as which_impl
+    from .exchange.fold import fold_batch_norm as fold_batch_norm
     from .fast.native import native_status as native_status
     from .functions import relu as relu
     from .functions import softmax as softmax
@@ -70,7 +72,7 @@ __version__ = "0.1.0"
 
 # Each public name, and the module it comes from; None for a module that is public itself.
 _NUMPY_HALF = {
-    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None,
+    'autodiff': None, 'data': None, 'gradient_check': None, 'reference': None, 'params': None,
     'FullyConnectedNet': 'reference.fully_connected', 'MLP': 'reference.mlp', 'Solver': 'reference.solver',
 }
 _MXNET_HALF = {
@@ -79,6 +81,7 @@ _MXNET_HALF = {
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
     'recalibrate': 'recalibration', 'load_network': 'run.job', 'nn': None, 'convert': 'nn.conversion',
+    'fold_batch_norm': 'exchange.fold',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}
