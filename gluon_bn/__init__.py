@@ -4,9 +4,9 @@ A map; the first lines of each module say the rest.
 
 ======================================================  ================================================================
 ``batch_norm``, ``functions``, ``optimizers``           the layer; activations and the loss; SGD and its kin
-``lenet``, ``sigmoid_mlp``                              networks by hand
+``lenet``, ``sigmoid_mlp``, ``network``                 networks by hand, and what they share
 ``training``, ``recalibration``                         an epoch, and exact statistics for test time
-``checks``, ``network_state``                           what arguments must be; copies and stored statistics of networks
+``checks``, ``network_state``                           what arguments must be; stored statistics of networks
 ``gradient_check``                                      gradients by differences, with which the others are compared
 ``reference``                                           NumPy alone: layers with gradients by hand, and their networks
 ``autodiff``                                            reverse-mode differentiation, and a network of its ``Node`` s

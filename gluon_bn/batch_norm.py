@@ -15,9 +15,13 @@ import numpy as np
 from ._mxnet import autograd, nd
 from .checks import check_layer, stored_statistics
 from .fast import batch_norm as fast
+from .parallel.shared_layer import part_of_layer
+from .shared_batch_norm import batch_norm as shared_batch_norm
 from .support.arguments import boolean
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from mxnet.ndarray import NDArray
 
 which_impl = fast.which_impl
@@ -93,7 +97,7 @@ def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5
 
 def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str, NDArray],
                bn_ewv_vars: dict[str, NDArray], momentum: float = 0.9, eps: float = 1e-5, layer_name: str = '',
-               is_training: bool = True, debug: bool = False, impl: str = 'auto') -> NDArray:
+               is_training: bool = True, debug: bool = False, impl: str = 'auto', group: Any = None) -> NDArray:
     """Batch normalization as a layer: normalise by the batch while training, by the stored statistics afterwards.
 
     Algorithms 1 and 2 of Ioffe and Szegedy (2015), with exponentially weighted averages for Algorithm 2's statistics
@@ -116,6 +120,13 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
         True prints the layer's name, mean, variance, stored values and output.
     impl : 'auto', 'plain' or 'fast'
         Which formulation computes it (the numbers agree); see :func:`which_impl`.
+    group : None, or a group of :mod:`gluon_bn.parallel`
+        With a group, ``X`` is this rank's shard of a batch. While training, mean and variance are those of all ranks'
+        shards together, and so are the two sums in the gradient of ``X``. The shards may differ in their rows; a rank
+        that has none passes one row of anything, and ``NoRows(group)``. The gradients of ``gamma`` and ``beta`` are the
+        shard's: add them up over the ranks, as those of all parameters. Every rank calls the same layers in the same
+        order, forward and backward. This waits for the other ranks; what goes wrong in the exchange is raised here, or
+        when a gradient is read.
 
     Returns
     -------
@@ -139,9 +150,14 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
     """
     boolean('debug', debug)
     stored = stored_statistics(bn_ewv_means, bn_ewv_vars, layer_name, is_training)
-    specs = check_layer(X, gamma, beta, momentum, eps, is_training, stored, layer_name)
-    quick = fast.batch_norm(specs, X, gamma, beta, stored, momentum, eps, is_training, impl, debug)
-    out, statistics, new = quick or _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training)
+    part = part_of_layer(group, layer_name) if is_training else None
+    specs = check_layer(X, gamma, beta, momentum, eps, is_training and part is None, stored, layer_name)
+    if part is not None:
+        quick = None
+        out, statistics, new = _shared(part, X, gamma, beta, eps, impl)
+    else:
+        quick = fast.batch_norm(specs, X, gamma, beta, stored, momentum, eps, is_training, impl, debug)
+        out, statistics, new = quick or _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training)
     if is_training:
         bn_ewv_means[layer_name], bn_ewv_vars[layer_name] = new or _averages(stored, statistics, momentum)
     if debug:
@@ -160,6 +176,14 @@ def _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training):
         out, *statistics = normalize_batch(X, gamma, beta, eps)
     else:
         out, statistics = normalize_with(X, *stored, gamma, beta, eps), stored
+    return out.astype(dtype, copy=False), statistics, None
+
+
+def _shared(part, X, gamma, beta, eps, impl):
+    """As :func:`_by_the_formula`, for a batch of which ``X`` is this rank's part."""
+    which_impl(X, impl)  # refuses what it is not
+    dtype, (X, gamma, beta) = X.dtype, _at_least_float32(X, gamma, beta)
+    out, statistics = shared_batch_norm(part, X, gamma, beta, eps, impl)
     return out.astype(dtype, copy=False), statistics, None
 
 

@@ -16,13 +16,12 @@ import numpy as np
 
 from ._mxnet import mx, nd
 from ._mxnet.arrays import spec_of
-from .support.arguments import boolean, labels, number, one_of, shown
+from .support.arguments import BETA_ALONE, boolean, labels, number, one_of, shown
 
 NDArray = nd.NDArray
 MOST_VALUES = 2 ** 31 - 1  # of an array: MXNet counts them in 31 bits
 SMALLEST_SCALE = 1e-30  # MXNet's generator takes no 0, which less would be in float32
 LARGEST_SCALE = 1e30  # a normal number times more could be infinite in float32
-BETA_ALONE = "normalised by itself every output would be beta"  # minus its own mean a value is 0
 _DTYPES = (np.float16, np.float32, np.float64)
 
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ._mxnet import mx, nd
-from ._mxnet.devices import check_context
-from .batch_norm import batch_norm
-from .checks import BETA_ALONE, LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
+from ._mxnet import nd
+from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE
 from .fast import lenet as fast
 from .fast import native
 from .functions import relu
-from .network_state import activations_watched, mend_copy, stored_statistics_kept, watched
-from .support.arguments import integer, number
+from .network import Network
+from .network_state import stored_statistics_kept, watched
+from .support.arguments import BETA_ALONE, integer, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Any
 
     from mxnet import Context
     from mxnet.ndarray import NDArray
 
 
-class LeNet:
+class LeNet(Network):
     """Two convolutions and two dense layers for images of 1×28×28, in plain ``nd`` operators.
 
     ======= ================================================== =================
@@ -44,6 +43,9 @@ class LeNet:
     momentum : float, weight of the old value in the stored statistics
     eps : float, added to the variance before the square root
     impl : 'auto', 'plain' or 'fast', see :func:`gluon_bn.which_impl`
+    group : None, or a group of :mod:`gluon_bn.parallel`; also an attribute
+        With a group, images in training are this rank's shard of a batch that all its ranks share, and batch norm has
+        the statistics of all of it, see :func:`gluon_bn.batch_norm`. A rank whose shard is empty calls ``net(None)``.
 
     Attributes
     ----------
@@ -61,62 +63,43 @@ class LeNet:
     (64, 10)
     """
 
-    watch = None  # see network_state.activations_watched
-    _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
-
     bn_values_per_image = MappingProxyType({'bn1': 26 * 26, 'bn2': 9 * 9, 'bn3': 1})
 
     def __init__(self, ctx: Context | None = None, weight_scale: float = 0.01, num_fc: int = 128,
                  num_outputs: int = 10, batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5,
-                 impl: str = 'auto') -> None:
-        check_network(momentum, eps, impl, batch_norm=batch_norm)
+                 impl: str = 'auto', group: Any = None) -> None:
+        super().__init__(ctx, batch_norm, momentum, eps, impl, group)
         number('weight_scale', weight_scale, at_least=SMALLEST_SCALE, at_most=LARGEST_SCALE)
         self.num_fc = integer('num_fc', num_fc, at_least=1, at_most=MOST_VALUES // 800)
         self.num_outputs = integer('num_outputs', num_outputs, at_least=1, at_most=MOST_VALUES // self.num_fc)
-        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
-        self.batch_norm = batch_norm
-        self.momentum = momentum
-        self.eps = eps
-        self.impl = impl
         if impl != 'plain' and self.ctx.device_type.startswith('cpu'):
             native.available()  # to build or load them takes a while: better now than in the middle of training
-        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
-        self.params = {}
-        for name, shape in self._shapes().items():
-            param = nd.random.normal(1 if name.startswith('gamma') else 0, weight_scale, shape=shape, ctx=self.ctx)
-            param.attach_grad()
-            self.params[name] = param
+        self._make_params(lambda name, shape: nd.random.normal(
+            1 if name.startswith('gamma') else 0, weight_scale, shape=shape, ctx=self.ctx))
 
-    def _shapes(self):
-        """Those of the parameters, in their order: dict name -> tuple."""
-        shapes = {}
-        for layer, weight, units in (('1', (20, 1, 3, 3), 20), ('2', (50, 20, 5, 5), 50),
-                                     ('3', (50 * 4 * 4, self.num_fc), self.num_fc),
-                                     ('4', (self.num_fc, self.num_outputs), self.num_outputs)):
-            shapes.update({'W' + layer: weight, 'b' + layer: (units,)})
-            if self.batch_norm and layer != '4':
-                shapes.update({'gamma' + layer: (units,), 'beta' + layer: (units,)})
-        return shapes
+    def _layers(self):
+        return (((20, 1, 3, 3), 20), ((50, 20, 5, 5), 50), ((50 * 4 * 4, self.num_fc), self.num_fc),
+                ((self.num_fc, self.num_outputs), self.num_outputs))
 
-    def __setstate__(self, state):
-        vars(self).update(state)
-        mend_copy(self)
-
-    def __call__(self, X: NDArray, is_training: bool = True, debug: bool = False) -> NDArray:
+    def __call__(self, X: NDArray | None, is_training: bool = True, debug: bool = False) -> NDArray:
         """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them
         and changes nothing. ``debug=True`` prints the shape after each layer. Images of another shape are a
         ``ValueError``, and so is training batch norm on one image; images that are no NDArray of the parameters' type
         are a ``TypeError``. Nothing is changed then.
+
+        ``net(None)``, in training with a ``group``, is for a rank that has no images of this batch, and takes part for
+        the others' sake: the scores are zeros, ``(1, num_outputs)``, all gradients that come of them are 0, and the
+        stored statistics are updated as on the other ranks.
         """
-        check_network(self.momentum, self.eps, self.impl, is_training=is_training, debug=debug,
-                      batch_norm=self.batch_norm)
-        self._checked = check_params(self.params, self._shapes(), self._checked)
-        check_examples(X, self._checked[0])
+        if X is None and is_training and self.group is not None:
+            with self._without_rows():
+                return 0 * self(nd.zeros((1, 1, 28, 28), ctx=self.ctx))
+        self._check(X, is_training=is_training, debug=debug)
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
-        if is_training and self.batch_norm and X.shape[0] == 1:  # else bn3 would refuse, after bn1 and bn2 had changed
+        if is_training and self.batch_norm and X.shape[0] == 1 and not self._shares_batches:  # else bn3 would refuse, after bn1 and bn2 had changed
             raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
                              f"{BETA_ALONE}. Train with at least two images a batch, or pass is_training=False to use "
                              "the stored statistics.")
@@ -152,30 +135,9 @@ class LeNet:
 
         A subclass may do otherwise; it is computed layer by layer then, by the operators above.
         """
-        return relu(watched(self, self._normalize(h, number, is_training), number))
-
-    def activation_inputs(self, X, is_training=False):
-        """What the ReLU of each layer gets for ``X``: dict '1', '2', '3' -> NDArray.
-
-        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without.
-        ``ValueError`` in a subclass that activates otherwise.
-
-        >>> inputs = gbn.LeNet(batch_norm=False).activation_inputs(nd.ones((5, 1, 28, 28)))
-        >>> {number: h.shape for number, h in inputs.items()}
-        {'1': (5, 20, 26, 26), '2': (5, 50, 9, 9), '3': (5, 128)}
-        """
-        with activations_watched(self) as inputs:
-            self(X, is_training)
-        return inputs
+        impl = 'plain' if self.impl == 'plain' else 'auto'  # 'fast' is not for every layer
+        return relu(watched(self, self._normalize(h, number, is_training, impl), number))
 
     @property
     def _as_it_stands(self):
         return self.watch is None and type(self).activate is LeNet.activate
-
-    def _normalize(self, h, number, is_training):
-        """The batch norm of layer ``number``, or ``h`` itself in a net without."""
-        if not self.batch_norm:
-            return h
-        return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
-                          self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
-                          impl='plain' if self.impl == 'plain' else 'auto')  # 'fast' is not for every layer

@@ -1,25 +1,10 @@
-"""State of a network beside its parameters: arrays of a copy, stored statistics, and the inputs of its activations."""
+"""State of a network beside its parameters: stored statistics, and the inputs of its activations."""
 from contextlib import contextmanager
 
+import numpy as np
 
-def mend_copy(net):
-    """Move the arrays of ``net`` to its context, and give its parameters gradients: MXNet leaves both behind.
-
-    A shallow copy shares its arrays, which have both, and is left as it is.
-
-    >>> from copy import deepcopy
-    >>> net = LeNet(mx.cpu(1))
-    >>> twin = deepcopy(net)
-    >>> twin.params['W1'].ctx, twin.params['W1'].grad is net.params['W1'].grad
-    (cpu(1), False)
-    """
-    for arrays in (net.params, net.bn_ewv_means, net.bn_ewv_vars):
-        for name, array in arrays.items():
-            if array.ctx != net.ctx:
-                arrays[name] = array.as_in_context(net.ctx)
-    for param in net.params.values():
-        if param.grad is None:
-            param.attach_grad()
+from ._mxnet import nd
+from .parallel.statistics import merge_moments
 
 
 @contextmanager
@@ -79,3 +64,38 @@ def watched(net, h, number):
     if net.watch is not None:
         net.watch(number, h)
     return h
+
+
+def merge_stored(net, group, rows):
+    """Replace a network's stored statistics, on every rank of ``group``, by those of all ranks together.
+
+    ``rows`` is how many rows of training this rank has had: its weight. The merged mean is the weighted mean of the
+    means; the merged variance is the weighted mean of the variances plus the variance of the means. So of ranks whose
+    stored values are the mean and variance of some rows, they are exactly those of all these rows.
+
+    Exponentially weighted averages are no such values, but sums over past batches. Where each rank has had the same
+    share of every batch, the merged mean is exactly what synchronised statistics would have stored. The merged variance
+    is smaller by what the ranks' means have scattered around one another from batch to batch: the mean of a square
+    minus the square of a mean.
+
+    It is collective: every rank calls it. A rank that has had no rows need not have stored anything.
+
+    >>> from gluon_bn.parallel.group import OneProcess
+    >>> net = LeNet()
+    >>> _ = net(nd.random.uniform(shape=(8, 1, 28, 28)), is_training=True)
+    >>> before = net.bn_ewv_vars['bn1'].asnumpy()
+    >>> merge_stored(net, OneProcess(), rows=8)
+    >>> bool(np.allclose(net.bn_ewv_vars['bn1'].asnumpy(), before))
+    True
+    """
+    for name in sorted(name.replace('gamma', 'bn') for name in net.params if name.startswith('gamma')):
+        gamma = net.params[name.replace('bn', 'gamma')]                                           # (C,)
+        stored = [values[name].asnumpy() if rows else np.zeros(gamma.shape)
+                  for values in (net.bn_ewv_means, net.bn_ewv_vars)]
+        shards = group.gather(f'stored statistics of {name}', np.concatenate(([rows], *stored), dtype=np.float64))
+        n, means, variances = shards[:, 0], *np.split(shards[:, 1:], 2, axis=1)                    # (size,), (size, C)
+        total, mean, m2 = merge_moments(n, means, n[:, None] * variances)
+        if total == 0:
+            raise ValueError("no rank has had any rows; train first.")
+        for values, merged in ((net.bn_ewv_means, mean), (net.bn_ewv_vars, m2 / total)):
+            values[name] = nd.array(merged, ctx=gamma.ctx, dtype=gamma.dtype)

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._mxnet import mx, nd
-from ._mxnet.devices import check_context
-from .batch_norm import batch_norm
-from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE, check_examples, check_network, check_params
-from .network_state import activations_watched, mend_copy, stored_statistics_kept, watched
+from ._mxnet import nd
+from .checks import LARGEST_SCALE, MOST_VALUES, SMALLEST_SCALE
+from .network import Network
+from .network_state import stored_statistics_kept, watched
 from .support.arguments import integer, number, sizes
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from mxnet.ndarray import NDArray
 
 
-class SigmoidMLP:
+class SigmoidMLP(Network):
     """Dense layers, each followed by batch norm and a sigmoid, and a dense layer of scores; in plain ``nd`` operators.
 
     It is the network of Ioffe and Szegedy (2015), section 4.1: three hidden layers of 100 units for MNIST.
@@ -64,13 +63,10 @@ class SigmoidMLP:
     stored statistics (not trainable)           6
     """
 
-    watch = None  # see network_state.activations_watched
-    _checked: Sequence[NDArray] = ()  # the parameters whose shapes have been looked at
-
     def __init__(self, ctx: Context | None = None, weight_scale: float | str = 0.01,
                  hidden: Sequence[int] = (100, 100, 100), num_inputs: int = 784, num_outputs: int = 10,
                  batch_norm: bool = True, momentum: float = 0.9, eps: float = 1e-5, impl: str = 'auto') -> None:
-        check_network(momentum, eps, impl, batch_norm=batch_norm)
+        super().__init__(ctx, batch_norm, momentum, eps, impl)
         hidden = sizes('hidden', hidden)
         if not hidden:
             raise ValueError("hidden is empty; expected the units of at least one hidden layer, such as (100, 100).")
@@ -81,31 +77,11 @@ class SigmoidMLP:
                              "make them smaller.")
         if not isinstance(weight_scale, str) or weight_scale != 'glorot':  # an array would be compared value by value
             number('weight_scale', weight_scale, at_least=SMALLEST_SCALE, at_most=LARGEST_SCALE, hint="or 'glorot'")
-        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
-        self.batch_norm = batch_norm
-        self.momentum = momentum
-        self.eps = eps
-        self.impl = impl
-        self.bn_ewv_means, self.bn_ewv_vars = {}, {}
-        self.params = {}
-        for name, shape in self._shapes().items():
-            param = (self._weights(shape, weight_scale) if name.startswith('W') else
-                     (nd.ones if name.startswith('gamma') else nd.zeros)(shape, ctx=self.ctx))
-            param.attach_grad()
-            self.params[name] = param
+        self._make_params(lambda name, shape: self._weights(shape, weight_scale) if name.startswith('W') else
+                          (nd.ones if name.startswith('gamma') else nd.zeros)(shape, ctx=self.ctx))
 
-    def _shapes(self):
-        """Those of the parameters, in their order: dict name -> tuple."""
-        shapes = {}
-        for i, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:])):
-            shapes.update({f'W{i + 1}': (units, inputs), f'b{i + 1}': (units,)})
-            if self.batch_norm and i < len(self.sizes) - 2:
-                shapes.update({f'gamma{i + 1}': (units,), f'beta{i + 1}': (units,)})
-        return shapes
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        mend_copy(self)
+    def _layers(self):
+        return [((units, inputs), units) for inputs, units in zip(self.sizes, self.sizes[1:])]
 
     def _weights(self, shape, weight_scale):
         if weight_scale == 'glorot':
@@ -140,27 +116,9 @@ class SigmoidMLP:
 
     def before_sigmoid(self, h, number, is_training):
         """The input of the sigmoids of hidden layer ``number``: the batch norm of ``h``, or ``h`` in a net without."""
-        if not self.batch_norm:
-            return h
-        return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
-                          self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
-                          impl=self.impl)
+        return self._normalize(h, number, is_training, self.impl)
 
-    def sigmoid_inputs(self, X, is_training=False):
-        """What the sigmoids of each hidden layer get for ``X``: dict '1', '2', ... -> NDArray ``(m, units)``.
-
-        As a call does, this updates the stored statistics with ``is_training=True``, and changes nothing without.
-        ``ValueError`` in a subclass that activates otherwise: it has no sigmoids.
-
-        >>> net = gbn.SigmoidMLP(batch_norm=False)
-        >>> {number: inputs.shape for number, inputs in net.sigmoid_inputs(nd.ones((5, 784))).items()}
-        {'1': (5, 100), '2': (5, 100), '3': (5, 100)}
-        """
-        with activations_watched(self) as inputs:
-            self(X, is_training)
-        return inputs
-
-    activation_inputs = sigmoid_inputs  # as every network calls it
+    sigmoid_inputs = Network.activation_inputs
 
     def summary(self):
         """A table of the layers with the shapes of their outputs and the numbers of their parameters, as a string.
@@ -187,9 +145,7 @@ class SigmoidMLP:
         return sum(self.params[name].size for name in names)
 
     def _checked_and_flat(self, X, is_training):
-        check_network(self.momentum, self.eps, self.impl, is_training=is_training, batch_norm=self.batch_norm)
-        self._checked = check_params(self.params, self._shapes(), self._checked)
-        check_examples(X, self._checked[0])
+        self._check(X, is_training=is_training)
         if X.ndim < 2 or np.prod(X.shape[1:]) != self.sizes[0]:
             raise ValueError(f"X has shape {X.shape}; this network expects (m, {self.sizes[0]}), or examples of "
                              f"another shape with {self.sizes[0]} values each: reshape or crop them.")

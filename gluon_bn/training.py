@@ -7,7 +7,6 @@ with it the memory of the batches in it.
 from __future__ import annotations
 
 from collections import deque
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,30 +93,24 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
         loss = recorded_losses(net, data, label)                                          # (m,)
         loss.backward()
         update(net.params, lr)
-    return _mean(loss)
+    return nd.mean(loss)
 
 
 def recorded_losses(net, data, label):
-    """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first."""
+    """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first.
+
+    Of a network that shares its batches with other ranks, see :class:`gluon_bn.LeNet`, a rank without examples gives
+    None for both: it gets a loss of 0 that has gradients of 0, ``(1,)``.
+    """
+    if data is None and label is None and getattr(net, 'group', None) is not None:
+        with autograd.record():
+            return nd.sum(net(None, is_training=True), axis=1)                            # (1,)
     label, numbers = check_batch(data, label)
     with autograd.record():
         yhat_linear = net(data, is_training=True)                                         # (m, K)
         num_classes = yhat_linear.shape[-1]
         check_classes(numbers, num_classes)
         return softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))
-
-
-def _mean(loss):
-    """The mean of ``(m,)``, as ``(1,)``; ``nd.mean`` would wake the engine's threads for these few numbers."""
-    if loss.dtype not in (np.float32, np.float64):
-        return nd.mean(loss)
-    m = loss.shape[0]
-    return nd.dot(loss, _ones(m, loss.ctx, loss.dtype)) / m
-
-
-@lru_cache(maxsize=64)
-def _ones(m, ctx, dtype):
-    return nd.ones((m,), ctx=ctx, dtype=dtype)
 
 
 def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: float) -> float:

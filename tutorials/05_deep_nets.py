@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import gluon_bn as gbn
-from gluon_bn.support.results import mean_and_spread
+from gluon_bn.support.results import mean_cell
 from gluon_bn.run.live import show
 from gluon_bn.studies.deep_nets import STUDY
 from gluon_bn.studies.deep_nets.report import trained_scales, untrained_scales
@@ -106,8 +106,7 @@ assert max(relative[None]) > 1e12 * min(relative[None])
 kinds = experiment('deep_net')
 for kind in kinds:
     print('normalization', kind['job']['normalization'],
-          {name: '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind[name]))
-           for name in ('final_loss', 'best_train_acc', 'best_val_acc')})
+          {name: mean_cell(kind[name]) for name in ('final_loss', 'best_train_acc', 'best_val_acc')})
 
 # %% [markdown]
 # The validation accuracy differs: 1,000 images are few, both nets memorise them, and the better fit does not help on
@@ -142,7 +141,7 @@ best = {name: max(select(kinds, normalization=name), key=lambda kind: np.mean(ki
         for name in ('batchnorm', None)}
 for name, kind in best.items():
     print('normalization', name, f"best at scale {kind['job']['weight_scale']:.2g}: training accuracy "
-                '{:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
+          + mean_cell(kind['best_train_acc']))
 if not QUICK:
     assert np.mean(best[None]['best_train_acc']) > np.mean(best['batchnorm']['best_train_acc'])
     assert 0.02 < best[None]['job']['weight_scale'] < 0.3
@@ -160,7 +159,7 @@ if not QUICK:
 kinds = experiment('batch_sizes')
 for kind in kinds:
     print('normalization', kind['job']['normalization'], 'batch size', kind['job']['batch_size'],
-          'best training accuracy {:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
+          'best training accuracy', mean_cell(kind['best_train_acc']))
 if not QUICK:
     (norm,), (plain,) = (select(kinds, normalization=name, batch_size=5) for name in ('batchnorm', None))
     assert np.mean(norm['best_train_acc']) < np.mean(plain['best_train_acc'])
@@ -181,7 +180,7 @@ np.testing.assert_allclose(np.abs(two), 1, atol=0.1)
 kinds = experiment('small_batches')
 for kind in kinds:
     print('normalization', kind['job']['normalization'], 'batch size', kind['job']['batch_size'],
-          'best training accuracy {:.3f} ± {:.3f}'.format(*mean_and_spread(kind['best_train_acc'])))
+          'best training accuracy', mean_cell(kind['best_train_acc']))
 
 # %% [markdown]
 # ## Facts and conjectures

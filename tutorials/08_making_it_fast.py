@@ -48,7 +48,7 @@ import gluon_bn as gbn  # before mxnet: it makes NumPy and the number of threads
 from mxnet import autograd, nd
 import mxnet as mx
 from gluon_bn.run.live import show
-from gluon_bn.fast import operators
+from gluon_bn.fast.operators import dense as native_dense
 from gluon_bn.run.plots import draw_times
 
 QUICK = os.environ.get('GLUON_BN_QUICK') == '1'
@@ -666,8 +666,8 @@ p = new_params()
 
 dense_layers = {'dense layer: nd.dot and +': dense}
 if NATIVE:
-    dense_layers['dense layer: one operator'] = operators.dense
-    assert error(operators.dense(flat, p['W3'], p['b3']), dense(flat, p['W3'], p['b3'])) < 1e-5
+    dense_layers['dense layer: one operator'] = native_dense
+    assert error(native_dense(flat, p['W3'], p['b3']), dense(flat, p['W3'], p['b3'])) < 1e-5
 dense_seconds = measure({name: lambda layer=layer: forward_backward(layer, (flat, p['W3'], p['b3']), dh)
                          for name, layer in dense_layers.items()})
 table(dense_seconds, 2 * m * multiply_adds['dense 1'] / FLOPS_RATE)
@@ -677,7 +677,7 @@ updates = {'update: nd.multi_sgd_update': lambda: nd.multi_sgd_update(
     *(array for pair in pairs for array in pair), num_weights=len(pairs), lrs=(LR,) * len(pairs),
     wds=(0,) * len(pairs), out=list(p.values()))}
 if NATIVE:
-    updates['update: one native operator'] = lambda: operators.sgd(pairs, LR)
+    updates['update: one native operator'] = lambda: gbn.sgd(p, LR)
 table(measure(updates), 3 * 4 * sum(param.size for param in p.values()) / BYTES_RATE)  # two reads and a write
 
 # %% [markdown]
@@ -689,7 +689,7 @@ table(measure(updates), 3 * 4 * sum(param.size for param in p.values()) / BYTES_
 # %%
 def small_operators(flat, p):
     """The two dense layers, (m, 800) -> (m, 10), in the operators that the quickest network has."""
-    layer, affine = (package_layer('fast'), operators.dense) if NATIVE else (with_convolutions, dense)
+    layer, affine = (package_layer('fast'), native_dense) if NATIVE else (with_convolutions, dense)
     return head(flat, p, layer, affine)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..support.arguments import boolean
 from ..support.files import cache_dir
@@ -17,27 +17,34 @@ if TYPE_CHECKING:
 _FILES = {True: ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
           False: ('t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')}
 
-# SHA-256 of the decompressed bytes: mirrors compress anew, and then the .gz differs while the data do not.
-_MNIST_SHA256 = {
-    'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
-    'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-    't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-    't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
-}
-_FASHION_SHA256 = {
-    'train-images-idx3-ubyte': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
-    'train-labels-idx1-ubyte': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
-    't10k-images-idx3-ubyte': '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
-    't10k-labels-idx1-ubyte': '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
-}
-_FASHION_DEBIAN = Path('/usr/share/datasets/fashion-mnist')  # the package dataset-fashion-mnist
-_FASHION_MIRRORS = (
-    'https://storage.googleapis.com/tensorflow/tf-keras-datasets/',
-    'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
-    'https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/',
-)
 
-MNIST_LIKE = ('mnist', 'fashion-mnist')  # images of 1x28x28 in the IDX format
+class Source(NamedTuple):
+    """The four files of a data set in the MNIST format: what they are, and where they may be."""
+
+    sha256: dict[str, str]         # of the decompressed bytes: mirrors compress anew, and then the .gz differs
+    folder: Path                   # where they are on this machine, if there is such a folder
+    mirrors: tuple[str, ...] = ()  # else they are downloaded from the first of these that has them, gzipped
+
+
+SOURCES = {  # a row is all that a further one needs
+    'mnist': Source({
+        'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+        'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+        't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+        't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    }, Path(__file__).parent / 'mnist'),
+    'fashion-mnist': Source({
+        'train-images-idx3-ubyte': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+        'train-labels-idx1-ubyte': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+        't10k-images-idx3-ubyte': '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+        't10k-labels-idx1-ubyte': '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+    }, Path('/usr/share/datasets/fashion-mnist'), (  # Debian's package dataset-fashion-mnist
+        'https://storage.googleapis.com/tensorflow/tf-keras-datasets/',
+        'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
+        'https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/',
+    )),
+}
+MNIST_LIKE = tuple(SOURCES)
 DATASETS = (*MNIST_LIKE, 'cifar-10')
 
 
@@ -68,7 +75,7 @@ def load(name: str, train: bool = True,
     boolean('train', train)
     if name in ('cifar-10', 'cifar10'):
         return load_cifar10(train, data_dir)
-    if name not in DATASETS:
+    if name not in SOURCES:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASETS)}.")
     (images_path, images_sum), (labels_path, labels_sum) = (
         _locate(name, file, None if data_dir is None else Path(data_dir)) for file in _FILES[bool(train)])
@@ -84,14 +91,13 @@ def _locate(name, file, data_dir):
     """The path of a file, and the SHA-256 it must have (None in the user's own folder: any content of the format)."""
     if data_dir is not None:
         return _in_folder(data_dir, file), None
-    if name == 'mnist':
-        return Path(__file__).parent / 'mnist' / f'{file}.gz', _MNIST_SHA256[file]
-    if _FASHION_DEBIAN.is_dir():
-        return _in_folder(_FASHION_DEBIAN, file), _FASHION_SHA256[file]
+    sha256, folder, mirrors = SOURCES[name]
+    if folder.is_dir() or not mirrors:
+        return _in_folder(folder, file), sha256[file]
     path = cache_dir() / name / f'{file}.gz'
     if not path.exists():
-        download([mirror + f'{file}.gz' for mirror in _FASHION_MIRRORS], path, _FASHION_SHA256[file])
-    return path, _FASHION_SHA256[file]
+        download([mirror + f'{file}.gz' for mirror in mirrors], path, sha256[file])
+    return path, sha256[file]
 
 
 def _in_folder(folder, file):

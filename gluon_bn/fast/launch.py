@@ -22,6 +22,7 @@ class Calls:
             addresses = [ctypes.cast(getattr(mx.base._LIB, name), c_void_p).value for name in functions.split()]
             self._functions = (c_void_p * len(addresses))(*addresses)
             self._describe, self._launch = library.gluon_bn_describe, library.gluon_bn_launch
+            self.exchange_by = library.gluon_bn_exchange_by  # a function of ranks.py, from now on
             self._axes, self._fields = library.gluon_bn_axes(), ctypes.c_int * (MOST * (library.gluon_bn_axes() + 5))
         except AttributeError as error:
             raise OSError(f"the library does not fit this version: {error}") from None

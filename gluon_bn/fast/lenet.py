@@ -18,7 +18,8 @@ import numpy as np
 
 from .._mxnet import autograd, mx, nd
 from .._mxnet.arrays import spec_of
-from . import native
+from ..parallel.shared_layer import part_of_layer
+from . import native, ranks
 from .operators import statistics_of
 
 SMALLEST_BATCH = 8  # 32 examples are computed at once; below this MXNet's own convolutions are quicker
@@ -37,14 +38,23 @@ def scores(net, X, is_training):
     """
     if not (net.impl != 'plain' and net.batch_norm and supports(X, is_training)):
         return None
+    parts = [part_of_layer(net.group, name) for name in LAYERS] if is_training and net.group is not None else [None]
+    shared = parts[0] is not None
+    if shared and (parts[0].absent or net.group.in_one_process):  # see ranks.py; of those without rows none is here
+        return None
     known = tuple(name in net.bn_ewv_means for name in LAYERS)
     if known != tuple(name in net.bn_ewv_vars for name in LAYERS) or not (is_training or all(known)):
         return None
     arrays, new = _arrays(net, X, is_training)
     if not all(_alike(arrays['mean_' + name], arrays['var_' + name], *new[name]) for name in LAYERS):
         return None
-    graph, names = _graph(X.shape[0], is_training, known, float(net.momentum), float(net.eps), X.grad is not None)
+    graph, names = _graph(X.shape[0], is_training, known, float(net.momentum), float(net.eps), X.grad is not None,
+                          ranks.numbers_of(parts) if shared else (0, 0, 0))
+    if shared:
+        ranks.wait(parts, *(net.params['gamma' + name[-1]].grad for name in LAYERS))
     out = graph(*(arrays[name] for name in names))
+    if shared:
+        ranks.wait(parts, *(mean for mean, _ in new.values()))
     if is_training:
         for name, (mean, var) in new.items():
             net.bn_ewv_means[name], net.bn_ewv_vars[name] = mean, var
@@ -80,11 +90,12 @@ def _arrays(net, X, is_training):
 
 
 @functools.lru_cache(maxsize=64)
-def _graph(m, is_training, known, momentum, eps, images_too):
+def _graph(m, is_training, known, momentum, eps, images_too, numbers):
     """The network for ``m`` images as a graph, and the names of its inputs in their order.
 
     Training, each parameter passes through ``identity``, see ``operators.py``, and so do images with a gradient
-    of their own, ``images_too``. ``known`` says of each layer whether it has stored statistics.
+    of their own, ``images_too``. ``known`` says of each layer whether it has stored statistics, ``numbers`` under
+    which number it exchanges them, 0 if it does not.
     """
     op, var = mx.sym._internal, mx.sym.var
     p = {name: mx.sym.identity(var(name)) if is_training else var(name) for name in PARAMS}
@@ -95,7 +106,8 @@ def _graph(m, is_training, known, momentum, eps, images_too):
         name = 'bn' + number
         inputs = p['gamma' + number], p['beta' + number], var('mean_' + name), var('var_' + name)
         return inputs, var('statistics_' + name), {
-            'training': int(is_training), 'first': int(not known[LAYERS.index(name)]), 'momentum': momentum, 'eps': eps}
+            'training': int(is_training), 'first': int(not known[LAYERS.index(name)]), 'momentum': momentum, 'eps': eps,
+            'ranks': numbers[LAYERS.index(name)]}
 
     inputs, statistics, settings = normalized('1')
     h1 = op._gluon_bn_block(X, p['W1'], p['b1'], *inputs, statistics, m=m, flat=0, keep=0,

@@ -39,6 +39,7 @@ class Group:
     rank = 0
     size = 1
     step = 0
+    in_one_process = False  # whether other workers are threads of this process
     bytes_sent = 0  # to other workers, by this one: headers, and what was asked for
     _calls = 0
 
@@ -133,6 +134,8 @@ class OneProcess(Group):
 
 class InThreads(Group):
     """A worker that is a thread of this process; :func:`in_threads` makes them."""
+
+    in_one_process = True
 
     def __init__(self, rank, meeting):
         self.rank, self.size, self._meeting = rank, meeting.size, meeting

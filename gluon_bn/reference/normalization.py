@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..support.arguments import floats, integer, mapping, number, shown
+from ..support.arguments import BETA_ALONE, floats, integer, mapping, number, shown
 from .layers import upstream
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def batchnorm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray,
     Raises
     ------
     ValueError : shapes that do not fit, an unknown mode, eps or momentum out of range, a running variance below 0,
-        fewer than two examples in mode 'train' (every output would be beta)
+        fewer than two examples in mode 'train'
     TypeError : values that are no numbers; ``bn_param`` is no dictionary
 
     Whatever is refused has changed nothing.
@@ -311,8 +311,8 @@ def _read_bn_param(x, bn_param):
     if not (isinstance(mode, str) and mode in ('train', 'test')):
         raise ValueError(f"bn_param['mode'] is {shown(mode)}; expected 'train' or 'test'.")
     if mode == 'train' and len(x) < 2:
-        raise ValueError(f"x has shape {x.shape}, one example: normalised by itself every output would be beta. Train "
-                         "with at least two examples a batch, or take mode 'test'.")
+        raise ValueError(f"x has shape {x.shape}, one example: {BETA_ALONE}. Train with at least two "
+                         "examples a batch, or take mode 'test'.")
     if momentum is not None:
         momentum = number('momentum', momentum, at_least=0, at_most=1,
                           hint='the weight of the old value; 0.9 is the usual one, None the mean over all batches')

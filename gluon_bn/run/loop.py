@@ -8,6 +8,7 @@ from .._mxnet import mx
 from .._mxnet.devices import context_from_name
 from ..lenet import LeNet
 from ..optimizers import momentum_sgd, one_cycle, sgd
+from ..support.arguments import BETA_ALONE
 from ..support.progress import progress
 from ..training import MovingLoss, evaluate_accuracy, train_step
 from .configuration import RunError
@@ -191,8 +192,8 @@ def images_of(config):
     scored = ((images[end:], labels[end:]) if config.validation else
               data.load(config.dataset, False, config.data_dir))
     if config.batch_norm and end % config.batch_size == 1:
-        raise RunError(f"{end} training images in batches of {config.batch_size} leave a last batch of one, which "
-                       "batch norm cannot train on (every output would be beta); choose another batch size or limit.")
+        raise RunError(f"{end} training images in batches of {config.batch_size} leave a last batch of one, on "
+                       f"which batch norm cannot train ({BETA_ALONE}); choose another batch size or limit.")
     return (images[:end], labels[:end]), scored
 
 

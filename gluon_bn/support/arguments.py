@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
+BETA_ALONE = "normalised by itself every output would be beta"  # one value minus its own mean is 0
 MOST_CLASSES = 2**24  # so far float32, the type of labels in batches, knows every whole number
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60

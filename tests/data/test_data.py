@@ -1,7 +1,7 @@
 """The data sets and their batches, with the real files and with files broken in every way seen in the wild."""
 import gzip
-import shutil
 import struct
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -63,22 +63,36 @@ def test_a_folder_of_the_same_format(folder, gzipped):
     assert labels.tolist() == [3, 1, 4, 1, 5]
 
 
-def test_fashion_mnist_from_a_folder_from_debian_and_from_the_cache(folder, monkeypatch, tmp_path):
-    assert len(data.load('fashion-mnist', False, folder)[0]) == 5
-    monkeypatch.setattr(datasets, '_FASHION_DEBIAN', folder)
-    with pytest.raises(data.DataError, match='is altered'):  # the five images are not Fashion-MNIST
-        data.load('fashion-mnist', False)
-    monkeypatch.setattr(datasets, '_FASHION_DEBIAN', tmp_path / 'nowhere')
-    monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'cache'))
+def test_a_row_is_all_that_a_further_data_set_needs(folder, monkeypatch, tmp_path):
+    sums = {name: sha256((folder / name).read_bytes()).hexdigest() for name in (TEST_IMAGES, TEST_LABELS)}
+    row = datasets.Source(sums, tmp_path / 'nowhere', ('https://one.test/', 'https://two.test/sub/'))
     asked = []
-    monkeypatch.setattr(datasets, 'download', lambda urls, path, checksum: (
-        asked.extend(urls), path.parent.mkdir(parents=True, exist_ok=True),
-        shutil.copy(EMBEDDED / path.name, path)))
-    with pytest.raises(data.DataError, match='is altered'):  # MNIST in the place of Fashion-MNIST
-        data.load('fashion-mnist', False)
-    assert all(url.startswith('https://') for url in asked)
-    assert {url.rsplit('/', 1)[1] for url in asked} == {f'{TEST_IMAGES}.gz', f'{TEST_LABELS}.gz'}
-    assert len(asked) >= 2
+
+    def download(urls, path, checksum):
+        asked.extend(urls)
+        assert checksum == sums[path.stem]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((folder / path.stem).read_bytes())
+
+    monkeypatch.setitem(datasets.SOURCES, 'kmnist', row)
+    monkeypatch.setattr(datasets, 'download', download)
+    monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'cache'))
+    for _ in range(2):  # the second time they are in the cache
+        assert data.load('kmnist', False)[1].tolist() == [3, 1, 4, 1, 5]
+    assert asked == [f'{mirror}{name}.gz' for name in (TEST_IMAGES, TEST_LABELS) for mirror in row.mirrors]
+    monkeypatch.setitem(datasets.SOURCES, 'kmnist', row._replace(folder=folder))
+    (folder / TEST_LABELS).write_bytes(idx([3, 1, 4, 1, 6]))
+    with pytest.raises(data.DataError, match=f'{folder / TEST_LABELS} is altered'):  # the machine's folder comes first
+        data.load('kmnist', False)
+    assert data.load('kmnist', False, folder)[1].tolist() == [3, 1, 4, 1, 6]  # the user's own may hold anything
+
+
+def test_files_of_fashion_mnist_come_from_several_mirrors_and_are_not_those_of_mnist():
+    fashion, mnist = (datasets.SOURCES[name] for name in ('fashion-mnist', 'mnist'))
+    assert len(fashion.mirrors) >= 2
+    assert all(mirror.startswith('https://') and mirror.endswith('/') for mirror in fashion.mirrors)
+    assert set(fashion.sha256) == set(mnist.sha256)
+    assert not set(fashion.sha256.values()) & set(mnist.sha256.values())
 
 
 def test_an_unknown_data_set_lists_the_known_ones():
@@ -126,7 +140,7 @@ def test_missing_folders_and_files_are_named(folder):
 
 
 def test_an_altered_embedded_file_is_noticed(folder, monkeypatch):
-    monkeypatch.setitem(datasets._MNIST_SHA256, TEST_LABELS, '0' * 64)
+    monkeypatch.setitem(datasets.SOURCES['mnist'].sha256, TEST_LABELS, '0' * 64)
     with pytest.raises(data.DataError, match=f'{TEST_LABELS}.gz is altered'):
         data.load('mnist', False)
 

@@ -27,25 +27,41 @@ def markdown(path):
                      for line in cell.split('\n')[1:])
 
 
+def from_table():
+    """The names of gluon_bn beside the public ones that tutorials may use: module -> names, from ``docs/api.md``."""
+    text = (ROOT / 'docs' / 'api.md').read_text(encoding='utf-8')
+    return {module: re.findall(r'`(\w+)`', cell) for module, cell in re.findall(r'^\| `(\S+)` \| (.+) \|$', text, re.M)}
+
+
+def public_names(module):
+    """The names of a module of gluon_bn that users may rely on, as a list."""
+    if f'{{public-names}} {module}\n' in (ROOT / 'docs' / 'api.md').read_text(encoding='utf-8'):
+        module = importlib.import_module(module)
+        return getattr(module, '__all__', [name for name in vars(module) if not name.startswith('_')])
+    return from_table().get(module, [])
+
+
+def imported_names(source):
+    """The ``(module, name)`` that ``source`` imports from modules of gluon_bn."""
+    return [(node.module, alias.name) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)
+            and (node.module or '').split('.')[0] == 'gluon_bn' for alias in node.names]
+
+
 def private_names(source):
-    """What ``source`` imports or reads of gluon_bn that begins with an underscore or is not there, as a list."""
-    tree, found, package = ast.parse(source), [], set()
+    """What ``source`` imports or reads of gluon_bn that is not public, as a list."""
+    tree, package = ast.parse(source), set()
+    found = [name for module, name in imported_names(source) if name not in public_names(module)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split('.')[0] == 'gluon_bn':
                     package.add(alias.asname or 'gluon_bn')
-                    found += [part for part in alias.name.split('.') if part.startswith('_')]
-        elif isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'gluon_bn':
-            names = [alias.name for alias in node.names]
-            found += [part for part in [*node.module.split('.'), *names] if part.startswith('_')]
-            public = getattr(importlib.import_module(node.module), '__all__', None)
-            found += [] if public is None else [name for name in names if name not in public]
+                    found += [] if public_names(alias.name) else [alias.name]
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and re.match('_[^_]', node.attr) and node.attr not in NAMEDTUPLE:
             found.append(node.attr)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in package:
-            found += [] if node.attr in importlib.import_module('gluon_bn').__all__ else [node.attr]
+            found += [] if node.attr in public_names('gluon_bn') else [node.attr]
     return found
 
 
@@ -102,6 +118,11 @@ def test_needs_only_public_names(path):
     assert private_names(path.read_text(encoding='utf-8')) == []
 
 
+def test_the_table_has_no_names_that_no_tutorial_uses():
+    used = {name for path in TUTORIALS for name in imported_names(path.read_text(encoding='utf-8'))}
+    assert {(module, name) for module, names in from_table().items() for name in names} - used == set()
+
+
 @every_tutorial
 def test_checks_what_it_claims(path):
     text = path.read_text(encoding='utf-8')
@@ -111,8 +132,9 @@ def test_checks_what_it_claims(path):
 @pytest.mark.parametrize(('source', 'found'), [
     ('import gluon_bn as gbn\ngbn.relu', []),
     ('import gluon_bn as gbn\ngbn.data.load', []),
-    ('import gluon_bn._mxnet', ['_mxnet']),
-    ('from gluon_bn._mxnet import nd', ['_mxnet']),
+    ('import gluon_bn._mxnet', ['gluon_bn._mxnet']),
+    ('from gluon_bn._mxnet import nd', ['nd']),
+    ('from gluon_bn.checks import check_layer', ['check_layer']),
     ('from gluon_bn.batch_norm import _update', ['_update']),
     ('from gluon_bn import checks', ['checks']),
     ('import gluon_bn as gbn\ngbn.checks', ['checks']),

@@ -4,6 +4,7 @@
 //          statistics (5, K): batch mean, batch variance, new stored mean, new stored variance, rest of the batch mean
 //          with keep=1 also convolved (blocks, K, OH, OW, 32) for the backward pass, which otherwise convolves again:
 //          quicker than memory for few channels
+//          With the attribute `ranks`, the batch is that of all ranks (ranks.h), and X this rank's shard of it.
 // output   (blocks, K, OH/2, OW/2, 32), or with flat=1 (m, K * OH/2 * OW/2)
 // X        (m, C, H, W), or the (blocks, C, H, W, 32) of a block before; examples beyond m are zero
 //
@@ -12,6 +13,7 @@
 #include <climits>
 
 #include "convolution.h"
+#include "ranks.h"
 #include "shared_loop.h"
 
 namespace {
@@ -193,10 +195,12 @@ struct Pass {
   const size_t blocks;
   const float *x, *weights;
   std::vector<Affine<float> > affine;  // of each channel
+  const Ranks ranks;
+  bool merged = true;  // whether the other ranks' numbers came
   Pass(const Attributes& attributes, MXTensor* in)
       : s(attributes, in[X_].shape, in[WEIGHT].shape), channel(s.conv / s.K), pooled_channel(s.out / s.K),
         features(s.out / EXAMPLES), taps(s.weights / s.K), blocks(s.blocks), x(in[X_].data<float>()),
-        weights(in[WEIGHT].data<float>()) {}
+        weights(in[WEIGHT].data<float>()), ranks(attributes) {}
   void block_x(size_t b, float* blocked) const {
     to_lanes(x + b * s.in, blocked + b * s.in, s.in / EXAMPLES, s.examples(b));
   }
@@ -214,7 +218,7 @@ struct Forward : Pass<R> {
   const Stored<float> stored;
   Rows<float> statistics;
   float *packed, *blocked, *own, *convolved, *pooled, *out;
-  std::vector<Moments> parts;  // of each channel of each block
+  std::vector<Moments> parts, moments;  // of each channel of each block, and of each channel
 
   Forward(const Attributes& attributes, Tensors& in, Tensors& out_, const ForwardSpace& space, float* work)
       : Pass<R>(attributes, &in[0]), eps(number(attributes, "eps")), bias(in[BIAS].data<float>()),
@@ -223,7 +227,8 @@ struct Forward : Pass<R> {
                                 number(attributes, "momentum"))),
         statistics(in[STATISTICS].data<float>(), s.K), packed(work + space.packed), blocked(work + space.blocked),
         own(work + space.convolved), convolved(s.keep ? in[CONVOLVED].data<float>() : own),
-        out(out_[0].data<float>()), parts(s.training ? blocks * s.K : 0) {
+        out(out_[0].data<float>()), parts(s.training ? blocks * s.K : 0),
+        moments(s.training ? s.K : 0) {
     X = s.plain_input ? blocked : this->x;
     pooled = s.flat ? work + space.pooled : out;
     affine.assign(s.K, Affine<float>(0, 1, 0, 0, 0));
@@ -246,9 +251,12 @@ struct Forward : Pass<R> {
     }
   }
   void find_statistics() {
+    std::copy_n(parts.begin(), s.K, moments.begin());
+    for (int k = 0; k < s.K; ++k)
+      for (size_t b = 1; b < blocks; ++b) moments[k].join(parts[b * s.K + k]);
+    this->merged = this->ranks.merge(&moments, bias);
     for (int k = 0; k < s.K; ++k) {
-      Moments all = parts[k];
-      for (size_t b = 1; b < blocks; ++b) all.join(parts[b * s.K + k]);
+      const Moments& all = moments[k];
       const double nothing = bias[k] - bias[k];  // unless the bias is NaN or infinite: then all has to be NaN
       const double var = all.m2 / all.n + nothing;
       statistics.set(k, all.mean + nothing, var);
@@ -266,7 +274,7 @@ struct Forward : Pass<R> {
   void flatten(size_t b) {
     from_lanes(pooled + b * s.out, out + b * EXAMPLES * this->features, this->features, s.examples(b));
   }
-  void run() {
+  bool run() {
     SharedLoop loops[5];
 #pragma omp parallel
     {
@@ -278,6 +286,7 @@ struct Forward : Pass<R> {
       }
       if (s.flat) loops[4].run(blocks, [this](size_t b) { flatten(b); });
     }
+    return this->merged;
   }
 };
 
@@ -293,13 +302,14 @@ struct Backward : Pass<R> {
   float *packed, *blocked, *dblocked, *lanes, *dconv, *dw, *packed_again, *convolved, *dX;
   const float *dout, *dpooled, *X;
   Tensors& gradients;
-  std::vector<double> sums, total;  // of g and g x_hat: for each channel of each block, and for each channel
+  std::vector<double> sums, total, batch_total;  // of g and g x_hat: of each block, of this shard, of the whole batch
+  double n = static_cast<double>(s.m) * s.pixels();  // values of a channel in the whole batch
 
   Backward(const Attributes& attributes, Tensors& all, Tensors& gradients_, const BackwardSpace& space, float* work)
       : Pass<R>(attributes, &all[1]), packed(work + space.packed), blocked(work + space.blocked),
         dblocked(work + space.dblocked), lanes(work + space.dpooled), dconv(work + space.dconv),
         dw(work + space.dweights), packed_again(work + space.packed_again), dout(all[0].data<float>()),
-        gradients(gradients_), sums(blocks * s.K * 2), total(s.K * 2) {
+        gradients(gradients_), sums(blocks * s.K * 2), total(s.K * 2), batch_total(s.K * 2) {
     MXTensor* in = &all[1];
     convolved = s.keep ? in[CONVOLVED].data<float>() : work + space.convolved;
     dX = s.plain_input ? dblocked : gradients[X_].data<float>();
@@ -335,13 +345,17 @@ struct Backward : Pass<R> {
   void add_up_sums() {
     for (int k = 0; k < 2 * s.K; ++k)
       for (size_t b = 0; b < blocks; ++b) total[k] += sums[b * s.K * 2 + k];
+    for (int k = 0; k < s.K; ++k) {
+      batch_total[k] = total[2 * k];
+      batch_total[s.K + k] = total[2 * k + 1];
+    }
+    this->merged = this->ranks.add(&n, &batch_total);
   }
   void gradient_of_weights(size_t i) {
     const size_t b = i / w_groups, k0 = i % w_groups * w_group;
-    const double n = static_cast<double>(s.m) * s.pixels();
     for (size_t k = k0; k < k0 + w_group; ++k)
       conv_gradient(convolved_of(b, k), dpooled_of(b, k), dconv + b * s.conv + k * channel, s, affine[k],
-                    total[2 * k] / n, total[2 * k + 1] / n, Mask(s, b));
+                    batch_total[k] / n, batch_total[s.K + k] / n, Mask(s, b));
     weight_gradient<R>(X + b * s.in, dconv + b * s.conv + k0 * channel, dw + b * s.weights + k0 * taps, w_group, s);
   }
   void gradient_of_input(size_t i) {
@@ -368,7 +382,7 @@ struct Backward : Pass<R> {
       gradients[BETA].data<float>()[k] = total[2 * k];
     }
   }
-  void run() {
+  bool run() {
     SharedLoop loops[7];
 #pragma omp parallel
     {
@@ -384,6 +398,7 @@ struct Backward : Pass<R> {
       loops[6].run(plain_blocks, [this](size_t b) { unblock_dX(b); });
     }
     write_channels();
+    return this->merged;
   }
 };
 
@@ -393,9 +408,9 @@ MXReturnValue pass(const Attributes& attributes, MXTensor* in, Tensors& first, T
   const Space space(Sizes(attributes, in[X_].shape, in[WEIGHT].shape));
   if (!space.fits()) return refuse("the work space of a block is larger than 31 bits can count; expected fewer examples");
   float* work = space.allocate(resource);
-  if (in[WEIGHT].shape[2] == 3) Of3(attributes, first, second, space, work).run();
-  else Of5(attributes, first, second, space, work).run();
-  return MX_SUCCESS;
+  const bool merged = in[WEIGHT].shape[2] == 3 ? Of3(attributes, first, second, space, work).run()
+                                               : Of5(attributes, first, second, space, work).run();
+  return merged ? MX_SUCCESS : refuse(Ranks::refusal());
 }
 MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource& resource) {
   return pass<ForwardSpace, Forward<3>, Forward<5> >(attributes, &in->at(0), *in, *out, resource);

@@ -3,11 +3,12 @@
 //
 // inputs   X, gamma (C), beta (C), old mean (C), old variance (C), and statistics (5, C), which is written: batch mean,
 //          batch variance, new stored mean, new stored variance, what the first one lost in rounding
+//          With the attribute `ranks`, the batch is that of all ranks (ranks.h), and X this rank's shard of it.
 // output   of the shape of X; with training=0 it uses the old mean and variance and writes nothing else
 //
 // Statistics take one read of memory: a piece that fits the cache gives its mean, then its squared deviations, and the
 // pieces are joined in double precision. Pieces depend on the shape alone, so that threads do not change a bit.
-#include "common.h"
+#include "ranks.h"
 
 namespace {
 
@@ -194,10 +195,29 @@ struct Statistics {
 };
 
 // The moments of channel c, of those of all pieces.
-Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
+inline Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
   Moments all = {0, 0, 0};
   for (size_t piece = c / p.columns; piece < p.number; piece += p.across) all.join(parts[piece * p.columns + c % p.columns]);
   return all;
+}
+
+// The moments of all channels: to(channel, moments).
+template <typename T, typename To>
+void moments_of(const T* x, const Pieces& p, const To& to) {
+  Statistics<T> batch(p.number * p.columns);
+#pragma omp parallel if (!p.alone())
+  {
+#pragma omp for schedule(static)
+    for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
+#pragma omp for schedule(static)
+    for (size_t c = 0; c < p.C; ++c) to(c, joined(batch.parts, p, c));
+  }
+}
+
+template <typename T>
+void normalize(const Pieces& p, const T* x, const Channels<T>& channels, T* y) {
+#pragma omp parallel for schedule(static) if (!p.alone())
+  for (size_t piece = 0; piece < p.number; ++piece) each_of_piece<T>(p, piece, Normalize<T>{x, y, channels, p.S == 1});
 }
 
 template <typename T>
@@ -208,38 +228,30 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
   const Stored<T> stored = stored_of<T>(in, OLD_MEAN, first, momentum);
   Rows<T> statistics(in[STATISTICS].data<T>(), p.C);
-  Statistics<T> batch(training ? p.number * p.columns : 0);
-  Channels<T> channels(p.C);
-#pragma omp parallel if (!p.alone())
-  {
-    if (training) {
-#pragma omp for schedule(static)
-      for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
-    }
-#pragma omp for schedule(static)
-    for (size_t c = 0; c < p.C; ++c) {
-      if (!training) {
-        channels.set(c, Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps));
-        continue;
-      }
-      const Moments all = joined(batch.parts, p, c);
-      const double var = all.m2 / all.n;
-      channels.set(c, Affine<T>(all.mean, var, gamma[c], beta[c], eps));
-      statistics.set(c, all.mean, var);
-      stored.update(c, all.mean, var, statistics.new_mean, statistics.new_var);
-    }
-#pragma omp for schedule(static)
-    for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, Normalize<T>{x, out[0].data<T>(), channels, p.S == 1});
+  std::vector<Moments> moments(training ? p.C : 0);
+  if (training) {
+    moments_of(x, p, [&](size_t c, const Moments& all) { moments[c] = all; });
+    if (!Ranks(attributes).merge(&moments)) return refuse(Ranks::refusal());
   }
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c) {
+    if (!training) {
+      channels.set(c, Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps));
+      continue;
+    }
+    const double mean = moments[c].mean, var = moments[c].m2 / moments[c].n;
+    channels.set(c, Affine<T>(mean, var, gamma[c], beta[c], eps));
+    statistics.set(c, mean, var);
+    stored.update(c, mean, var, statistics.new_mean, statistics.new_var);
+  }
+  normalize(p, x, channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 
-// The closed form of the gradients. `training`: the statistics are those of X, and depend on it.
+// The sums of g of all channels, and after them those of g x_hat.
 template <typename T>
-void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* k, T* dX, T* dgamma, T* dbeta) {
+void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& channels, double* sums) {
   std::vector<double> parts(p.number * p.columns * 2);
-  Channels<T>& channels = *k;
 #pragma omp parallel if (!p.alone())
   {
 #pragma omp for schedule(static)
@@ -252,15 +264,39 @@ void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channe
         sum += parts[(piece * p.columns + c % p.columns) * 2];
         product += parts[(piece * p.columns + c % p.columns) * 2 + 1];
       }
-      dgamma[c] = product;
-      dbeta[c] = sum;
-      channels.mean_g[c] = training ? sum / (static_cast<double>(p.m) * p.S) : 0;
-      channels.mean_gx[c] = training ? product / (static_cast<double>(p.m) * p.S) : 0;
+      sums[c] = sum;
+      sums[p.C + c] = product;
     }
-#pragma omp for schedule(static)
-    for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, InputGradient<T>{x, g, dX, channels, p.S == 1});
   }
+}
+
+// The closed form of the gradient of X, with those sums over a batch that has `n` values of each channel; null for
+// statistics that do not depend on X.
+template <typename T>
+void input_gradient(const Pieces& p, const T* x, const T* g, double n, const double* sums, Channels<T>* k, T* dX) {
+  Channels<T>& channels = *k;
+  for (size_t c = 0; c < p.C; ++c) {
+    channels.mean_g[c] = sums ? sums[c] / n : 0;
+    channels.mean_gx[c] = sums ? sums[p.C + c] / n : 0;
+  }
+#pragma omp parallel for schedule(static) if (!p.alone())
+  for (size_t piece = 0; piece < p.number; ++piece)
+    each_of_piece<T>(p, piece, InputGradient<T>{x, g, dX, channels, p.S == 1});
+}
+
+// All gradients. `training`: the statistics are those of the batch, and depend on it. dgamma and dbeta are this rank's.
+// Returns false if the other ranks' sums did not come.
+template <typename T>
+bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, const Ranks& ranks, Channels<T>* channels,
+                  T* dX, T* dgamma, T* dbeta) {
+  std::vector<double> sums(2 * p.C);
+  gradient_sums(p, x, g, *channels, sums.data());
+  std::copy_n(sums.begin(), p.C, dbeta);
+  std::copy_n(sums.begin() + p.C, p.C, dgamma);
+  double n = static_cast<double>(p.m) * p.S;
+  if (training && !ranks.add(&n, &sums)) return false;
+  input_gradient(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
+  return true;
 }
 
 template <typename T>
@@ -276,25 +312,23 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
     channels.set(c, training ? statistics.affine(c, gamma[c], 0, eps)
                              : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
   for (int zero : {OLD_MEAN, OLD_VAR}) std::fill_n(gradients[zero].data<T>(), p.C, T(0));
-  gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, &channels, gradients[X_].data<T>(),
-               gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
-  return MX_SUCCESS;
+  const bool done = gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, Ranks(attributes), &channels,
+                                 gradients[X_].data<T>(), gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
+  return done ? MX_SUCCESS : refuse(Ranks::refusal());
 }
 
 // Small layers, computed sooner than launched. Every input of an operator on the autograd tape takes time then, forward
 // and backward. So there is one with X, gamma and beta alone, which computes the statistics once more in backward, and
 // another one, off the tape, for what is stored.
 template <typename T>
-std::vector<Moments> moments_of(const T* x, const Pieces& p) {
-  Statistics<T> batch(p.number * p.columns);
+std::vector<Moments> small_moments(const T* x, const Pieces& p) {
   std::vector<Moments> all(p.C);
-  for (size_t piece = 0; piece < p.number; ++piece) batch.of_piece(x, p, piece);
-  for (size_t c = 0; c < p.C; ++c) all[c] = joined(batch.parts, p, c);
+  moments_of(x, p, [&](size_t c, const Moments& moments) { all[c] = moments; });
   return all;
 }
 template <typename T>
 Channels<T> channels_of(const T* x, const T* gamma, const T* beta, const Pieces& p, double eps) {
-  const std::vector<Moments> moments = moments_of(x, p);
+  const std::vector<Moments> moments = small_moments(x, p);
   Channels<T> channels(p.C);
   for (size_t c = 0; c < p.C; ++c)
     channels.set(c, Affine<T>(moments[c].mean, moments[c].m2 / moments[c].n, gamma[c], beta[c], eps));
@@ -305,8 +339,7 @@ MXReturnValue small_forward(const Attributes& attributes, Tensors& in, Tensors& 
   const Pieces p(in[X_].shape);
   const T* x = in[X_].data<T>();
   const Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
-  for (size_t piece = 0; piece < p.number; ++piece)
-    each_of_piece<T>(p, piece, Normalize<T>{x, out[0].data<T>(), channels, p.S == 1});
+  normalize(p, x, channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 template <typename T>
@@ -315,7 +348,7 @@ MXReturnValue small_backward(const Attributes& attributes, Tensors& all, Tensors
   const Pieces p(in[X_].shape);
   const T* x = in[X_].data<T>();
   Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
-  gradients_of(p, x, all[0].data<T>(), true, &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
+  gradients_of(p, x, all[0].data<T>(), true, Ranks(), &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
                gradients[BETA].data<T>());
   return MX_SUCCESS;
 }
@@ -323,7 +356,7 @@ MXReturnValue small_backward(const Attributes& attributes, Tensors& all, Tensors
 template <typename T>
 MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape);
-  const std::vector<Moments> moments = moments_of(in[X_].data<T>(), p);
+  const std::vector<Moments> moments = small_moments(in[X_].data<T>(), p);
   const Stored<T> stored = stored_of<T>(in, 1, in.size() == 1, number(attributes, "momentum"));
   for (size_t c = 0; c < p.C; ++c)
     stored.update(c, moments[c].mean, moments[c].m2 / moments[c].n, out[0].data<T>(), out[1].data<T>());
@@ -365,6 +398,90 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
   return MX_SUCCESS;
 }
 
+// A batch that several ranks share, where the exchange takes place outside: an operator up to it and one from there on,
+// forward and backward. Numbers are (1 + 2 C,) in double precision: how many values a channel has, and, one after the
+// other, means and sums of squared deviations, or the sums of g and g x_hat.
+enum { SUMS_G = 1, SUMS_NUMBERS, GRADIENT_GAMMA = 2, GRADIENT_NUMBERS, GRADIENT_TOTALS };
+
+template <typename T>
+Channels<T> channels_by(const double* numbers, const T* gamma, const T* beta, size_t C, double eps) {
+  Channels<T> channels(C);
+  for (size_t c = 0; c < C; ++c)
+    channels.set(c, Affine<T>(numbers[1 + c], numbers[1 + C + c] / numbers[0], gamma ? gamma[c] : 1, beta ? beta[c] : 0,
+                              eps));
+  return channels;
+}
+template <typename T>
+MXReturnValue shard_statistics(const Attributes&, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  double* numbers = out[0].data<double>();
+  numbers[0] = static_cast<double>(p.m) * p.S;
+  moments_of<T>(in[X_].data<T>(), p, [&](size_t c, const Moments& all) {
+    numbers[1 + c] = all.mean;
+    numbers[1 + p.C + c] = all.m2;
+  });
+  return MX_SUCCESS;
+}
+template <typename T>
+MXReturnValue shard_normalize(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  const Channels<T> channels = channels_by(in[BETA + 1].data<double>(), in[GAMMA].data<T>(), in[BETA].data<T>(), p.C,
+                                           number(attributes, "eps"));
+  normalize<T>(p, in[X_].data<T>(), channels, out[0].data<T>());
+  return MX_SUCCESS;
+}
+template <typename T>
+MXReturnValue shard_sums(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  const Channels<T> channels = channels_by<T>(in[SUMS_NUMBERS].data<double>(), nullptr, nullptr, p.C,
+                                              number(attributes, "eps"));
+  double* numbers = out[0].data<double>();
+  numbers[0] = static_cast<double>(p.m) * p.S;
+  gradient_sums<T>(p, in[X_].data<T>(), in[SUMS_G].data<T>(), channels, numbers + 1);
+  return MX_SUCCESS;
+}
+template <typename T>
+MXReturnValue shard_gradient(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const Pieces p(in[X_].shape);
+  Channels<T> channels = channels_by<T>(in[GRADIENT_NUMBERS].data<double>(), in[GRADIENT_GAMMA].data<T>(), nullptr, p.C,
+                                        number(attributes, "eps"));
+  const double* totals = in[GRADIENT_TOTALS].data<double>();
+  input_gradient<T>(p, in[X_].data<T>(), in[SUMS_G].data<T>(), totals[0], totals + 1, &channels, out[0].data<T>());
+  return MX_SUCCESS;
+}
+// X and what is like it, numbers of these channels, and arrays of one value for each channel, in this order.
+template <int ALIKE, int CHANNELS>
+MXReturnValue shard_shapes(const Shapes& in) {
+  if (!are_layer_and_channels(in, 0)) return MX_FAIL;
+  const unsigned C = in[X_][1];
+  for (size_t i = 1; i < in.size(); ++i) {
+    const bool fits = i < ALIKE ? has_shape(in, i, in[X_], "the gradient of the output")
+        : i < ALIKE + CHANNELS ? has_shape(in, i, {C}, "an array of one value for each channel")
+                               : has_shape(in, i, {1 + 2 * C}, "the numbers of a batch");
+    if (!fits) return MX_FAIL;
+  }
+  return MX_SUCCESS;
+}
+template <int ALIKE, int CHANNELS>
+MXReturnValue shard_to_numbers(const Attributes&, Shapes* in, Shapes* out) {
+  if (shard_shapes<ALIKE, CHANNELS>(*in) == MX_FAIL) return MX_FAIL;
+  out->at(0) = {1 + 2 * in->at(X_)[1]};
+  return MX_SUCCESS;
+}
+template <int ALIKE, int CHANNELS>
+MXReturnValue shard_to_values(const Attributes&, Shapes* in, Shapes* out) {
+  if (shard_shapes<ALIKE, CHANNELS>(*in) == MX_FAIL) return MX_FAIL;
+  out->at(0) = in->at(X_);
+  return MX_SUCCESS;
+}
+template <int NUMBERS, bool TO_NUMBERS>  // so many last inputs are numbers, and the output may be
+MXReturnValue shard_types(const Attributes&, std::vector<int>* in, std::vector<int>* out) {
+  if (one_type(in, out, true) == MX_FAIL) return MX_FAIL;
+  std::fill(in->end() - NUMBERS, in->end(), int(mxnet::ext::kFloat64));
+  if (TO_NUMBERS) out->at(0) = mxnet::ext::kFloat64;
+  return MX_SUCCESS;
+}
+
 }  // namespace
 
 REGISTER_OP(_gluon_bn_layer)
@@ -388,3 +505,27 @@ REGISTER_OP(_gluon_bn_small_statistics)
 .setParseAttrs(statistics_parse)
 .setInferType(float32_or_64)
 .setInferShape(statistics_infer_shape);
+
+REGISTER_OP(_gluon_bn_shard_statistics)
+.setForward(by_dtype<shard_statistics<float>, shard_statistics<double> >, "cpu")
+.setParseAttrs(takes<1>)
+.setInferType(shard_types<0, true>)
+.setInferShape(shard_to_numbers<1, 0>);
+
+REGISTER_OP(_gluon_bn_shard_normalize)
+.setForward(by_dtype<shard_normalize<float>, shard_normalize<double> >, "cpu")
+.setParseAttrs(takes<4>)
+.setInferType(shard_types<1, false>)
+.setInferShape(shard_to_values<1, 2>);
+
+REGISTER_OP(_gluon_bn_shard_sums)
+.setForward(by_dtype<shard_sums<float>, shard_sums<double> >, "cpu")
+.setParseAttrs(takes<3>)
+.setInferType(shard_types<1, true>)
+.setInferShape(shard_to_numbers<2, 0>);
+
+REGISTER_OP(_gluon_bn_shard_gradient)
+.setForward(by_dtype<shard_gradient<float>, shard_gradient<double> >, "cpu")
+.setParseAttrs(takes<5>)
+.setInferType(shard_types<2, false>)
+.setInferShape(shard_to_values<2, 1>);

@@ -1,0 +1,172 @@
+"""The layer for a batch that several ranks share: :func:`batch_norm`, an operator of MXNet's written in Python.
+
+Forward it merges ``(n, mean, M2)`` of all shards, backward it adds up their sums of dy and dy·x_hat; between the two
+exchanges it is the layer as ever, in its closed form, by native operators where there are any. The exchanges take place
+in threads that MXNet has for such operators: they hold nothing that another rank of this process may need. Inputs of a
+``CustomOp`` are real dependencies, other than those of an ``autograd.Function``.
+
+Backward, the layers exchange in the order in which MXNet computes them, the last one first, since each needs the
+gradient of the next. Of two layers that lie side by side any may be first; then a group finds that its ranks are not
+together, and raises. ``MXNET_ENGINE_TYPE=NaiveEngine`` has one order for all.
+"""
+import numpy as np
+
+from ._mxnet import mx, nd
+from ._mxnet.arrays import spec_of
+from .fast import operators, ranks
+from .parallel.shared_layer import by_number
+
+OPERATOR = 'gluon_bn_shared_batch_norm'
+
+
+def batch_norm(part, X, gamma, beta, eps, impl):
+    """``(out, (mean, var))`` of the shard ``X`` of a batch, with the mean and variance ``(C,)`` of the whole batch.
+
+    It waits for the gradients of the last backward pass first, so that no exchange of one pass comes between those of
+    another, and for the statistics afterwards, so that an exchange that fails is raised here.
+    """
+    ranks.wait([part], *(array.grad for array in (X, gamma, beta) if array.grad is not None))
+    part.layer.error = None
+    out, mean, var = nd.Custom(X, gamma, beta, op_type=OPERATOR, number=part.layer.number, absent=int(part.absent),
+                               eps=eps, impl=impl)
+    ranks.wait([part], mean, var)
+    return out, (mean, var)
+
+
+class _SharedBatchNorm(mx.operator.CustomOp):
+    """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, means, M2."""
+
+    def __init__(self, layer, absent, eps, impl):
+        super().__init__()
+        self._layer, self._absent, self._eps, self._impl = layer, absent, eps, impl
+
+    def forward(self, is_train, req, in_data, out_data, aux):
+        X, gamma, beta = in_data
+        steps = _steps(X, self._impl)
+        self._numbers = self._exchange(steps.statistics(X), backward=False)
+        n, (mean, m2) = self._numbers[0], self._numbers[1:].reshape(2, -1)
+        out = steps.normalize(X, gamma, beta, self._numbers, self._eps)
+        for i, value in enumerate((out, mean, m2 / n)):
+            self.assign(out_data[i], req[i], nd.array(value, X.context, dtype=out_data[i].dtype) if i else value)
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        X, gamma, _ = in_data
+        C, g, steps = X.shape[1], out_grad[0], _steps(X, self._impl)
+        own = steps.sums(X, g, self._numbers, self._eps)                                         # (1 + 2 C,)
+        if self._absent:
+            own = np.zeros_like(own)
+        totals = self._exchange(own, backward=True)
+        dX = nd.zeros_like(X) if self._absent else steps.gradient(X, g, gamma, self._numbers, totals, self._eps)
+        self.assign(in_grad[0], req[0], dX)
+        for i, value in ((1, own[1 + C:]), (2, own[1:1 + C])):
+            self.assign(in_grad[i], req[i], nd.array(value, X.context, dtype=gamma.dtype))
+
+    def _exchange(self, own, backward):
+        """The numbers of the whole batch, from those of the shard."""
+        numbers = np.zeros_like(own) if self._absent else own.copy()
+        self._layer.exchange(numbers, backward)
+        return numbers
+
+
+@mx.operator.register(OPERATOR)
+class _SharedBatchNormProp(mx.operator.CustomOpProp):
+    """What MXNet has to know of it; all arguments come as text."""
+
+    def __init__(self, number, absent, eps, impl):
+        super().__init__(need_top_grad=True)
+        self._arguments = by_number(int(number)), bool(int(absent)), float(eps), impl
+
+    def list_arguments(self):
+        return ['X', 'gamma', 'beta']
+
+    def list_outputs(self):
+        return ['out', 'mean', 'var']
+
+    def infer_shape(self, in_shape):
+        channels = (in_shape[0][1],)
+        return [in_shape[0], channels, channels], [in_shape[0], channels, channels], []
+
+    def declare_backward_dependency(self, out_grad, in_data, out_data):
+        return [out_grad[0], in_data[0], in_data[1]]
+
+    def create_operator(self, ctx, in_shapes, in_dtypes):
+        return _SharedBatchNorm(*self._arguments)
+
+
+class _Native:
+    """The steps by the native operators (``layer.cc``). Numbers are those of NumPy, ``(1 + 2 C,)`` in float64."""
+
+    @staticmethod
+    def statistics(X):
+        return nd._internal._gluon_bn_shard_statistics(X).asnumpy()
+
+    @staticmethod
+    def normalize(X, gamma, beta, numbers, eps):
+        return nd._internal._gluon_bn_shard_normalize(X, gamma, beta, _on(X, numbers), eps=eps)
+
+    @staticmethod
+    def sums(X, g, numbers, eps):
+        return nd._internal._gluon_bn_shard_sums(X, g, _on(X, numbers), eps=eps).asnumpy()
+
+    @staticmethod
+    def gradient(X, g, gamma, numbers, totals, eps):
+        return nd._internal._gluon_bn_shard_gradient(X, g, gamma, _on(X, numbers), _on(X, totals), eps=eps)
+
+
+class _Plain:
+    """The same steps in MXNet's own operators, for any device."""
+
+    @staticmethod
+    def statistics(X):
+        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))    # see batch_norm.normalize_batch
+        X = X - first                                                                    # of (1, C) or (1, C, 1, 1)
+        mean = nd.mean(X, axis=_all_but_features(X))                                     # (C,)
+        m2 = nd.sum((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))              # (C,)
+        mean, m2, first = (array.asnumpy().astype(np.float64).ravel() for array in (mean, m2, first))
+        return np.concatenate(([X.size // X.shape[1]], first + mean, m2))
+
+    @staticmethod
+    def normalize(X, gamma, beta, numbers, eps):
+        return _beside(gamma, X) * _x_hat(X, numbers, eps) + _beside(beta, X)
+
+    @staticmethod
+    def sums(X, g, numbers, eps):
+        sums = [nd.sum(g * factor, axis=_all_but_features(X)) for factor in (1, _x_hat(X, numbers, eps))]
+        return np.concatenate(([X.size // X.shape[1]], *(array.asnumpy().astype(np.float64) for array in sums)))
+
+    @staticmethod
+    def gradient(X, g, gamma, numbers, totals, eps):
+        mean_g, mean_gx = (totals[1:] / totals[0]).reshape(2, -1)                        # (C,)
+        scale = gamma * nd.array(_rstd(numbers, eps), X.context, dtype=X.dtype)          # (C,)
+        mean_g, mean_gx = (_beside(nd.array(mean, X.context, dtype=X.dtype), X) for mean in (mean_g, mean_gx))
+        return _beside(scale, X) * (g - mean_g - _x_hat(X, numbers, eps) * mean_gx)
+
+
+def _steps(X, impl):
+    return _Native if impl != 'plain' and operators.supports(*spec_of(X)) else _Plain
+
+
+def _x_hat(X, numbers, eps):
+    """The normalised X. The mean is subtracted as X's type has it; what that lost comes after it."""
+    mean = numbers[1:].reshape(2, -1)[0]                                                 # (C,)
+    rounded = mean.astype(X.dtype)
+    rstd = _rstd(numbers, eps)
+    rounded, rstd, rest = (_beside(nd.array(value, X.context, dtype=X.dtype), X)
+                           for value in (rounded, rstd, (rounded - mean) * rstd))
+    return (X - rounded) * rstd + rest
+
+
+def _rstd(numbers, eps):
+    return 1 / np.sqrt(numbers[1:].reshape(2, -1)[1] / numbers[0] + eps)                 # (C,)
+
+
+def _on(X, numbers):
+    return nd.array(numbers, X.context, dtype=np.float64)
+
+
+def _all_but_features(X):
+    return (0, *range(2, X.ndim))
+
+
+def _beside(v, X):
+    return v.reshape((1, -1) + (1,) * (X.ndim - 2))
