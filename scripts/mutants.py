@@ -72,21 +72,25 @@ def python_mutants(source):
 
 def _changes(tree, text):
     """``(node, kind, new text)`` of every change; ``text`` gives the source of a node."""
+    def part(node):  # the source of a node leaves out the parentheses around it
+        return f"({text(node)})" if isinstance(node, (ast.BoolOp, ast.IfExp, ast.Compare)) else text(node)
+
     for node in _code_of(tree):
         if isinstance(node, ast.Compare):
             for i in range(len(node.ops)):
                 operators = [_SIGNS[type(operator)] for operator in node.ops]
                 operators[i] = COMPARISONS[type(node.ops[i])]
-                rest = ' '.join(f"{sign} {text(right)}" for sign, right in zip(operators, node.comparators))
-                yield node, 'comparison', f"{text(node.left)} {rest}"
+                rest = ' '.join(f"{sign} {part(right)}" for sign, right in zip(operators, node.comparators))
+                yield node, 'comparison', f"{part(node.left)} {rest}"
         elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)):
             yield node, 'dropped term', f"({text(node.left)})"
             if isinstance(node.op, (ast.Add, ast.Mult)):
                 yield node, 'dropped term', f"({text(node.right)})"
         elif isinstance(node, ast.BoolOp):
+            joint = ' and ' if isinstance(node.op, ast.And) else ' or '
             for one in node.values:
-                rest = [text(other) for other in node.values if other is not one]
-                yield node, 'dropped condition', f"({(' and ' if isinstance(node.op, ast.And) else ' or ').join(rest)})"
+                rest = joint.join(part(other) for other in node.values if other is not one)
+                yield node, 'dropped condition', f"({rest})"
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
             yield node, 'dropped sign', f"({text(node.operand)})"
         elif isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and not node.orelse:

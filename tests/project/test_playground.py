@@ -508,6 +508,10 @@ def test_it_fits_every_screen(page, size):
           copy.drawImage(canvas, 0, 0);
           return canvas.clientWidth < 200 || !copy.getImageData(0, 0, canvas.width, canvas.height).data.some(v => v);
         }).map(canvas => canvas.id)""") == []
+        assert page.value("""[...document.querySelectorAll('.transport button')].filter(button => {
+          const box = button.getBoundingClientRect();
+          return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) !== button;
+        }).map(button => button.id)""") == []
         backgrounds.add(page.value('getComputedStyle(document.body).backgroundColor'))
     assert len(backgrounds) == 2
     page.browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
