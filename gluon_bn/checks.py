@@ -10,7 +10,7 @@ otherwise be a loss of 0.
 """
 import functools
 import operator
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 
 import numpy as np
 
@@ -120,6 +120,9 @@ def check_params(params, shapes, checked=()):
     ``checked`` is the list of an earlier call with the same ``shapes``: an array's shape stays, so the same arrays are
     not looked at again.
     """
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params is {shown(params)}; expected a dictionary, name -> NDArray: put it back, or make a "
+                        "new network.")
     arrays = [params.get(name) for name in shapes]
     if len(arrays) == len(checked) and all(map(operator.is_, arrays, checked)):
         return checked

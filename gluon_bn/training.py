@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
-from .checks import check_batch, check_classes, check_net_and_batches, pair
+from .checks import check_batch, check_classes, check_net, check_net_and_batches, pair
 from .functions import softmax_cross_entropy
 from .network_state import stored_statistics_kept
 from .optimizers import sgd
-from .support.arguments import boolean, number
+from .support.arguments import boolean, number, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,6 +89,9 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
     optimiser. The gradient is that of the *summed* loss, so that a step is proportional to the size of the batch.
     Raises ``ValueError`` or ``TypeError`` for other data and for a label outside the classes, and nothing is changed.
     """
+    check_net(net, needed=['params'])
+    if not callable(update):
+        raise TypeError(f"update is {shown(update)}; expected a function update(params, lr), such as gbn.sgd.")
     with stored_statistics_kept(net, only_if_refused=True):
         loss = recorded_losses(net, data, label)                                          # (m,)
         loss.backward()

@@ -61,7 +61,7 @@ def targets():
         'job': Target(partial(study.read_result, description=job['job'], fingerprint='right'), DataError,
                       [json.dumps(job).encode()]),
         'progress': Target(partial(exercise_state, exercise), (), [progress_file(exercise)]),
-        'notebook': Target(notebooks.script_of, notebooks.NotANotebook,
+        'notebook': Target(notebooks.script_of, notebooks.NotAnAnswer,
                            [notebooks.skeleton_notebook(exercise).encode()]),
         'submissions': Target(partial(unpacked, exercise), submissions.NoSubmissions,
                               [zipped(f'ada/{exercise.name}.py', b'pass')])}

@@ -339,3 +339,11 @@ def test_what_passed_the_checks_before_does_not_let_another_call_pass():
             right = {'X': X, 'gamma': one, 'beta': one, 'bn_ewv_means': {}, 'bn_ewv_vars': {}, 'impl': impl}
             with pytest.raises(REFUSED):
                 gbn.batch_norm(**{**right, **wrong})
+
+
+@pytest.mark.parametrize('params', [None, [], 'W1'])
+def test_parameters_that_are_no_dictionary(params):
+    net = gbn.SigmoidMLP()
+    net.params = params
+    with pytest.raises(TypeError, match='^params is .*; expected a dictionary, name -> NDArray'):
+        net(nd.ones((2, 784)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_bn import LeNet, batch_norm, data, evaluate_accuracy, train_epoch, train_step
+from gluon_bn import LeNet, SigmoidMLP, batch_norm, data, evaluate_accuracy, train_epoch, train_step
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.training import BATCHES_IN_FLIGHT, MovingLoss
 
@@ -399,3 +399,16 @@ def test_a_network_without_parameters_cannot_be_trained_and_can_be_scored(rng):
     with pytest.raises((TypeError, ValueError, AttributeError), match='params'):
         train_epoch(lambda X, is_training: X, [batch], 0.1)
     assert 0 <= evaluate_accuracy([batch], lambda X, is_training: X) <= 1
+
+
+@pytest.mark.parametrize('net', [None, 'net', int, mx.gluon.nn.Dense(2)])
+def test_a_step_of_what_is_no_network_is_refused(net, rng):
+    with pytest.raises(TypeError, match='^net is a .*; expected a network as gbn.LeNet is'):
+        train_step(net, nd.ones((2, 1, 28, 28)), [0, 1], 0.1)
+
+
+def test_a_step_with_what_is_no_optimiser_has_changed_nothing():
+    net = SigmoidMLP()
+    with pytest.raises(TypeError, match=r"^update is 'sgd'; expected a function update\(params, lr\), such as gbn.sgd"):
+        train_step(net, nd.ones((2, 784)), [0, 1], 0.1, 'sgd')
+    assert not net.bn_ewv_means

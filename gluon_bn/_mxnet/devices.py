@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..support.arguments import integer, shown
 from ..support.invocation import installer, quoted
 from . import mx
 from .surroundings import NVIDIA_LIBRARIES
@@ -32,7 +33,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 def check_context(ctx):
     """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
     if not isinstance(ctx, mx.Context):
-        raise TypeError(f"ctx is {ctx!r}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
+        raise TypeError(f"ctx is {shown(ctx)}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
     if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
         raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
                          "gbn.try_gpu(), which is a GPU where one works.")
@@ -49,7 +50,7 @@ def try_gpu(i: int = 0) -> Context:
     >>> str(gbn.try_gpu()) in ('gpu(0)', 'cpu(0)')
     True
     """
-    reason = why_no_gpu(i)
+    reason = why_no_gpu(integer('i', i, at_least=0, hint='the number of a GPU'))
     if reason is None:
         return mx.gpu(i)
     if _built_with_cuda() or has_nvidia_device():
@@ -85,8 +86,11 @@ def why_no_gpu(i=0):
 def context_from_name(name: str) -> Context:
     """The context called ``name``: 'auto' (a GPU that works, else the CPU), 'cpu', 'cpu:N', 'gpu' or 'gpu:N'.
 
-    Raises ``ValueError`` for another name, and for a GPU that is asked for by name and does not work.
+    Raises ``ValueError`` for another name, and for a GPU that is asked for by name and does not work; ``TypeError`` for
+    what is no name.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a context is {shown(name)}; expected auto, cpu, cpu:N, gpu or gpu:N.")
     if name == 'auto':
         return try_gpu()
     device, _, number = name.partition(':')

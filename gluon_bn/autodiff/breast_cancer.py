@@ -28,6 +28,7 @@ def batch_norm(X, gamma, beta, eps=1e-5):
            [ 0.4629, -1.2247],
            [ 0.9258,  1.2247]])
     """
+    number('eps', eps, at_least=0, hint='1e-5 is the usual one')
     axes = (0, *range(2, len(X.shape)))
     mean = X.mean(axis=axes, keepdims=True)                         # (1, D) or (1, C, 1, 1)
     var = X.var(axis=axes, keepdims=True)                           # (1, D) or (1, C, 1, 1)
@@ -202,7 +203,7 @@ def accuracies(splits=20, batch_norm=True, **options):
     Split ``s`` has the seeds ``s`` throughout: of the split, of the initial weights, of the order of the rows.
     """
     values = []
-    for seed in range(splits):
+    for seed in range(integer('splits', splits, at_least=1)):
         x_train, x_test, y_train, y_test = load_split(seed)
         net = BreastCancerNet(seed, batch_norm)
         train(net, x_train, y_train, seed=seed, **options)

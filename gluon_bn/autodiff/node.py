@@ -10,6 +10,7 @@ import operator
 
 import numpy as np
 
+from ..support.arguments import as_array, boolean, floats
 from .numpy_functions import of_function, of_ufunc
 
 
@@ -58,7 +59,7 @@ class Node:
     __hash__ = object.__hash__  # two Nodes of one value are two
 
     def __init__(self, value, name=None):
-        value = np.array(value.value if isinstance(value, Node) else value)
+        value = np.array(value.value if isinstance(value, Node) else _of_another_library(value))
         if value.dtype.kind in 'biu':
             value = value.astype(np.float64)
         if value.dtype.kind != 'f':
@@ -142,7 +143,7 @@ class Node:
                 raise ValueError(f"grad: the value has shape {self.shape}; pass an upstream gradient of that shape, or "
                                  "sum the values: only a single one has the gradient 1 to start from.")
             upstream = np.ones(self.shape)
-        upstream = np.asarray(upstream, self.value.dtype)
+        upstream = floats('grad: upstream', upstream).astype(self.value.dtype)
         if upstream.shape != self.shape:
             raise ValueError(f"grad: upstream has shape {upstream.shape} and the value {self.shape}; they must agree.")
         return upstream
@@ -264,7 +265,7 @@ class Node:
         x = self.value
         kept = _compute('sum', lambda x: np.sum(x, axis=axis, keepdims=True), x,
                         detail=f"shape {x.shape} and axis {axis}")
-        value = kept if keepdims else np.squeeze(kept, axis)   # every axis that goes has length 1
+        value = kept if boolean('keepdims', keepdims) else np.squeeze(kept, axis)   # every axis that goes has length 1
         return _result('sum', value, (self, lambda g: np.broadcast_to(g.reshape(kept.shape), x.shape)))
 
     def mean(self, axis=None, keepdims=False):
@@ -315,7 +316,11 @@ class Node:
     @staticmethod
     def where(condition, x, y):
         """What :func:`where` gives, for Nodes ``x`` and ``y``."""
-        condition = np.asarray(condition.value if isinstance(condition, Node) else condition, bool)
+        condition = as_array('where: condition', getattr(condition, 'value', condition), 'booleans')
+        if condition.dtype.kind not in 'biuf':
+            raise TypeError(f"where: condition has type {condition.dtype}; expected booleans, or numbers of which 0 is "
+                            "False.")
+        condition = condition.astype(bool)
         value = _compute('where', np.where, condition, x.value, y.value)
         return _result('where', value,
                        (x, lambda g: _unbroadcast(np.where(condition, g, np.zeros_like(g)), x.value)),
@@ -357,6 +362,15 @@ def concat(nodes, axis=0):
 def _result(operation, value, *edges):
     """The Node of ``value``; ``edges`` are its parents, each with the function that takes a gradient back to it."""
     return Node.__new__(Node)._fill(np.asarray(value), None, operation, edges)
+
+
+def _of_another_library(value):
+    """``value`` itself, or the plain array of an MXNet array; refused is what NumPy would compute with otherwise."""
+    if isinstance(value, np.matrix):
+        raise TypeError("Node: the value is a matrix of NumPy, whose * is another product; expected an array: convert "
+                        "it with np.asarray(...).")
+    foreign = hasattr(value, 'asnumpy') or np.ma.isMA(value)
+    return as_array('Node: the value', value, 'real numbers') if foreign else value
 
 
 def _constant(value, beside):

@@ -79,8 +79,9 @@ class Batches:
         self.images = arguments.as_array('images', images, 'uint8, (n, C, H, W)')
         if self.images.dtype != np.uint8:
             raise TypeError(f"images are {self.images.dtype}; expected uint8, 0 to 255, as gbn.data.load returns them.")
-        if self.images.ndim != 4:
-            raise ValueError(f"images have shape {self.images.shape}; expected (n, C, H, W): reshape them.")
+        if self.images.ndim != 4 or 0 in self.images.shape[1:]:
+            raise ValueError(f"images have shape {self.images.shape}; expected (n, C, H, W), with at least one value "
+                             "an image: reshape them.")
         self.labels = arguments.labels('labels', labels, n=len(self.images), num_classes=LABELS)
         self.batch_size = arguments.integer('batch_size', batch_size, at_least=1)
         self.shuffle = arguments.boolean('shuffle', shuffle)
@@ -100,11 +101,16 @@ class Batches:
         return self.from_batch(self._passes - 1, 0)
 
     def from_batch(self, epoch, first, part=(0, 1)):
-        """Iterate over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``.
+        """An iterator over the batches of pass ``epoch`` (from 0), beginning with batch number ``first``.
 
         ``part`` is ``(rank, size)``: of each batch come those rows that worker ``rank`` of ``size`` has, see
-        :func:`gluon_bn.parallel.group.part_of`; where it has none, ``(None, None)``.
+        :func:`gluon_bn.parallel.group.part_of`; where it has none, ``(None, None)``. Raises ``ValueError`` or
+        ``TypeError`` for numbers that are none, or below 0.
         """
+        return self._batches(arguments.integer('epoch', epoch, at_least=0),
+                             arguments.integer('first', first, at_least=0, at_most=len(self)), part)
+
+    def _batches(self, epoch, first, part):
         n, size = len(self.images), self.batch_size
         order = np.random.default_rng([self.seed, epoch]).permutation(n) if self.shuffle else np.arange(n)
         together = max(1, EXAMPLES_TOGETHER // size)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..support.arguments import boolean
+from ..support.arguments import boolean, shown
 from ..support.files import cache_dir
 from ..support.reading import content, unpacked_file
 from .download import download
@@ -215,6 +215,6 @@ def _in_folder(folder, name):
 def _count(name, wanted, default, available):
     number = default if wanted is None else wanted
     if not (isinstance(number, (int, np.integer)) and not isinstance(number, bool) and 1 <= number <= available):
-        raise DataError(f"{name} is {number}; expected a whole number from 1 to {available}, the number of examples "
-                        "in the data.")
+        raise DataError(f"{name} is {shown(number)}; expected a whole number from 1 to {available}, the number of "
+                        "examples in the data.")
     return number

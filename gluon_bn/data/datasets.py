@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..support.arguments import boolean
+from ..support.arguments import boolean, shown
 from ..support.files import cache_dir
 from .cifar10 import load_cifar10
 from .download import download
@@ -63,7 +63,7 @@ def load(name: str, train: bool = True,
 
     Raises
     ------
-    ValueError : an unknown name
+    ValueError, TypeError : an unknown name, or none
     DataError : a file that is missing or wrong (a ``ValueError`` as well); the message names it
 
     Example
@@ -73,6 +73,8 @@ def load(name: str, train: bool = True,
     ((10000, 1, 28, 28), 'uint8', [7, 2, 1, 0, 4])
     """
     boolean('train', train)
+    if not isinstance(name, str):
+        raise TypeError(f"name is {shown(name)}; expected the name of a data set, one of {', '.join(DATASETS)}.")
     if name in ('cifar-10', 'cifar10'):
         return load_cifar10(train, data_dir)
     if name not in SOURCES:

@@ -7,8 +7,11 @@ from ..support.reading import content, json_of
 CHECK = 'gluon_bn-check'  # the tag of the cell that checks the answer; it is no part of the answer
 
 
-class NotANotebook(ValueError):
-    """A file that ends with .ipynb holds something else."""
+LONGEST_ANSWER = 10 * 2**20  # bytes of a file; a notebook with pictures has some hundred thousand
+
+
+class NotAnAnswer(ValueError):
+    """A file that holds neither a script nor a notebook, or is too large for one."""
 
 
 def skeleton_notebook(exercise):
@@ -40,11 +43,11 @@ def script_of(path):
     Left out are the cell that checks, those in other languages (``%%...``), and lines for IPython and the shell.
     """
     try:
-        cells = json_of(content(path, NotANotebook))['cells']
+        cells = json_of(content(path, NotAnAnswer, LONGEST_ANSWER))['cells']
         sources = [''.join(cell['source']) for cell in cells
                    if cell['cell_type'] == 'code' and CHECK not in cell.get('metadata', {}).get('tags', ())]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise NotANotebook(f"{path} is no notebook that can be read: {type(error).__name__}: {error}.") from error
+        raise NotAnAnswer(f"{path} is no notebook that can be read: {type(error).__name__}: {error}.") from error
     return '\n\n'.join(_python(source) for source in sources if not source.lstrip().startswith('%%')) + '\n'
 
 
@@ -52,6 +55,8 @@ def _python(source):
     lines = source.splitlines()
     try:
         ast.parse(source)
+    except (ValueError, RecursionError, MemoryError):  # a zero, or too deep: whoever runs it will be told
+        return source
     except SyntaxError:  # only then: in Python a line of an expression may begin with %
         lines = [f"{line[:len(line) - len(line.lstrip())]}pass  # {line.strip()}"
                  if line.lstrip().startswith(('%', '!',

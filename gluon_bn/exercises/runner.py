@@ -1,5 +1,4 @@
 """A process for each answer, so that the caller goes on whatever the answer does: :func:`check_file`."""
-import json
 import os
 import shutil
 import signal
@@ -11,8 +10,9 @@ from collections import namedtuple
 from contextlib import ExitStack
 from pathlib import Path
 
+from ..support.reading import json_of, regular_file, up_to
 from ..support.tether import command_of
-from .notebooks import NotANotebook, script_of
+from .notebooks import LONGEST_ANSWER, NotAnAnswer, script_of
 
 TIME_LIMIT = 20          # seconds for the learner's code
 START_LIMIT = 120        # seconds until Python and MXNet are loaded, on a busy machine
@@ -23,6 +23,8 @@ MOST_RESULTS = 1_000_000  # bytes of verdicts; a few thousand are usual
 Line = namedtuple('Line', 'requirement passed message hint hint_key')
 Line.__doc__ = "One requirement: in words, whether it passed, and if not what is wrong and a hint."
 
+
+_WORDS = ('message', 'hint', 'hint_key')  # of a verdict, as the harness writes it
 
 # What a requirement is that nobody could judge; any other one that did not pass is wrong.
 _STATES = {'not-written': 'not yet', 'not-checked': 'not judged', 'no-mxnet': 'not judged'}
@@ -70,8 +72,8 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
     what you do not trust in a container.
     """
     try:
-        script = script_of(path).encode() if str(path).endswith('.ipynb') else Path(path).read_bytes()
-    except NotANotebook as error:
+        script = _script(path)
+    except NotAnAnswer as error:
         return verdict_of(exercise, [{'check': None, 'passed': False, 'message': str(error), 'hint_key': 'exception'}])
     with ExitStack() as stack:
         folder, verdicts = _temporary_folder(stack), os.path.join(_temporary_folder(stack), 'verdicts')
@@ -79,6 +81,17 @@ def check_file(exercise, path, time_limit=TIME_LIMIT):
         Path(answer).write_bytes(script)
         told, output, ending = _run(exercise.checks, answer, verdicts, folder, time_limit)
     return Verdict(_lines(exercise, told, ending), output.kept.decode('utf-8', 'replace'), output.printed)
+
+
+def _script(path):
+    """The bytes of the script that the file ``path``, a script or a notebook, holds; else ``NotAnAnswer``."""
+    if str(path).endswith('.ipynb'):
+        return script_of(path).encode(errors='replace')  # halves of characters are in no file
+    with regular_file(path, NotAnAnswer) as file:
+        script = up_to(file, LONGEST_ANSWER + 1)
+    if len(script) > LONGEST_ANSWER:
+        raise NotAnAnswer(f"{path} has more than {LONGEST_ANSWER:,} bytes; expected a script.")
+    return script
 
 
 def _temporary_folder(stack):
@@ -110,10 +123,15 @@ def _run(checks, answer, verdicts, folder, time_limit):
     elif told and told[-1].get('done'):
         ending = None
     elif process.returncode < 0:
-        ending = f"it was ended by signal {-process.returncode} ({signal.Signals(-process.returncode).name})"
+        ending = f"it was ended by signal {-process.returncode}{_name_of_signal(-process.returncode)}"
     else:
         ending = f"it ended the program with status {process.returncode} before the checks were through"
     return told, output, ending
+
+
+def _name_of_signal(number):
+    names = [f' ({known.name})' for known in signal.Signals if known == number]
+    return names[0] if names else ''  # some have a number alone
 
 
 def _wait(process, verdicts, time_limit):
@@ -141,13 +159,20 @@ def _told(path):
         return told
     for line in lines:
         try:
-            verdict = json.loads(line)
+            verdict = json_of(line)
         except ValueError:
             break
-        if not isinstance(verdict, dict):
+        if not _is_verdict(verdict):
             break
         told.append(verdict)
     return told
+
+
+def _is_verdict(told):
+    if not isinstance(told, dict) or not all(isinstance(told.get(key, ''), str) for key in _WORDS):
+        return False
+    return 'check' not in told or (isinstance(told['check'], (str, type(None)))
+                                   and isinstance(told.get('passed'), bool))
 
 
 class _Output(threading.Thread):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..support.arguments import as_array, boolean, integer, labels, number, one_of, sizes
+from ..support.arguments import as_array, boolean, integer, labels, number, one_of, shown, sizes
 from .layers import affine_backward, affine_forward, generator, relu_backward, relu_forward, softmax_loss
 from .normalization import batchnorm_backward_alt, batchnorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
@@ -148,7 +148,9 @@ class MLP(RunningStatistics):
         learning_rate = number('learning_rate', learning_rate, above=0)
         random = np.random.default_rng(integer('seed', seed, at_least=0))
         boolean('progress', progress)
-        data = _checked_data(data, len(self.params[f'beta{self.num_layers}']))
+        if live is not None and not callable(live):
+            raise TypeError(f"live is {shown(live)}; expected a function of the history, or None.")
+        data = _checked_data(data, len(self.params['W1']), len(self.params[f'beta{self.num_layers}']))
         X, y = data['train']
         configs = {name: {'learning_rate': learning_rate} for name in self.params}
         self.history = {f'{part}_{what}': [] for part in ('train', 'dev', 'test') for what in ('loss', 'acc')}
@@ -182,15 +184,19 @@ class MLP(RunningStatistics):
             self.params[name], _ = adam(w, grads[name], configs[name])
 
 
-def _checked_data(data, num_classes):
+def _checked_data(data, num_inputs, num_classes):
     """``data`` with arrays of examples and of labels, which are what the network can be trained with."""
     if not isinstance(data, Mapping) or set(data) != {'train', 'dev', 'test'}:
         raise ValueError(f"data has {list(data)}; expected 'train', 'dev' and 'test', each (X, y).")
     checked = {}
-    for part, (X, y) in data.items():
+    for part, examples in data.items():
+        if not isinstance(examples, (tuple, list)) or len(examples) != 2:
+            raise ValueError(f"{part} is {shown(examples)}; expected a pair, (X, y).")
+        X, y = examples
         X = as_array(f'X of {part}', X, 'examples, (N, ...)')
-        if X.ndim == 0 or not len(X):
-            raise ValueError(f"{part} has X of shape {X.shape}; expected at least one example, (N, ...).")
+        if X.ndim == 0 or not len(X) or X.size != len(X) * num_inputs or X.dtype.kind not in 'iuf':
+            raise ValueError(f"{part} has X of shape {X.shape} and type {X.dtype}; expected at least one example, "
+                             f"(N, ...), of {num_inputs} numbers each.")
         y = labels(f'y of {part}', y, num_classes=num_classes)
         if len(X) != len(y):
             raise ValueError(f"{part} has {len(X)} examples and {len(y)} labels; expected one label an example.")

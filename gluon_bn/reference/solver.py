@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..support import archive
-from ..support.arguments import as_array, boolean, integer, labels, mapping, number, shown
+from ..support.arguments import as_array, boolean, floats, integer, labels, mapping, number, shown
 from .layers import generator
 from .solver_state import restore, state_of
 from .update_rules import update_rule
@@ -173,7 +173,12 @@ class Solver:
             chosen = self.random.choice(len(X), num_samples)
             X, y = X[chosen], y[chosen]
         batches = [slice(i, i + _ACCURACY_BATCH) for i in range(0, len(X), _ACCURACY_BATCH)]
-        return sum(int(np.sum(np.argmax(self.model.loss(X[b]), axis=1) == y[b])) for b in batches) / len(X)
+        return sum(self._hits(X[b], y[b]) for b in batches) / len(X)
+
+    def _hits(self, X, y):
+        """How many of the examples have their largest score at their label."""
+        scores = floats('what the loss(X) of the model returns', self.model.loss(X), (len(X), None))    # (N, classes)
+        return int(np.sum(np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])))
 
     def _note_accuracies(self):
         """Measure the accuracies, keep the parameters if they are the best, and write the checkpoint."""
@@ -232,7 +237,7 @@ def _checked_data(data, model):
     missing = [name for name in ('X_train', 'y_train', 'X_val', 'y_val') if name not in data]
     if missing:
         raise ValueError(f"data has no {', '.join(missing)}; expected X_train, y_train, X_val and y_val.")
-    checked, num_classes = dict(data), None
+    checked = dict(data)
     for part in ('train', 'val'):
         X = as_array(f'X_{part}', data[f'X_{part}'], 'examples, (N, ...)')
         y = labels(f'y_{part}', data[f'y_{part}'])
@@ -240,8 +245,7 @@ def _checked_data(data, model):
             examples = len(X) if X.ndim else 'no axis of'
             raise ValueError(f"X_{part} has {examples} examples and y_{part} {len(y)} labels; expected one label an "
                              "example, and at least one.")
-        if num_classes is None:
-            num_classes = _num_classes(model, X)
+        num_classes = _num_classes(model, X)
         checked[f'X_{part}'], checked[f'y_{part}'] = X, labels(f'y_{part}', y, num_classes=num_classes)
     return checked
 

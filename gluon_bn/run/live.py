@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib import get_backend
 
+from ..support.arguments import integer
 from .curves import draw_history, save_history
 
 
@@ -31,7 +32,8 @@ class LivePlot:
     """
 
     def __init__(self, frames=None, every=1, title=''):
-        self.frames, self.every, self.title = None if frames is None else Path(frames), every, title
+        self.frames, self.title = None if frames is None else Path(frames), title
+        self.every = integer('every', every, at_least=1)
         self._where = _where_to_show()
         self._shown, self._last = None, float('-inf')
 

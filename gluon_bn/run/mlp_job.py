@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import data
 from ..reference.mlp import INITIALIZATIONS, MLP
-from ..support.arguments import sizes
+from ..support.arguments import integer, sizes
 from ..support.command_line import folder, number, whole_number
 from ..support.files import atomic_write
 from ..support.markdown import markdown_table
@@ -67,7 +67,7 @@ def splits(dataset='mnist', data_dir=None, limit=None):
     if len(images) < NUM_DEV + 2:
         raise data.DataError(f"there are {len(images):,} training images; expected at least {NUM_DEV + 2:,}, of which "
                              f"{NUM_DEV:,} choose the epoch.")
-    if limit is not None and limit > len(images) - NUM_DEV:
+    if limit is not None and integer('limit', limit, at_least=2) > len(images) - NUM_DEV:
         raise ValueError(f"limit is {limit}; expected at most the {len(images) - NUM_DEV} training images.")
     parts = {'train': (images[:-NUM_DEV][:limit], labels[:-NUM_DEV][:limit]),
              'dev': (images[-NUM_DEV:], labels[-NUM_DEV:]), 'test': (test_images, test_labels)}

@@ -4,6 +4,7 @@ import numpy as np
 from .._mxnet import autograd, nd
 from ..checks import check_net
 from ..network_state import activations_watched, stored_statistics_kept
+from ..support.arguments import number
 from ..training import recorded_losses
 
 
@@ -51,24 +52,28 @@ def dead_units(observed):
     """The share of units, or of channels, that a ReLU would give 0 for every example: layer number -> from 0 to 1.
 
     ``observed`` is what :func:`observe` returns. Nothing comes back through such a unit: it does not learn from this
-    batch.
+    batch. Of a layer with a NaN nobody can say: its share is NaN.
 
     >>> dead_units({'pre-activations': {'1': np.array([[-1., 2.], [-3., -4.]])}})
     {'1': 0.5}
     """
-    return {number: float((inputs.max(axis=(0, *range(2, inputs.ndim))) <= 0).mean())
-            for number, inputs in observed['pre-activations'].items()}
+    largest = {number: inputs.max(axis=(0, *range(2, inputs.ndim)))
+               for number, inputs in observed['pre-activations'].items()}                    # (units,), NaN stays
+    return {number: float(np.where(np.isnan(of_unit), np.nan, of_unit <= 0).mean())
+            for number, of_unit in largest.items()}
 
 
 def update_ratios(observed, lr):
     """How long a step of SGD is beside the weights that it changes: parameter name -> root mean square over that.
 
-    ``lr`` is the learning rate on the *mean* loss of a batch. Of arrays with two axes and more: the weights.
+    ``lr``, at least 0, is the learning rate on the *mean* loss of a batch. Of arrays with two axes and more: the
+    weights.
 
     >>> update_ratios({'weights': {'W1': np.full((2, 2), 2.), 'b1': np.zeros(2)},
     ...                'gradients': {'W1': np.full((2, 2), 4.), 'b1': np.zeros(2)}}, lr=0.1)
     {'W1': 0.2}
     """
+    lr = number('lr', lr, at_least=0)
     return {name: float(lr * np.sqrt((gradient ** 2).mean() / (observed['weights'][name] ** 2).mean()))
             for name, gradient in observed['gradients'].items() if gradient.ndim > 1}
 

@@ -70,7 +70,7 @@ def run(study, folder, jobs, data_dir=None, processes=None, report=print, **opti
             job = job_from(study, description)
             results[job] = {**result, 'job': _as_json(job), 'data': fingerprint}
             with atomic_write(_path(study, folder, job), 'w') as file:
-                json.dump(results[job], file)
+                json.dump({**results[job], 'sha256': _digest(results[job])}, file)
 
         where = None if data_dir is None else str(Path(data_dir).resolve())
         run_jobs(__name__, [study.name, json.dumps([where, options])], [_as_json(job) for job in missing], keep,
@@ -114,16 +114,24 @@ def judge(study, name, summary):
 
 
 def read_result(path, description, fingerprint):
-    """The result in the file ``path`` of the job that is described so; None if there is none, or none that is whole."""
+    """The result in the file ``path`` of the job that is described so; None if there is none, or none that is whole.
+
+    Whole is what has the SHA-256 that it was written with.
+    """
     try:
         result = json_of(content(path, ValueError))
-        if result['job'] != description:
+        digest = result.pop('sha256', None)  # results of older versions have none
+        if result['job'] != description or digest not in (None, _digest(result)):
             return None
         if result['data'] == fingerprint:
             return result
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     raise DataError(f"{path} is the result of other images; choose another folder for these.")
+
+
+def _digest(result):
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
 
 
 def unfinished(study, folder, jobs):

@@ -134,6 +134,8 @@ def _status_of(name, work, interrupted):
         return complain(name, error, 2)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         return complain(name, error, 2)
+    except MemoryError as error:
+        return complain(name, f"there is not enough memory for it{f' ({error})' if str(error) else ''}.", 2)
     except KeyboardInterrupt:
         return complain(name, interrupted, 130)
 

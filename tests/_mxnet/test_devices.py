@@ -8,6 +8,7 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -201,3 +202,23 @@ def test_a_process_that_hangs_is_ended(gpu_build, tmp_path):
     gpu_build(on_dot=f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)", seconds=5)
     assert 'did not end within 5 s' in devices.why_no_gpu(0)
     assert not note.exists() or not psutil.pid_exists(int(note.read_text()))
+
+
+@pytest.mark.parametrize('i', [-1, 2.5, True, None, 'gpu', np.array(0)])
+def test_the_number_of_a_gpu_is_a_whole_one(i):
+    with pytest.raises((ValueError, TypeError), match='^i is .*; expected a whole number, at least 0'):
+        gbn.try_gpu(i)
+
+
+@pytest.mark.parametrize('name', [None, 0, b'cpu', ['cpu'], np.array('cpu')])
+def test_the_name_of_a_context_is_a_string(name):
+    with pytest.raises(TypeError, match='^the name of a context is .*; expected auto, cpu, cpu:N, gpu or gpu:N'):
+        devices.context_from_name(name)
+
+
+@pytest.mark.parametrize('ctx', [np.ones((4, 5)), 10**400])
+def test_what_is_no_context_is_named_in_one_short_line(ctx):
+    with pytest.raises(TypeError, match='^ctx is .*; expected one of MXNet') as error:
+        devices.check_context(ctx)
+    assert len(str(error.value)) < 150
+    assert '\n' not in str(error.value)

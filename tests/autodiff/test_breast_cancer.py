@@ -7,7 +7,7 @@ import pytest
 from gluon_bn import pure_batch_norm
 from gluon_bn._mxnet import autograd, nd
 from gluon_bn.autodiff import Node, breast_cancer
-from gluon_bn.autodiff.breast_cancer import BreastCancerNet, batch_norm, binary_cross_entropy
+from gluon_bn.autodiff.breast_cancer import BreastCancerNet, accuracies, batch_norm, binary_cross_entropy
 from gluon_bn.commands.breast_cancer import main
 
 
@@ -373,3 +373,16 @@ def test_twenty_splits_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(breast_cancer, 'load_split', lambda seed: (rows, rows, labels, labels))
     monkeypatch.setattr(breast_cancer, 'train', lambda *_, **__: None)
     assert breast_cancer.accuracies().shape == (20,)
+
+
+@pytest.mark.parametrize('eps', [-1e-9, None, np.nan, np.array([1e-5])])
+def test_the_layer_refuses_an_eps_that_is_none(eps, rng):
+    X, gamma, beta = Node(rng.normal(size=(4, 2))), Node(np.ones(2)), Node(np.zeros(2))
+    with pytest.raises((ValueError, TypeError), match=r'^eps is .*expected a finite number, at least 0'):
+        batch_norm(X, gamma, beta, eps)
+
+
+@pytest.mark.parametrize('splits', [0, 2.5, True])
+def test_a_number_of_splits_that_is_none_is_refused(splits):
+    with pytest.raises((ValueError, TypeError), match=r'^splits is .*expected a whole number, at least 1'):
+        accuracies(splits)

@@ -546,3 +546,28 @@ def test_a_node_of_a_node_begins_anew_with_its_value():
     y = Node(x * 3, 'y')
     assert (y.value.tolist(), y.parents) == ([3, 6], ())
     assert {name: gradient.tolist() for name, gradient in (y * 2).grad(np.ones(2)).items()} == {'y': [2, 2]}
+
+
+@pytest.mark.parametrize(('use', 'kind', 'message'), [
+    (lambda x: x * np.ma.array(np.ones((2, 2)), mask=[[1, 0], [0, 0]]), ValueError, 'the value has masked values'),
+    (lambda x: Node(np.ma.array([1., 2.], mask=[0, 1])), ValueError, 'Node: the value has masked values'),
+    (lambda x: np.ones((2, 2)).view(np.matrix) * x, TypeError, r'whose \* is another product; .*np.asarray'),
+    (lambda x: x @ np.ones((2, 2)).view(np.matrix), TypeError, r'whose \* is another product'),
+    (lambda x: x.grad(np.ones((2, 2), complex)), TypeError, 'grad: upstream has type complex128; expected real num'),
+    (lambda x: x.grad(np.ma.array(np.ones((2, 2)), mask=True)), ValueError, 'grad: upstream has masked values'),
+    (lambda x: x.grad('a'), TypeError, "grad: upstream is 'a'; expected an array of numbers"),
+    (lambda x: x.sum(keepdims='no'), TypeError, "keepdims is 'no'; expected True or False"),
+    (lambda x: x.var(0, 1), TypeError, 'keepdims is 1; expected True or False'),
+    (lambda x: np.mean(x, keepdims=None), TypeError, 'keepdims is None; expected True or False'),
+    (lambda x: where('no', x, x), TypeError, "where: condition is 'no'; expected an array of booleans"),
+    (lambda x: where(np.array(['', 'a']), x, x), TypeError, 'where: condition has type <U1; expected booleans'),
+    (lambda x: where(np.ma.array([True, False], mask=[0, 1]), x, x), ValueError, 'where: condition has masked values')])
+def test_what_would_be_computed_otherwise_than_it_reads_is_refused(use, kind, message):
+    with pytest.raises(kind, match=message):
+        use(Node(np.ones((2, 2)), 'x'))
+
+
+def test_an_array_without_a_masked_value_is_its_values_and_numbers_are_conditions():
+    x = Node([1., 2.], 'x')
+    assert (x * np.ma.array([3., 4.])).value.tolist() == [3, 8]
+    assert where([1, 0], x, -x).value.tolist() == [1, -2]

@@ -399,3 +399,26 @@ def test_other_shapes_and_numbers_of_classes_are_read_when_asked_for(tmp_path):
     assert idx_module.read_labels(tmp_path / 'labels', 26).tolist() == [25, 3]
     with pytest.raises(data.DataError, match='the label 25 at index 0; expected 0 to 24'):
         idx_module.read_labels(tmp_path / 'labels', 25)
+
+
+@pytest.mark.parametrize(('epoch', 'first', 'said'), [
+    (-1, 0, 'epoch is -1'), (True, 0, 'epoch is True'), (0.5, 0, 'epoch is 0.5'), (None, 0, 'epoch is None'),
+    (0, -1, 'first is -1; expected a whole number from 0 to 3'), (0, 4, 'first is 4'), (0, True, 'first is True')])
+def test_a_pass_goes_on_from_a_batch_that_there_is(epoch, first, said):
+    batches = data.batches(np.zeros((5, 1, 2, 2), np.uint8), range(5), 2)
+    with pytest.raises((ValueError, TypeError), match=f'^{said}'):
+        batches.from_batch(epoch, first)
+    assert [len(label) for _, label in batches.from_batch(np.int64(0), np.int64(1))] == [2, 1]
+    assert not list(batches.from_batch(0, 3))
+
+
+@pytest.mark.parametrize('shape', [(5, 0, 2, 2), (5, 1, 0, 2), (5, 1, 2, 0)])
+def test_images_without_a_value_are_refused(shape):
+    with pytest.raises(ValueError, match='with at least one value an image'):
+        data.batches(np.zeros(shape, np.uint8), range(5), 2)
+
+
+@pytest.mark.parametrize('name', [None, 5, b'mnist', np.array(['mnist', 'cifar10'])])
+def test_the_name_of_a_data_set_is_a_string(name):
+    with pytest.raises(TypeError, match='^name is .*; expected the name of a data set, one of mnist, fashion-'):
+        data.load(name)

@@ -7,7 +7,7 @@ import pytest
 from gluon_bn.exercises import check_answer, demand, notebooks
 from gluon_bn.exercises.__main__ import main
 from gluon_bn.exercises.catalog import UnknownExercise, all_exercises, find
-from gluon_bn.exercises.notebooks import NotANotebook, script_of, skeleton_notebook
+from gluon_bn.exercises.notebooks import NotAnAnswer, script_of, skeleton_notebook
 from gluon_bn.exercises.runner import check_file
 
 ADAM = find('adam_bias_correction')
@@ -62,11 +62,20 @@ def test_start_makes_a_notebook_and_check_takes_it(tmp_path, capsys):
 def test_what_is_no_notebook(tmp_path, text):
     path = tmp_path / 'a.ipynb'
     path.write_text(text)
-    with pytest.raises(NotANotebook, match='a.ipynb is no notebook'):
+    with pytest.raises(NotAnAnswer, match='a.ipynb is no notebook'):
         script_of(path)
     verdict = check_file(ADAM, path)
     assert not verdict.complete
     assert 'is no notebook' in verdict.lines[0].message
+
+
+@pytest.mark.parametrize('source', ['x = "\ud800"', 'x = 1\0', '-' * 10**5 + '1', '(' * 10**5],
+                         ids=['half a character', 'zero', 'deep', 'open'])
+def test_a_notebook_that_python_cannot_read_is_a_wrong_answer(source, tmp_path):
+    """And no exception, which would end the marking of a whole class."""
+    verdict = check_file(ADAM, a_notebook(tmp_path / 'a.ipynb', ('code', source, [])))
+    assert verdict.passed == 0
+    assert verdict.lines
 
 
 def test_lines_of_an_expression_may_begin_with_percent(tmp_path):

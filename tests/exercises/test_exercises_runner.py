@@ -1,4 +1,5 @@
 """Answers that do harm: each gets a clear verdict within bounded time, and harms nothing."""
+import json
 import os
 import sys
 import time
@@ -229,9 +230,36 @@ time.sleep(10)
 def test_of_verdicts_no_more_are_kept_than_a_limit(check, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, 'MOST_RESULTS', 100)
     path = tmp_path / 'verdicts'
-    path.write_bytes(b'{"check": "a"}\n' * 1000)
-    assert len(runner._told(path)) == 6
-    path.write_bytes(b'{"check": "a"}\nnonsense\n{"check": "b"}\n')
-    assert runner._told(path) == [{'check': 'a'}]
-    path.write_bytes(b'[1]\n{"check": "b"}\n')
-    assert runner._told(path) == []
+    path.write_bytes(b'{"ready": 1}\n' * 1000)
+    assert len(runner._told(path)) == 7
+
+
+@pytest.mark.parametrize('line', [
+    'nonsense', '[1]', '{"check": "b"}', '{"check": ["b"], "passed": true}', '{"check": "b", "passed": 2}', '[' * 10**5,
+    '{"check": "b", "passed": false, "message": 3}', '{"check": null, "passed": false, "hint_key": {}}', '\xff'])
+def test_a_line_that_is_no_verdict_ends_them(line, tmp_path):
+    verdict = {'check': 'a', 'passed': True}
+    (tmp_path / 'verdicts').write_text(f'{json.dumps(verdict)}\n{line}\n{json.dumps(verdict)}\n', encoding='latin-1')
+    assert runner._told(tmp_path / 'verdicts') == [verdict]
+
+
+def test_a_signal_without_a_name_has_its_number(check):
+    verdict = check('import os\nos.kill(os.getpid(), 40)')
+    assert 'it was ended by signal 40.' in verdict.lines[0].message
+
+
+def test_a_file_that_is_no_answer_is_not_even_read(tmp_path):
+    """A pipe would make the reader wait, and a file of a terabyte take all memory."""
+    path = tmp_path / 'answer.py'
+    os.mkfifo(path)
+    verdict = check_file(EXERCISE, path)
+    assert (verdict.passed, 'is not a regular file' in verdict.lines[0].message) == (0, True)
+    path.unlink()
+    with open(path, 'wb') as file:
+        file.truncate(10**12)
+    verdict = check_file(EXERCISE, path)
+    assert (verdict.passed, 'more than 10,485,760 bytes' in verdict.lines[0].message) == (0, True)
+
+
+def test_a_script_may_begin_as_an_archive_does(check):
+    assert check('BZh = 1\n' + SOLUTION).complete

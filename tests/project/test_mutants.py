@@ -36,7 +36,8 @@ def test_each_kind_of_change_is_made():
     assert afters('removed step', 'a = f(a); b = f(a); c += 1') == afters('removed step', 'a = f(a)') == {'pass'}
     assert afters('nothing returned', 'def f(): return g(1)') == {'return None'}
     assert afters('dropped condition', 'a = b and c and d') == {'(c and d)', '(b and d)', '(b and c)'}
-    assert afters('dropped condition', 'a = (b or c) and d and e') >= {'((b or c) and d)', '((b or c) and e)', '(d and e)'}
+    assert afters('dropped condition', 'a = (b or c) and d and e') >= {
+        '((b or c) and d)', '((b or c) and e)', '(d and e)'}
     assert afters('comparison', 'a = (b or c) < d') == {'(b or c) <= d'}
 
 

@@ -116,10 +116,23 @@ def test_refuses(options, message):
     (lambda d: {**d, 'test': (d['test'][0], d['test'][1] + 1)}, 'y of test holds 10'),
     (lambda d: {**d, 'train': (d['train'][0], d['train'][1] - 0.5)}, 'y of train holds'),
     (lambda d: {**d, 'dev': (d['dev'][0][:0], d['dev'][1][:0])}, 'at least one'),
-    (lambda d: {**d, 'train': (d['train'][0][:1], d['train'][1][:1])}, 'at least two')])
+    (lambda d: {**d, 'train': (d['train'][0][:1], d['train'][1][:1])}, 'at least two'),
+    (lambda d: {**d, 'dev': (d['dev'][0][:, 1:], d['dev'][1])}, r'dev has X of shape \(2000, 783\).* of 784 numbers'),
+    (lambda d: {**d, 'test': (d['test'][0].astype(str), d['test'][1])}, 'test has X .*type <U.* of 784 numbers each'),
+    (lambda d: {**d, 'dev': None}, r'dev is None; expected a pair, \(X, y\)'),
+    (lambda d: {**d, 'dev': (*d['dev'], 1)}, r'dev is .*; expected a pair, \(X, y\)')])
 def test_fit_refuses_data(change, message, digits):
+    net = MLP([784, 10], seed=0)
     with pytest.raises(ValueError, match=message):
-        MLP([784, 10]).fit(change(digits), 1)
+        net.fit(change(digits), 1)
+    assert not net.statistics
+
+
+def test_fit_refuses_what_cannot_be_called_before_it_trains(digits):
+    net = MLP([784, 10], seed=0)
+    with pytest.raises(TypeError, match='^live is True; expected a function of the history, or None'):
+        net.fit(digits, 1, live=True)
+    assert not net.statistics
 
 
 def test_fit_refuses_batches_of_one(digits):

@@ -318,6 +318,8 @@ def test_wrong_data_say_what_is_right(images):
         Solver(network(), {**images, 'X_val': images['X_val'][:0], 'y_val': []})
     with pytest.raises(TypeError, match='data is a list; expected a dictionary'):
         Solver(network(), [images])
+    with pytest.raises(ValueError, match='values an example'):  # before it trains
+        Solver(network(), {**images, 'X_val': images['X_val'][:, :2]})
 
 
 @pytest.mark.parametrize('part', ['train', 'val'])
@@ -339,6 +341,8 @@ def test_labels_have_one_reading_in_check_accuracy(images):
         assert solver.check_accuracy(images['X_val'], same) == solver.check_accuracy(images['X_val'], y) <= 1
     with pytest.raises(ValueError, match=r'y has shape \(50, 1\)'):
         solver.check_accuracy(images['X_val'], y[:, None])
+    with pytest.raises(ValueError, match='y holds 10 .*expected class numbers from 0 to 9'):
+        solver.check_accuracy(images['X_val'], np.where(y == 9, 10, y))
     with pytest.raises(ValueError, match='at least one example'):
         solver.check_accuracy(images['X_val'][:0], y[:0])
     with pytest.raises(ValueError, match='num_samples is 0'):
@@ -385,6 +389,11 @@ def test_a_model_must_give_scores_and_every_gradient(images):
     parts = {'X_train': np.ones((2, 1)), 'y_train': [0, 1], 'X_val': np.ones((2, 1)), 'y_val': [0, 1]}
     with pytest.raises(ValueError, match=r'scores of shape \(1,\); expected \(N, num_classes\)'):
         Solver(model, parts)
+    words = np.array([['a', 'b']] * 2)
+    for scores, said in ((np.zeros((1, 2)), r'has shape \(1, 2\); expected \(2, any\)'), (words, 'has type <U1')):
+        model.loss = lambda X, y=None, scores=scores: scores
+        with pytest.raises((ValueError, TypeError), match=rf'what the loss\(X\) of the model returns {said}'):
+            Solver(model, parts).check_accuracy(parts['X_val'], parts['y_val'])
     model.loss = lambda X, y=None: np.zeros((len(X), 2)) if y is None else (1., {})
     with pytest.raises(ValueError, match='no gradient of w'):
         Solver(model, parts, verbose=False).train()

@@ -91,3 +91,9 @@ def test_in_a_real_notebook_one_picture_is_updated():
     outputs = [output for output in notebook.cells[0].outputs if output.output_type == 'display_data']
     assert len(outputs) == 1
     assert 'image/png' in outputs[0].data
+
+
+@pytest.mark.parametrize('every', [0, -1, 2.5, True, None])
+def test_a_picture_is_saved_every_so_many_epochs(every, tmp_path):
+    with pytest.raises((ValueError, TypeError), match='^every is .*; expected a whole number, at least 1'):
+        LivePlot(tmp_path, every)

@@ -54,3 +54,9 @@ def test_the_script(tmp_path, script_here):
 def test_a_limit_beyond_the_training_images_is_refused():
     with pytest.raises(ValueError, match='limit is 55001; expected at most the 55000 training images'):
         mlp_run.splits(limit=55001)
+
+
+@pytest.mark.parametrize('limit', [-1, 0, 1, True, 2.5, '10'])
+def test_a_limit_that_is_no_number_of_images_is_refused(limit):
+    with pytest.raises((ValueError, TypeError), match='^limit is .*; expected a whole number, at least 2'):
+        mlp_run.splits(limit=limit)

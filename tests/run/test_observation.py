@@ -128,3 +128,16 @@ def test_the_update_ratio_is_that_of_a_step_of_training(rng):
 def test_what_is_no_network_is_refused(net):
     with pytest.raises(TypeError, match='^net is a .*; expected a network as gbn.LeNet is'):
         observe(net, nd.ones((2, 1, 28, 28)), nd.arange(2))
+
+
+def test_what_is_not_known_of_a_layer_is_no_share():
+    shares = dead_units({'pre-activations': {'1': np.array([[np.nan, -1.], [1., -1.]]), '2': np.array([[-1., 2.]])}})
+    assert np.isnan(shares['1'])
+    assert shares['2'] == 0.5
+
+
+@pytest.mark.parametrize('lr', ['0.1', True, -1, np.array([0.1]), None])
+def test_the_learning_rate_of_the_update_ratio_is_a_number(lr):
+    ones = {'W': np.ones((2, 2))}
+    with pytest.raises((ValueError, TypeError), match='^lr is .*; expected a finite number, at least 0'):
+        update_ratios({'weights': ones, 'gradients': ones}, lr)

@@ -94,7 +94,9 @@ def test_what_came_before_an_interruption_stays(tmp_path, asked):
 
 
 @pytest.mark.parametrize('damage', [lambda text: text[:20], lambda text: '', lambda text: '[]', lambda text: '{}',
-                                    lambda text: text.replace('"values": [1, 2]', '"values": [7]')])
+                                    lambda text: text.replace('"values": [1, 2]', '"values": [7]'),
+                                    lambda text: text.replace('"doubled": [2, 4]', '"doubled": [2, 5]'),
+                                    lambda text: text.replace('"doubled"', '"trebled"'), lambda text: '"text"'])
 def test_what_is_damaged_or_of_another_job_is_done_again(tmp_path, asked, damage):
     first = run(study(), tmp_path, [Job(0)], report=len)
     path, = (tmp_path / 'jobs').iterdir()
@@ -103,6 +105,16 @@ def test_what_is_damaged_or_of_another_job_is_done_again(tmp_path, asked, damage
     assert run(study(), tmp_path, [Job(0)], report=len) == first
     assert path.read_text() == whole
     assert len(asked) == 2
+
+
+def test_a_result_from_before_there_were_digests_counts(tmp_path, asked):
+    first = run(study(), tmp_path, [Job(0)], report=len)
+    path, = (tmp_path / 'jobs').iterdir()
+    result = json.loads(path.read_text())
+    assert len(result.pop('sha256')) == 64
+    path.write_text(json.dumps(result))
+    assert run(study(), tmp_path, [Job(0)], report=len) == first
+    assert len(asked) == 1
 
 
 def test_results_of_other_data_are_refused(tmp_path, asked):

@@ -36,6 +36,16 @@ def test_what_went_wrong_is_one_line_and_a_status(capsys, error, status, said):
     assert capsys.readouterr() == ('', f'sweep: {said}\n')
 
 
+@pytest.mark.parametrize(('error', 'said'), [
+    (MemoryError(), 'x: there is not enough memory for it.'),
+    (MemoryError('570. TiB'), 'x: there is not enough memory for it (570. TiB).')])
+def test_too_little_memory_is_one_line(capsys, error, said):
+    def work():
+        raise error
+    assert exit_status('x', work) == 2
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
 def test_an_error_of_ours_is_not_hidden():
     with pytest.raises(AttributeError):
         exit_status('sweep', raising(AttributeError('a bug')))
