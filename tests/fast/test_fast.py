@@ -230,45 +230,6 @@ def test_fast_is_no_error_for_any_layer_of_the_network():
     assert which_impl(nd.ones((4, 3), dtype='float64')) == ('fast' if native.available() else 'plain')
 
 
-MEMORY = """
-import numpy as np
-import gluon_bn as gbn
-from test_memory import allocated
-from gluon_bn._mxnet import nd, autograd
-layers = [(nd.ones(4), nd.zeros(4)) for _ in range(6)]
-for pair in layers:
-    for a in pair:
-        a.attach_grad()
-means, vars_ = {}, {}
-net = gbn.LeNet(impl='auto')
-images = nd.random.uniform(shape=(16, 1, 28, 28))
-X = nd.random.normal(shape=(8, 4, 6, 6))
-found = []
-for step in range(251):
-    with autograd.record():
-        h = X
-        for i, (gamma, beta) in enumerate(layers):
-            h = gbn.relu(gbn.batch_norm(h, gamma, beta, means, vars_, layer_name=str(i)))
-        loss = (h * h).sum() + net(images).square().sum()
-    loss.backward()
-    gbn.sgd([a for pair in layers for a in pair], 1e-5)
-    gbn.sgd(net.params, 1e-5)
-    if step % 50 == 0:
-        assert loss.asscalar() == loss.asscalar()
-        found.append(allocated())
-print(np.median(np.diff(found[1:])))
-"""
-
-
-def test_250_steps_with_updates_in_place_neither_hang_nor_fill_the_memory():
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(ROOT / 'tests')]),
-                   'MXNET_ENGINE_TYPE': 'ThreadedEnginePerDevice'}
-    result = subprocess.run([sys.executable, '-c', MEMORY], env=environment, timeout=600, check=True,
-                            stdout=subprocess.PIPE, text=True)
-    # Megabytes in 50 steps, the median, since the engine's own stores grow now and then.
-    assert not float(result.stdout) > 0.06
-
-
 # ---- LeNet in its other modes ----------------------------------------------------------------------------------------
 
 @needs_native
