@@ -88,8 +88,13 @@ class Asked:
         """What to say of a loss that is not finite."""
         return f"{error}; a smaller --lr may help. The last good checkpoint is in {self.folder}."
 
+    def after_failure(self):
+        """What to say when a worker was lost, or has failed."""
+        return self.has_begun() and (f"What each rank printed is in {Path(self.folder) / 'workers'}; resume the run "
+                                     f"with: {command_line('train', '--resume', self.folder)}")
+
     def interrupted(self):
-        """What to say after Ctrl-C, or when a worker was lost."""
+        """What to say after Ctrl-C."""
         return (f"interrupted; resume it with: {command_line('train', '--resume', self.folder)}" if self.has_begun()
                 else "interrupted before it began")
 
@@ -101,7 +106,7 @@ def launch_workers(asked, name, argv):
     if not asked.resumed:
         RunFolder(asked.folder).refuse_if_used()
     return launch(name, ['-m', 'gluon_bn', 'train', '--mpi', '--output', asked.folder, *argv], asked.workers,
-                  functools.partial(print, flush=True), asked.interrupted)
+                  functools.partial(print, flush=True), asked.interrupted, asked.after_failure)
 
 
 def work_of_one(asked, worker):

@@ -22,7 +22,7 @@ from ..support.extras import import_extra
 from ..support.invocation import install_command
 from ..support.progress import progress
 from ..support.tether import command_of
-from .watch import Watch
+from .watch import WITHOUT_A_WORD, Watch
 from .worker import LOST, WATCH, sentence_of
 
 SAVING = 8  # seconds that workers have, after Ctrl-C, to save and to end
@@ -48,7 +48,7 @@ def mpiexec():
     return found
 
 
-def launch(name, arguments, workers, report=print, interrupted="interrupted"):
+def launch(name, arguments, workers, report=print, interrupted="interrupted", after_failure=''):
     """Run ``python arguments...`` in so many workers, and wait for them; returns the exit status.
 
     Parameters
@@ -57,7 +57,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted"):
     arguments : list of str; the program calls :func:`.worker.as_worker`
     workers : int
     report : called with each line that rank 0 reports
-    interrupted : the line for Ctrl-C, or a function that gives it
+    interrupted, after_failure : the line for Ctrl-C, and what is said behind the reason when a worker was lost or has
+        failed; or functions that give them
 
     The status is that of the workers, 1 if one of them was lost, 130 after Ctrl-C. ``ImportError`` if there is no MPI.
     """
@@ -74,14 +75,20 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted"):
         job = _Job(process, watch, report)
         stack.callback(job.close)
         status, sentence = job.run()
-        if 'lost' in job.failure:
-            _end(process, watch, patience=2)
+        if job.closed_without_a_word:
+            _end(process, watch, patience=1)  # mpiexec may say why
             sentence = _with_signal(sentence, _text(said))
         elif status and not sentence:
             sentence = f"mpiexec ended with status {status}: {_gist(_text(said))}"
     if status == 130:
-        sentence = interrupted() if callable(interrupted) else interrupted
+        sentence = _said(interrupted)
+    elif job.failure:
+        sentence = ' '.join(filter(None, (sentence, _said(after_failure))))
     return complain(name, sentence, status) if status else 0
+
+
+def _said(words):
+    return words() if callable(words) else words
 
 
 class _Job:
@@ -115,6 +122,11 @@ class _Job:
                 return message['end'], message['reason']
         status = self.process.poll()
         return (LOST, "the workers did not end.") if status is None else (abs(status), '')
+
+    @property
+    def closed_without_a_word(self):
+        """Whether the reason why a worker was lost is not known."""
+        return WITHOUT_A_WORD in self.failure.get('lost', '')
 
     def close(self):
         """The progress bar, if there is one, ends here."""
@@ -165,9 +177,9 @@ def _end(process, watch, patience=0):
     """Let no worker, and no mpiexec, go on; it gets ``patience`` seconds to end by itself."""
     if not _ended(process, patience):
         _kill_all(watch)
-        if not _ended(process, 2):
+        if not _ended(process, 1):
             process.terminate()
-            if not _ended(process, 2):
+            if not _ended(process, 1):
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     _kill_all(watch)
@@ -198,7 +210,7 @@ def _text(file):
 def _with_signal(sentence, said):
     """The sentence with the signal that, as mpiexec has ``said``, has ended a worker."""
     found = re.search(r'signal:? (\d+)', said, re.I)
-    if not found or 'without a word' not in sentence:
+    if not found:
         return sentence
     number = int(found.group(1))
     known = {int(known): known.name for known in signal.Signals}

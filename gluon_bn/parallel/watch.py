@@ -17,6 +17,7 @@ BEAT = 0.5  # seconds between two signs of life
 SILENCE = 6  # seconds without one
 STOPPED = 2  # seconds without one, of a process that the kernel calls stopped
 LONGEST = 1 << 16  # bytes of a message
+WITHOUT_A_WORD = "has ended without a word: it was killed, or it crashed"
 JOINING = 10  # seconds until a connection must stand
 
 
@@ -105,7 +106,7 @@ class Watch:
             worker.closed = True
             if worker.rank is not None and not worker.has_ended:
                 worker.has_ended = True
-                heard.append((worker.rank, {'lost': "has ended without a word: it was killed, or it crashed"}))
+                heard.append((worker.rank, {'lost': WITHOUT_A_WORD}))
         return heard
 
     def _admit(self, worker, message):

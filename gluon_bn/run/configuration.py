@@ -76,6 +76,8 @@ class Config:
                             "move training images by up to N pixels at random (default: {})", metavar='N')
     workers: int = option(1, whole(at_least=1), "processes that share each batch, through MPI (default: {})",
                           metavar='N')
+    statistics: str = option('synchronised', choice('synchronised', 'local'), "of batch norm, over each batch, or over "
+                             "each worker's part of it (default: {})")
     target: Optional[float] = option(None, real(at_least=0, at_most=1),
                                      "tell after how much training this accuracy was reached")
     tensorboard: Union[bool, str] = option(
@@ -95,7 +97,7 @@ class Config:
 
 # What a run's result does not depend on; the other options are the run's row in TensorBoard.
 BESIDE_THE_RESULT = ('data_dir', 'ctx', 'impl', 'target', 'tensorboard', 'checkpoint_seconds')
-ADDED = {'workers': 1}  # what runs that are older than these options had
+ADDED = {'workers': 1, 'statistics': 'synchronised'}  # what runs that are older than these options had
 HYPERPARAMETERS = tuple(added.name for added in fields(Config) if added.name not in BESIDE_THE_RESULT)
 
 

@@ -10,7 +10,8 @@ from . import checkpoint
 from .checkpoint import CheckpointError
 from .configuration import RunError, config_from
 
-ARRAYS = ('params', 'bn_ewv_means', 'bn_ewv_vars', 'velocity', 'losses')  # first parts of the names in a checkpoint
+# First parts of the names in a checkpoint.
+ARRAYS = ('params', 'bn_ewv_means', 'bn_ewv_vars', 'velocity', 'local', 'losses')
 
 
 class LossNotFinite(ArithmeticError):
@@ -27,6 +28,7 @@ class State:
     history: list = field(default_factory=list)
     losses: list = field(default_factory=list)  # of all batches of all epochs
     velocities: dict = field(default_factory=dict)  # of SGD with momentum: parameter name -> NDArray
+    local: dict = field(default_factory=dict)  # statistics that each worker has by itself: 'means/bn1' -> (workers, C)
 
 
 def save_state(path, state, net, config, batches, lr):
@@ -36,6 +38,7 @@ def save_state(path, state, net, config, batches, lr):
     """
     arrays = checkpoint.network_arrays(net)
     arrays.update({f'velocity/{name}': velocity.asnumpy() for name, velocity in state.velocities.items()})
+    arrays.update({f'local/{name}': rows for name, rows in state.local.items()})
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise LossNotFinite(f"{name} is not finite after batch {state.batch} of {batches} of epoch {state.epoch}")
@@ -67,8 +70,19 @@ def restore_state(path, net, config, batches):
     if has_begun and config.batch_norm and not any(name.startswith('bn_ewv_') for name in arrays):
         raise CheckpointError(f"{path} has no statistics of batch norm: it is not a checkpoint of this run.")
     checkpoint.restore_network(net, arrays)
+    state.local = _checked_local(arrays, config, has_begun)
     state.velocities = {name: nd.array(array, ctx=net.ctx, dtype=array.dtype) for name, array in velocities.items()}
     return state
+
+
+def _checked_local(arrays, config, has_begun):
+    """The statistics that each worker had by itself; ``CheckpointError`` if they are not those of such a run."""
+    local = {name[len('local/'):]: array for name, array in arrays.items() if name.startswith('local/')}
+    expected = {f'{what}/{name.split("/", 1)[1]}': ((config.workers, *array.shape), array.dtype)
+                for what in ('means', 'vars') for name, array in arrays.items() if name.startswith(f'bn_ewv_{what}/')}
+    checkpoint.check_same_arrays('statistics of workers', local,
+                                 expected if config.statistics == 'local' and config.workers > 1 and has_begun else {})
+    return local
 
 
 def config_of(description, path):

@@ -5,7 +5,7 @@ loss are added up over the ranks, so all of them take the same step. Rank 0 alon
 :mod:`.job` would, and the others learn from it what was in it.
 """
 import platform
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +14,12 @@ import numpy as np
 
 from .. import __version__, data
 from .._mxnet import mx, nd
-from ..network_state import stored_statistics_kept
+from ..fast.lenet import LAYERS
+from ..network_state import merge_stored, stored_statistics_kept
 from ..optimizers import joined
 from ..parallel.group import part_of
 from ..training import evaluate_accuracy, recorded_losses
-from .configuration import Config, write_config
+from .configuration import Config, RunError, write_config
 from .folder import RunFolder
 from .interrupts import Interrupted
 from .job import configurations, restore
@@ -43,6 +44,23 @@ class WorkerJob(Job):
         self.evaluation = {name: self._share_of(batches) for name, batches in self.evaluation.items()}
         self.joined = joined(self.net.params)
         self._flags = np.zeros(2)
+        if config.statistics == 'local' and config.batch_norm and 1 in self._shards():
+            raise RunError(f"batches of {config.batch_size} leave rank {worker.rank} of {worker.group.size} a shard of "
+                           "one image, which has no statistics of its own; choose another batch size, or "
+                           "--statistics synchronised.")
+
+    def _shards(self):
+        """The rows that this rank has of a batch, and of the last one of an epoch."""
+        n, size = len(self.training_batches.images), self.config.batch_size
+        parts = [part_of(m, self.group.rank, self.group.size) for m in (min(n, size), n % size or min(n, size))]
+        return [part.stop - part.start for part in parts]
+
+    def _rows(self):
+        """How many rows this rank has trained with."""
+        one, last = self._shards()
+        whole = (len(self.training_batches) - 1) * one + last
+        done = self.state.batch == len(self.training_batches)
+        return self.state.epoch * whole + (whole if done else self.state.batch * one)
 
     def batches_from(self, epoch, batch):
         """This rank's rows of the batches."""
@@ -51,12 +69,16 @@ class WorkerJob(Job):
     def train_on(self, data_, label):
         """The next step of all ranks, with this one's rows of the batch, maybe none; the mean loss of all rows."""
         self.group.step = self.step
+        together = self.config.statistics == 'synchronised'
         with stored_statistics_kept(self.net, only_if_refused=True):
             mine = 0.
-            if label is not None:
+            if together or label is not None:
+                self.net.group = self.group if together else None  # for this moment: what rank 0 does alone has none
                 losses = recorded_losses(self.net, data_, label)
                 losses.backward()
                 mine = losses.asnumpy().sum(dtype=np.float64)
+                self.joined.grad.wait_to_read()
+                self.net.group = None
             total = self._add_gradients(mine, empty=label is None)
             self.update(self.net.params, self.learning_rate(self.step))
         n, size = len(self.training_batches.images), self.config.batch_size
@@ -116,8 +138,29 @@ class WorkerJob(Job):
         if not np.isfinite(parameters).all():
             raise LossNotFinite(f"a parameter is not finite after batch {self.state.batch} of epoch {self.state.epoch}")
         self.group.agree('network', {'SHA-256 of the parameters': digest(parameters)})
-        if self.worker.rank == 0:
-            super().save()
+        with self._merged_statistics():
+            if self.worker.rank == 0:
+                super().save()
+
+    def evaluate(self):
+        """The accuracies, with the statistics of all ranks."""
+        with self._merged_statistics():
+            return super().evaluate()
+
+    @contextmanager
+    def _merged_statistics(self):
+        """Local statistics merged for the block; the state notes what they were."""
+        if not (self.config.statistics == 'local' and self.group.size > 1 and self.config.batch_norm and self.step):
+            yield
+            return
+        for what, stored in (('means', self.net.bn_ewv_means), ('vars', self.net.bn_ewv_vars)):
+            for name in LAYERS:
+                own = stored[name].asnumpy() if name in stored else np.zeros_like(
+                    self.net.params['gamma' + name[len('bn'):]].asnumpy())
+                self.state.local[f'{what}/{name}'] = self.group.gather(f'{what} of {name}', own)          # (size, C)
+        with stored_statistics_kept(self.net):
+            merge_stored(self.net, self.group, self._rows())
+            yield
 
     def share_state(self):
         """Take over rank 0's state: its numbers, its parameters, its stored statistics and its velocities."""
@@ -132,6 +175,20 @@ class WorkerJob(Job):
         velocities = {name: self._from_rank_0(name, own.velocities.get(name), self.net.params[name])
                       for name in names['velocities']}
         self.state = State(*numbers, velocities)
+        if self.config.statistics == 'local' and self.group.size > 1 and names['means']:
+            self._take_local_statistics(own.local)
+
+    def _take_local_statistics(self, local):
+        """Go on with what each rank had by itself; what was in the checkpoint was merged."""
+        for what, stored in (('means', self.net.bn_ewv_means), ('vars', self.net.bn_ewv_vars)):
+            for name, merged in list(stored.items()):
+                size = self.group.size
+                rows = self.group.broadcast(f'{what} of {name}', local.get(
+                    f'{what}/{name}', np.zeros((size, *merged.shape), merged.dtype)))
+                self.state.local[f'{what}/{name}'] = rows
+                stored[name] = nd.array(rows[self.group.rank], ctx=merged.ctx, dtype=merged.dtype)
+            if not self._rows():
+                stored.clear()
 
     def _from_rank_0(self, name, own, like):
         """Rank 0's array, which has the shape and the type of ``like``."""
