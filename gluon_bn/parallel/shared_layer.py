@@ -54,7 +54,8 @@ class SharedLayer:
             if group is None:
                 raise RuntimeError(f"the group of layer {self.name!r} is gone; keep it until the backward pass is over.")
             rows = group.gather(f"{self.name} {'backward' if backward else 'forward'}", numbers)  # (size, 1 + 2 C)
-            numbers[:] = add_up(rows) if backward else self._merged(rows)
+            with np.errstate(all='ignore'):  # of a network that has diverged
+                numbers[:] = add_up(rows) if backward else self._merged(rows)
         except BaseException as error:
             self.error = error
             raise
