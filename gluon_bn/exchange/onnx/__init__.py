@@ -8,9 +8,10 @@ import numpy as np
 from ...support.arguments import sizes
 from ...support.extras import import_extra
 from ...support.files import atomic_write
+from ..fold import folded
 from ..layer import Layer, NotConvertible
 from ..networks import of_network
-from . import elementwise, layers
+from . import axes, elementwise, layers
 from .builder import BATCH, IR_VERSION, OPSET, Builder
 from .shapes import Shapes
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..graph import Graph
 
-_OPERATORS = {**elementwise.OPERATORS, **layers.OPERATORS}
+_OPERATORS = {**axes.OPERATORS, **elementwise.OPERATORS, **layers.OPERATORS}
 
 
 def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fold: bool = False) -> None:
@@ -40,8 +41,8 @@ def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fo
         :func:`gluon_bn.fold_batch_norm`
 
     The file is of opset 17 (ONNX 1.12), has passed ONNX's checker, and takes the inputs ``data``, or ``data0``,
-    ``data1``, ...; an output is called ``<layer>_output``. Raises ``ValueError``, naming the operator and the layer, for
-    what cannot be converted; ``ImportError`` without the package onnx. Nothing is written then.
+    ``data1``, ...; an output is called ``<layer>_output``. Raises ``ValueError``, naming the operator and the layer,
+    for what cannot be converted; ``ImportError`` without the package onnx. Nothing is written then.
 
     Example
     -------
