@@ -9,6 +9,7 @@ from . import saved
 if TYPE_CHECKING:
     from typing import Sequence
 
+    import numpy as np
     from mxnet import Context
     from mxnet.gluon import Block, SymbolBlock
     from mxnet.symbol import Symbol
@@ -61,10 +62,15 @@ def to_block(graph: Graph, ctx: Context | list[Context] | None = None) -> Symbol
 
     Its arguments are the graph's ``inputs``, in their order.
     """
-    ctx = mx.current_context() if ctx is None else ctx
-    block = mx.gluon.SymbolBlock(to_symbol(graph), [mx.sym.var(name) for name in graph.inputs])
+    return block_of(to_symbol(graph), graph.inputs, graph.params, mx.current_context() if ctx is None else ctx)
+
+
+def block_of(symbol: Symbol, inputs: Sequence[str], params: dict[str, np.ndarray],
+             ctx: Context | list[Context]) -> SymbolBlock:
+    """A symbol as a Gluon block for inference, which takes ``inputs``; its parameters are among ``params``."""
+    block = mx.gluon.SymbolBlock(symbol, [mx.sym.var(name) for name in inputs])
     for name, param in block.collect_params().items():
-        value = graph.params[name]
+        value = params[name]
         param._load_init(nd.array(value, dtype=value.dtype), ctx, cast_dtype=True, dtype_source='saved')
         param.grad_req = 'null'
     return block
