@@ -7,7 +7,7 @@ from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_bn.support.command_line import RESUMABLE, Parser, main_of, whole_number
+from gluon_bn.support.command_line import RESUMABLE, Parser, demand_at_least_one, main_of, whole_number
 
 SCRIPT = Path(__file__).resolve().parent / 'train_mnist.py'
 
@@ -36,6 +36,7 @@ def parser(prog=None):
 
 def work(arguments):
     """Train and print; returns 0."""
+    demand_at_least_one(seeds=arguments.seeds, epochs=arguments.epochs)
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print("| run | train accuracy | test accuracy |\n|---|---|---|")
     accuracies = []

@@ -12,7 +12,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_bn.studies.machine import describe_machine
-from gluon_bn.support.command_line import Parser, main_of, whole_number
+from gluon_bn.support.command_line import Parser, demand_at_least_one, main_of, whole_number
 from gluon_bn.support.markdown import markdown_table
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -21,7 +21,7 @@ SCRIPTS = Path(__file__).resolve().parent
 def timed(*command):
     """Run a script; returns the seconds it took and its line of results."""
     began = time.perf_counter()
-    result = subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, *map(str, command)], check=True, stdout=subprocess.PIPE, text=True)
     return time.perf_counter() - began, next(line for line in result.stdout.splitlines() if line.startswith('Epoch 0.'))
 
 
@@ -35,6 +35,7 @@ def parser(prog=None):
 
 def work(arguments):
     """Time and print; returns 0."""
+    demand_at_least_one(repeats=arguments.repeats)
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     print(describe_machine())
     times = {'gluon_bn': [], 'notebook': []}

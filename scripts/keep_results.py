@@ -41,6 +41,8 @@ def cells(line):
 def work(args):
     """Run the command and write the file; returns the exit status."""
     command = shlex.split(args.command)
+    if not command:
+        raise ValueError("the command is empty; expected a script with its arguments.")
     with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:
         printed = []
         for line in process.stdout:

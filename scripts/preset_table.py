@@ -9,7 +9,7 @@ from pathlib import Path
 from accuracy_table import train  # it finds the package beside this folder
 
 from gluon_bn.run.configuration import PRESETS
-from gluon_bn.support.command_line import RESUMABLE, Parser, main_of, number, whole_number
+from gluon_bn.support.command_line import RESUMABLE, Parser, demand_at_least_one, main_of, number, whole_number
 from gluon_bn.support.markdown import markdown_table
 
 
@@ -27,6 +27,7 @@ def parser(prog=None):
 
 def work(arguments):
     """Train and print; returns 0."""
+    demand_at_least_one(seeds=arguments.seeds)
     target = PRESETS[arguments.preset]['target'] if arguments.target is None else arguments.target
     limit = [] if arguments.limit is None else ['--limit', arguments.limit]
     rows = [row(seed, train(arguments.folder / f'{arguments.preset}-seed{seed}', '--preset', arguments.preset,

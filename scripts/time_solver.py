@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gluon_bn as gbn
 from gluon_bn.studies.machine import describe_machine
-from gluon_bn.support.command_line import Parser, main_of, whole_number
+from gluon_bn.support.command_line import Parser, demand_at_least_one, main_of, whole_number
 
 
 def train(epochs):
@@ -32,6 +32,7 @@ def parser(prog=None):
 
 def work(arguments):
     """Time and print; returns 0."""
+    demand_at_least_one(repeats=arguments.repeats, epochs=arguments.epochs)
     print(describe_machine())
     times = [train(arguments.epochs) for _ in range(arguments.repeats)]
     print(f"{median(times):.2f} s (median of {len(times)}; {min(times):.2f} to {max(times):.2f})")

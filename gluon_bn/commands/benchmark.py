@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..support.command_line import Parser, loading, main_of, whole_number
+from ..support.command_line import Parser, demand_at_least_one, loading, main_of, whole_number
 
 OURS = 'gluon_bn fast'
 LEVELS = ('layer', 'iteration', 'epoch')
@@ -24,6 +24,7 @@ def work(options):
         from ..studies.benchmarks.contestants import installed
         from ..studies.machine import describe_machine
         from ..support.files import atomic_write
+    demand_at_least_one(repeats=options.repeats, epoch_repeats=options.epoch_repeats)
     contestants = installed(options.peers)
     images, labels = load('mnist')
     if options.child:  # one figure of one contestant, in a process of its own

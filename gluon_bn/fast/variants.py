@@ -67,9 +67,12 @@ def _prebuilt():
     """What the wheel says of its libraries; None if there are none, or none of these very sources."""
     try:
         about = json.loads((FOLDER / 'about.json').read_text(encoding='utf-8'))
+        sources, _, _ = about['sources'], about['compiler'], about['libraries'].get
     except FileNotFoundError:
         return None
-    return about if about['sources'] == _sources() else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BuildError(f"{FOLDER / 'about.json'} is damaged; install the wheel again") from None
+    return about if sources == _sources() else None
 
 
 def _sources():

@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import sys
 from contextlib import contextmanager, suppress
 
@@ -132,7 +133,7 @@ def _status_of(name, work, interrupted):
         if _reader_has_gone():
             raise
         return complain(name, error, 2)
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
         return complain(name, error, 2)
     except MemoryError as error:
         return complain(name, f"there is not enough memory for it{f' ({error})' if str(error) else ''}.", 2)

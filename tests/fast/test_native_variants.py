@@ -73,3 +73,13 @@ def test_a_variant_is_right_and_gives_the_same_bits_in_another_process(variant, 
         printed.append(ran.stdout)
     assert printed[0].startswith(f'native operators: in use, variant {variant}')
     assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"sources": 1, "compiler": "g++"}', '\xff',
+                                  '{"sources": 1, "compiler": "g++", "libraries": []}'])
+def test_a_description_that_is_damaged_is_said_and_nothing_raises(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(variants, 'FOLDER', tmp_path)
+    monkeypatch.delenv('GLUON_BN_NATIVE', raising=False)
+    monkeypatch.delenv('GLUON_BN_NATIVE_VARIANT', raising=False)
+    (tmp_path / 'about.json').write_bytes(text.encode('latin-1'))
+    assert native.load().reason == f"{tmp_path / 'about.json'} is damaged; install the wheel again"

@@ -193,3 +193,15 @@ def test_install_sh_lists_the_builds():
     result = subprocess.run(['bash', str(SCRIPTS / 'install.sh'), 'cu999'], capture_output=True, text=True, timeout=600)
     assert result.returncode == 2
     assert 'cpu|cu112|cu116|cu117' in result.stderr
+
+
+@pytest.mark.parametrize(('name', 'arguments', 'said'), [
+    ('accuracy_table.py', ['--seeds', '0'], '--seeds is 0; it must be at least 1'),
+    ('accuracy_table.py', ['--epochs', '-1'], '--epochs is -1; it must be at least 1'),
+    ('preset_table.py', ['fast', '--seeds', '0'], '--seeds is 0; it must be at least 1'),
+    ('compare_with_notebook.py', ['--repeats', '0'], '--repeats is 0; it must be at least 1'),
+    ('time_solver.py', ['--epochs', '0'], '--epochs is 0; it must be at least 1'),
+    ('keep_results.py', ['x', ' '], 'the command is empty; expected a script with its arguments')])
+def test_numbers_of_which_nothing_comes_are_refused_at_once(name, arguments, said, script_here):
+    status, out, err = script_here(SCRIPTS / name, *arguments)
+    assert (status, out, said in err, err.count('\n')) == (2, '', True, 1)

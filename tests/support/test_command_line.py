@@ -38,8 +38,10 @@ def test_what_went_wrong_is_one_line_and_a_status(capsys, error, status, said):
 
 @pytest.mark.parametrize(('error', 'said'), [
     (MemoryError(), 'x: there is not enough memory for it.'),
-    (MemoryError('570. TiB'), 'x: there is not enough memory for it (570. TiB).')])
-def test_too_little_memory_is_one_line(capsys, error, said):
+    (MemoryError('570. TiB'), 'x: there is not enough memory for it (570. TiB).'),
+    (subprocess.CalledProcessError(3, 'train.py'), "x: Command 'train.py' returned non-zero exit status 3."),
+    (subprocess.TimeoutExpired('train.py', 5), "x: Command 'train.py' timed out after 5 seconds")])
+def test_too_little_memory_and_a_process_that_failed_are_one_line(capsys, error, said):
     def work():
         raise error
     assert exit_status('x', work) == 2
