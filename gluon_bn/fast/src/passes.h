@@ -139,33 +139,29 @@ struct Channels {
     return a;
   }
 };
-// With RELU, all that is negative becomes 0, and the gradient there; NaN stays.
-template <typename T, bool RELU = false>
+template <typename T>
 struct Normalize {
   const T* x; T* y; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    A out = k.template affine<A>(c, beside).y(at<A>(x, i));
-    if (RELU) out = out < 0 ? A{} : out;
+    const A out = k.template affine<A>(c, beside).y(at<A>(x, i));
     std::memcpy(y + i, &out, sizeof(A));
   }
 };
-template <typename T, bool RELU = false>
+template <typename T>
 struct GradientSums {  // sums of g and g x_hat
   const T *x, *g; const Channels<T>& k; bool beside;
   template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
-    const Affine<A> affine = k.template affine<A>(c, beside);
-    const A v = at<A>(x, i), all = at<A>(g, i), d = RELU ? (affine.y(v) <= 0 ? A{} : all) : all;
+    const A d = at<A>(g, i);
     *a += d;
-    *b += d * affine.x_hat(v);
+    *b += d * k.template affine<A>(c, beside).x_hat(at<A>(x, i));
   }
 };
-template <typename T, bool RELU = false>
+template <typename T>
 struct InputGradient {
   const T *x, *g; T* dx; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    const Affine<A> affine = k.template affine<A>(c, beside);
-    const A v = at<A>(x, i), all = at<A>(g, i), d = RELU ? (affine.y(v) <= 0 ? A{} : all) : all;
-    const A out = affine.dx(v, d, of_channel<A>(&k.mean_g[0], c, beside), of_channel<A>(&k.mean_gx[0], c, beside));
+    const A out = k.template affine<A>(c, beside).dx(at<A>(x, i), at<A>(g, i), of_channel<A>(&k.mean_g[0], c, beside),
+                                                     of_channel<A>(&k.mean_gx[0], c, beside));
     std::memcpy(dx + i, &out, sizeof(A));
   }
 };
@@ -201,7 +197,7 @@ Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
 }
 
 // y of x. `channel(c, moments)` gives what is done to channel c; when not training, there are no moments.
-template <bool RELU = false, typename T, typename F>
+template <typename T, typename F>
 void normalize(const Pieces& p, const T* x, T* y, bool training, const F& channel) {
   Statistics<T> batch(training ? p.number * p.columns : 0);
   Channels<T> channels(p.C);
@@ -215,12 +211,12 @@ void normalize(const Pieces& p, const T* x, T* y, bool training, const F& channe
     for (size_t c = 0; c < p.C; ++c) channels.set(c, channel(c, training ? joined(batch.parts, p, c) : Moments{0, 0, 0}));
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, Normalize<T, RELU>{x, y, channels, p.S == 1});
+      each_of_piece<T>(p, piece, Normalize<T>{x, y, channels, p.S == 1});
   }
 }
 
 // The closed form of the gradients. `training`: the statistics are those of X, and depend on it.
-template <bool RELU = false, typename T>
+template <typename T>
 void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* k, T* dX, T* dgamma, T* dbeta) {
   std::vector<double> parts(p.number * p.columns * 2);
   Channels<T>& channels = *k;
@@ -228,7 +224,7 @@ void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channe
   {
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
-      sums_of_piece<T>(p, piece, GradientSums<T, RELU>{x, g, channels, p.S == 1}, &parts[piece * p.columns * 2]);
+      sums_of_piece<T>(p, piece, GradientSums<T>{x, g, channels, p.S == 1}, &parts[piece * p.columns * 2]);
 #pragma omp for schedule(static)
     for (size_t c = 0; c < p.C; ++c) {
       double sum = 0, product = 0;
@@ -243,7 +239,7 @@ void gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channe
     }
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
-      each_of_piece<T>(p, piece, InputGradient<T, RELU>{x, g, dX, channels, p.S == 1});
+      each_of_piece<T>(p, piece, InputGradient<T>{x, g, dX, channels, p.S == 1});
   }
 }
 
