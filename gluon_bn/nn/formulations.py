@@ -12,70 +12,49 @@ from ..fast import operators
 
 
 def of_arrays(x, gamma, beta, running_mean, running_var, options):
-    """The layer's output; while training, the running statistics are moved."""
-    training = autograd.is_training() and not options['use_global_stats']
-    running = running_mean, running_var
+    """The layer's output; in train mode, the running statistics are moved."""
     if operators.supports(*spec_of(x)):
+        # As in operators.py: where a gradient is to be added, an operator of MXNet's has to take it.
         x, gamma, beta = map(operators.as_result, (x, gamma, beta))
-        return nd._internal._gluon_bn_moving(x, gamma, beta, *running, training=int(training), **_native(options))[0]
-    # Without training, "global" statistics: else backward would use the formula of training nonetheless.
-    kernel = {**options, 'momentum': 1, 'use_global_stats': not training}
-    out, mean, rstd = nd.BatchNorm(x, gamma, beta, *running, output_mean_var=True, **kernel)
-    if training:
-        with autograd.pause():
-            for old, new in zip(running, (mean, _variance(rstd, options))):
-                old[:] = old + _step(old, new, options)
+        return by_operator(nd, x, gamma, beta, running_mean, running_var, options, autograd.is_training())
+    out, moved = by_mxnet(nd, x, gamma, beta, running_mean, running_var, options, autograd.is_training())
+    move(moved, (running_mean, running_var))
     return out
 
 
-def native_graph(x, gamma, beta, running_mean, running_var, options):
-    """The symbol of the layer's output, which moves the running statistics when it is computed in train mode."""
-    # As in operators.py: where a gradient is to be added, an operator of MXNet's has to take it.
-    inputs = [*map(mx.sym.identity, (x, gamma, beta)), running_mean, running_var]
-    if options['use_global_stats']:
-        return mx.sym._internal._gluon_bn_moving(*inputs, training=0, **_native(options))[0]
-    return mx.sym._internal._gluon_bn_moving(*inputs, *_question(running_mean, running_var), **_native(options))[0]
+def of_symbols(x, gamma, beta, running_mean, running_var, options, is_training, is_native):
+    """``(out, moved)`` as symbols: the layer's output, and the running statistics after it unless it writes them."""
+    if not is_native:
+        return by_mxnet(mx.sym, x, gamma, beta, running_mean, running_var, options, is_training)
+    x, gamma, beta = map(mx.sym.identity, (x, gamma, beta))
+    return by_operator(mx.sym, x, gamma, beta, running_mean, running_var, options, is_training), []
 
 
-def kernel_graph(x, gamma, beta, running_mean, running_var, options):
-    """The symbols of the layer's output and of the new running statistics: these are moved when they are computed."""
-    running = running_mean, running_var
-    if options['use_global_stats']:
-        return mx.sym.BatchNorm(x, gamma, beta, *running, **options), []
-    out, mean, rstd = mx.sym.BatchNorm(x, gamma, beta, *running, output_mean_var=True, **{**options, 'momentum': 1})
-    asked, answer = _question(*running)
-    training = mx.sym.broadcast_equal(mx.sym.reshape(asked, (-1,)), answer)                        # (C,)
-    zeros = mx.sym.zeros_like(mean)
-    moved = [_moved(old, mx.sym.where(training, _step(old, new, options), zeros), zeros)
-             for old, new in zip(running, (mean, _variance(rstd, options)))]
-    return out, moved
+def move(new, old):
+    """Write each of the arrays ``new`` into the one of ``old`` beside it."""
+    with autograd.pause():
+        for source, target in zip(new, old):
+            source.copyto(target)
 
 
-def _question(running_mean, running_var):
-    """A question to MXNet's ``BatchNorm`` and its answer, which are equal in train mode, and in no place in predict mode.
-
-    The mean that the operator gives is that of its data in train mode, and the running mean in predict mode. Its data
-    are one example here, their own mean: 1 for a channel with a running mean of 0, 0 for all others.
-    """
-    asked = mx.sym.reshape(running_mean == 0, (1, -1))                                             # (1, C)
-    arrays = asked, running_var, running_mean, running_mean, running_var  # scale and shift do not touch the mean
-    return asked, mx.sym.BatchNorm(*arrays, momentum=1, fix_gamma=False, output_mean_var=True)[1]  # (C,)
+def by_operator(F, x, gamma, beta, running_mean, running_var, options, is_training):
+    """The output of the native operator, which writes the running statistics."""
+    return F._internal._gluon_bn_moving(
+        x, gamma, beta, running_mean, running_var, axis=options['axis'], eps=options['eps'],
+        momentum=options['momentum'], fix_gamma=int(options['fix_gamma']),
+        training=int(is_training and not options['use_global_stats']))[0]
 
 
-def _moved(old, step, zeros):
-    """``old + step``, written into the variable ``old``: SGD with momentum 1 and a learning rate of 1 does that."""
-    return mx.sym.BlockGrad(mx.sym.sgd_mom_update(zeros, -step, old, lr=1, momentum=1, wd=0))
-
-
-def _step(old, new, options):
-    return (new - old) * (1 - float(options['momentum']))
-
-
-def _variance(rstd, options):
-    """The variance of a reciprocal of ``sqrt(variance + eps)``; rounding cannot make it negative."""
-    return (1 / (rstd * rstd) - float(options['eps'])).relu()
-
-
-def _native(options):
-    return {'axis': options['axis'], 'eps': options['eps'], 'momentum': options['momentum'],
-            'fix_gamma': int(options['fix_gamma'])}
+def by_mxnet(F, x, gamma, beta, running_mean, running_var, options, is_training):
+    """The output of MXNet's operator, and a list of the running statistics after it, empty if they do not move."""
+    is_moving = is_training and not options['use_global_stats']
+    # Else global statistics: so that backward does not take them for those of a batch, whatever mode it runs in.
+    options = {**options, 'use_global_stats': not is_moving}
+    out, mean, rstd = F.BatchNorm(x, gamma, beta, running_mean, running_var, output_mean_var=True,
+                                  **{**options, 'momentum': 1})
+    if not is_moving:
+        return out, []
+    with autograd.pause():
+        var = F.relu(1 / F.square(rstd) - options['eps'])  # rounding must not make it negative
+        return out, [F.BlockGrad(old + (new - old) * (1 - options['momentum']))
+                     for old, new in ((running_mean, mean), (running_var, var))]

@@ -1,13 +1,15 @@
-"""The graphs of hybridized networks, in which batch norm of our blocks is exchanged right before they are compiled.
+"""The graphs of hybridized networks, in which the batch norm of our blocks is exchanged right before they are compiled.
 
-A block puts MXNet's operator ``BatchNorm`` into the graph, with a mark. So the graph that a network keeps, draws, infers
-shapes with and exports is MXNet's own. What is compiled of it is another one: :class:`CachedOp` stands in the place of
-MXNet's class and puts one of ``formulations.py`` in the place of each marked operator.
+A block puts MXNet's operator ``BatchNorm`` into the graph, with a mark. So the graph that a network keeps, infers shapes
+with and exports is MXNet's own. What is compiled of it is another one: :class:`CachedOp` stands in the place of MXNet's
+class and puts one of ``formulations.py`` in the place of each marked operator. It compiles two graphs, one for train
+mode and one for predict mode, and runs the one of the mode in which it is called: MXNet does not tell an operator of a
+library which mode it is.
 """
 import ast
 import json
 
-from .._mxnet import mx, nd
+from .._mxnet import autograd, mx, nd
 from ..fast import native
 from . import formulations
 
@@ -15,6 +17,7 @@ _MARK = '__gluon_bn__'
 _INPUTS = ('data', 'gamma', 'beta', 'running_mean', 'running_var')
 # The operators that keep the memory layout of a convolution before them.
 _KEEP_LAYOUT = frozenset(('Activation', 'BatchNorm', 'Concat', 'LeakyReLU', 'Pooling', 'add_n', 'elemwise_add'))
+_OfMXNet = nd.CachedOp
 
 
 def mark(is_half):
@@ -27,86 +30,89 @@ def install():
     nd.CachedOp = CachedOp
 
 
-class CachedOp(nd.CachedOp):
-    """MXNet's compiled graph, with marked operators exchanged."""
+class CachedOp(_OfMXNet):
+    """MXNet's compiled graph; where there are marked operators, two of them with those exchanged."""
 
     def __init__(self, sym, flags=()):
         text = sym.tojson(remove_amp_cast=False)
-        self._outputs = None  # how many of all are the network's own
+        self._training = None  # the graph of train mode, if there are two
         if _MARK in text:
-            self._outputs = len(sym.list_outputs())
-            sym = _exchanged(sym, json.loads(text))
+            training = Exchange(sym, json.loads(text), is_training=True)
+            self._training = _OfMXNet(training.sym, flags)
+            self._own_outputs, self._moved = training.own_outputs, training.moved
+            sym = Exchange(sym, json.loads(text), is_training=False).sym
         super().__init__(sym, flags)
 
     def __call__(self, *args, **kwargs):
-        """The network's outputs; those behind them, which had to be computed as well, are dropped."""
-        outputs = super().__call__(*args, **kwargs)
-        if self._outputs is None or not isinstance(outputs, list):
+        """The network's outputs; in train mode the running statistics are moved first."""
+        if self._training is None or not autograd.is_training():
+            return super().__call__(*args, **kwargs)
+        outputs = self._training(*args, **kwargs)
+        if not self._moved:
             return outputs
-        return outputs[0] if self._outputs == 1 else outputs[:self._outputs]
+        formulations.move(outputs[self._own_outputs:], [args[position] for position in self._moved])
+        return outputs[0] if self._own_outputs == 1 else outputs[:self._own_outputs]
+
+    def _register_op_hook(self, callback, monitor_all=False):
+        super()._register_op_hook(callback, monitor_all)
+        if self._training is not None:
+            self._training._register_op_hook(callback, monitor_all)
 
 
-def _exchanged(sym, graph):
-    """The symbol ``sym``, which is ``graph`` in JSON, with our formulations; its inputs are the same in their order."""
-    rewriting = _Rewriting(graph['nodes'])
-    heads = [rewriting.entry(*head[:2]) for head in graph['heads']]
-    nodes = rewriting.nodes
-    graph.update(nodes=nodes, heads=[[*entry, 0] for entry in heads + rewriting.moved],
-                 arg_nodes=[i for i, node in enumerate(nodes) if node['op'] == 'null'])
-    graph.pop('node_row_ptr', None)  # MXNet counts anew
-    exchanged = mx.sym.load_json(json.dumps(graph))
-    assert exchanged.list_inputs() == sym.list_inputs()
-    return exchanged
+class Exchange:
+    """The graph of one mode: ``sym``, with the same inputs in the same order.
 
+    Behind its ``own_outputs`` are running statistics as they are to be afterwards; ``moved`` are the positions, among
+    the inputs, of those that they replace.
+    """
 
-class _Rewriting:
-    """The nodes of a graph copied one by one. An entry is the number of a node and of one of its outputs."""
-
-    def __init__(self, nodes):
-        self.nodes, self.moved = [], []  # the new nodes; the entries that move running statistics
-        self._entries = []               # for each node before: what has become of its outputs
-        self._on_cpu = mx.current_context().device_type == 'cpu' and native.available()
-        self._blocked = _behind_convolutions(nodes)
-        for i, node in enumerate(nodes):
-            inputs = [self.entry(*entry[:2]) for entry in node['inputs']]
-            attributes = node.get('attrs', {})
-            if node['op'] == 'BatchNorm' and _MARK in attributes:
-                is_native = self._on_cpu and not self._blocked[i] and attributes[_MARK] != 'float16'
-                self._entries.append(self._exchange(node['name'], attributes, inputs, is_native))
-            else:
-                self._entries.append(self._append(node, inputs))
-
-    def entry(self, node, output):
-        """The new entry for one of before."""
-        entries = self._entries[node]
-        return entries[output] if isinstance(entries, list) else [entries, output]
+    def __init__(self, sym, graph, is_training):
+        self._nodes = []         # of the new graph
+        self._entries = []       # for each node before: (node, output) of the new graph for each of its outputs, or node
+        self._moved = []         # new running statistics, and what they replace
+        self._is_training = is_training
+        self._blocked = _behind_convolutions(graph['nodes'])
+        self._is_native = mx.current_context().device_type == 'cpu' and native.available()
+        for number, node in enumerate(graph['nodes']):
+            inputs = [_entry(self._entries, entry) for entry in node['inputs']]
+            is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
+            self._entries.append(self._exchange(number, node, inputs) if is_ours else self._append(node, inputs))
+        heads = [_entry(self._entries, head) for head in graph['heads']]
+        self.own_outputs = len(heads)
+        graph.update(nodes=self._nodes, heads=[[*entry, 0] for entry in heads + [new for new, _ in self._moved]],
+                     arg_nodes=[number for number, node in enumerate(self._nodes) if node['op'] == 'null'])
+        graph.pop('node_row_ptr', None)  # MXNet counts anew
+        self.sym = mx.sym.load_json(json.dumps(graph))
+        inputs = self.sym.list_inputs()
+        assert inputs == sym.list_inputs()
+        self.moved = [inputs.index(self._nodes[old[0]]['name']) for _, old in self._moved]
 
     def _append(self, node, inputs):
-        self.nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
-        return len(self.nodes) - 1
+        self._nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
+        return len(self._nodes) - 1
 
-    def _exchange(self, name, attributes, inputs, is_native):
-        """Nodes of a formulation instead of one of MXNet's operator; returns the entries for its outputs."""
-        arrays = [mx.sym.var(each) for each in _INPUTS]
-        options = _options(attributes)
-        with mx.name.Prefix(f'{name}_'):
-            out, moved = (formulations.native_graph(*arrays, options), []) if is_native \
-                else formulations.kernel_graph(*arrays, options)
+    def _exchange(self, number, node, inputs):
+        """Append the nodes of a formulation instead of ``node``."""
+        options, is_half = _options(node['attrs']), node['attrs'][_MARK] == 'float16'
+        with mx.name.Prefix(f"{node['name']}_"):
+            out, moved = formulations.of_symbols(*map(mx.sym.var, _INPUTS), options, self._is_training,
+                                                 self._is_native and not is_half and not self._blocked[number])
         part = json.loads(mx.sym.Group([out, *moved]).tojson(remove_amp_cast=False))
         entries = []
-        for node in part['nodes']:
-            if node['op'] == 'null':
-                entries.append([inputs[_INPUTS.index(node['name'])]])
+        for each in part['nodes']:
+            if each['op'] == 'null':
+                entries.append([inputs[_INPUTS.index(each['name'])]])
             else:
-                number = self._append(node, [_entry(entries, *entry[:2]) for entry in node['inputs']])
-                entries.append(number)
-        out, *moved = [_entry(entries, *head[:2]) for head in part['heads']]
-        self.moved += moved
+                entries.append(self._append(each, [_entry(entries, entry) for entry in each['inputs']]))
+        out, *moved = [_entry(entries, head) for head in part['heads']]
+        self._moved += zip(moved, inputs[3:])
         return [out]
 
 
-def _entry(entries, node, output):
-    return entries[node][output] if isinstance(entries[node], list) else [entries[node], output]
+def _entry(entries, old):
+    """The new ``(node, output)`` for one of before."""
+    node, output = old[:2]
+    return entries[node][output] if isinstance(entries[node], list) else (entries[node], output)
 
 
 def _options(attributes):

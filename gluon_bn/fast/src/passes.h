@@ -139,33 +139,29 @@ struct Channels {
     return a;
   }
 };
-// With RELU, all that is negative becomes 0, and the gradient there; NaN stays.
-template <typename T, bool RELU = false>
+template <typename T>
 struct Normalize {
   const T* x; T* y; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    A out = k.template affine<A>(c, beside).y(at<A>(x, i));
-    if (RELU) out = out < 0 ? A{} : out;
+    const A out = k.template affine<A>(c, beside).y(at<A>(x, i));
     std::memcpy(y + i, &out, sizeof(A));
   }
 };
-template <typename T, bool RELU = false>
+template <typename T>
 struct GradientSums {  // sums of g and g x_hat
   const T *x, *g; const Channels<T>& k; bool beside;
   template <typename A> void add(size_t i, size_t c, A* a, A* b) const {
-    const Affine<A> affine = k.template affine<A>(c, beside);
-    const A v = at<A>(x, i), all = at<A>(g, i), d = RELU ? (affine.y(v) <= 0 ? A{} : all) : all;
+    const A d = at<A>(g, i);
     *a += d;
-    *b += d * affine.x_hat(v);
+    *b += d * k.template affine<A>(c, beside).x_hat(at<A>(x, i));
   }
 };
-template <typename T, bool RELU = false>
+template <typename T>
 struct InputGradient {
   const T *x, *g; T* dx; const Channels<T>& k; bool beside;
   template <typename A> void set(size_t i, size_t c) const {
-    const Affine<A> affine = k.template affine<A>(c, beside);
-    const A v = at<A>(x, i), all = at<A>(g, i), d = RELU ? (affine.y(v) <= 0 ? A{} : all) : all;
-    const A out = affine.dx(v, d, of_channel<A>(&k.mean_g[0], c, beside), of_channel<A>(&k.mean_gx[0], c, beside));
+    const A out = k.template affine<A>(c, beside).dx(at<A>(x, i), at<A>(g, i), of_channel<A>(&k.mean_g[0], c, beside),
+                                                     of_channel<A>(&k.mean_gx[0], c, beside));
     std::memcpy(dx + i, &out, sizeof(A));
   }
 };
@@ -213,21 +209,21 @@ void moments_of(const T* x, const Pieces& p, const To& to) {
   }
 }
 
-template <bool RELU = false, typename T>
+template <typename T>
 void normalize(const Pieces& p, const T* x, const Channels<T>& channels, T* y) {
 #pragma omp parallel for schedule(static) if (!p.alone())
-  for (size_t piece = 0; piece < p.number; ++piece) each_of_piece<T>(p, piece, Normalize<T, RELU>{x, y, channels, p.S == 1});
+  for (size_t piece = 0; piece < p.number; ++piece) each_of_piece<T>(p, piece, Normalize<T>{x, y, channels, p.S == 1});
 }
 
 // The sums of g of all channels, and after them those of g x_hat.
-template <bool RELU = false, typename T>
+template <typename T>
 void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& channels, double* sums) {
   std::vector<double> parts(p.number * p.columns * 2);
 #pragma omp parallel if (!p.alone())
   {
 #pragma omp for schedule(static)
     for (size_t piece = 0; piece < p.number; ++piece)
-      sums_of_piece<T>(p, piece, GradientSums<T, RELU>{x, g, channels, p.S == 1}, &parts[piece * p.columns * 2]);
+      sums_of_piece<T>(p, piece, GradientSums<T>{x, g, channels, p.S == 1}, &parts[piece * p.columns * 2]);
 #pragma omp for schedule(static)
     for (size_t c = 0; c < p.C; ++c) {
       double sum = 0, product = 0;
@@ -243,7 +239,7 @@ void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& c
 
 // The closed form of the gradient of X, with those sums over a batch that has `n` values of each channel; null for
 // statistics that do not depend on X.
-template <bool RELU = false, typename T>
+template <typename T>
 void input_gradient(const Pieces& p, const T* x, const T* g, double n, const double* sums, Channels<T>* k, T* dX) {
   Channels<T>& channels = *k;
   for (size_t c = 0; c < p.C; ++c) {
@@ -252,21 +248,21 @@ void input_gradient(const Pieces& p, const T* x, const T* g, double n, const dou
   }
 #pragma omp parallel for schedule(static) if (!p.alone())
   for (size_t piece = 0; piece < p.number; ++piece)
-    each_of_piece<T>(p, piece, InputGradient<T, RELU>{x, g, dX, channels, p.S == 1});
+    each_of_piece<T>(p, piece, InputGradient<T>{x, g, dX, channels, p.S == 1});
 }
 
 // All gradients. `training`: the statistics are those of the batch, and depend on it. dgamma and dbeta are this rank's.
 // Returns false if the other ranks' sums did not come.
-template <bool RELU = false, typename T>
+template <typename T>
 bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, const Ranks& ranks, Channels<T>* channels,
                   T* dX, T* dgamma, T* dbeta) {
   std::vector<double> sums(2 * p.C);
-  gradient_sums<RELU>(p, x, g, *channels, sums.data());
+  gradient_sums(p, x, g, *channels, sums.data());
   std::copy_n(sums.begin(), p.C, dbeta);
   std::copy_n(sums.begin() + p.C, p.C, dgamma);
   double n = static_cast<double>(p.m) * p.S;
   if (training && !ranks.add(&n, &sums)) return false;
-  input_gradient<RELU>(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
+  input_gradient(p, x, g, n, training ? sums.data() : nullptr, channels, dX);
   return true;
 }
 
