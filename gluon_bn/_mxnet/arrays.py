@@ -1,4 +1,5 @@
 """Descriptions of arrays, made without reading them: :class:`ArraySpec`, :func:`spec_of`."""
+import functools
 from typing import NamedTuple
 
 
@@ -11,8 +12,17 @@ class ArraySpec(NamedTuple):
     is_leaf: bool  # whether a gradient is attached
 
 
+class Specs(tuple):
+    """Those of several arrays. As a key it stands for itself: to look at all that is in it takes longer."""
+
+    __hash__, __eq__, __ne__ = object.__hash__, object.__eq__, object.__ne__
+
+
+same_specs = functools.lru_cache(maxsize=1024)(Specs)  # of a tuple of ArraySpec: equal ones are one object
+
+
 def spec_of(*arrays):
-    """The :class:`ArraySpec` of each of these NDArrays, as a tuple.
+    """The :class:`ArraySpec` of each of these NDArrays, as :class:`Specs`.
 
     >>> from gluon_bn._mxnet import nd
     >>> X, = spec_of(nd.ones((4, 3)))
@@ -24,7 +34,8 @@ def spec_of(*arrays):
 
 def describe_by_mxnet(arrays):
     """What :func:`spec_of` returns, by MXNet's Python interface."""
-    return tuple(ArraySpec(array.shape, array.dtype, str(array.ctx), array.grad is not None) for array in arrays)
+    return same_specs(tuple(ArraySpec(array.shape, array.dtype, str(array.ctx), array.grad is not None)
+                            for array in arrays))
 
 
 def describe_by(function):

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import functools
 import glob
-import json
 import math
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..support.arguments import integer, shown
-from ..support.invocation import installer, quoted
+from ..support.subprocesses import ask
 from . import mx
-from .surroundings import NVIDIA_LIBRARIES
+from .surroundings import gpu_build_command
 
 if TYPE_CHECKING:
     from mxnet import Context
@@ -69,7 +66,7 @@ def try_all_gpus() -> list[Context]:
 def why_no_gpu(i=0):
     """``None`` if GPU ``i`` computes correctly, else one sentence that says why it cannot be used."""
     if not _built_with_cuda():
-        return f"this build of MXNet has no GPU support; one that has comes with: {_gpu_build_command()}."
+        return f"this build of MXNet has no GPU support; one that has comes with: {gpu_build_command()}."
     answer = ask_subprocess(i)
     if 'error' in answer:
         return answer['error']
@@ -106,14 +103,6 @@ def context_from_name(name: str) -> Context:
 def has_nvidia_device():
     """Whether there is a sign of an NVIDIA GPU on this machine: its driver, its device files or its tool."""
     return bool(os.path.exists('/proc/driver/nvidia') or glob.glob('/dev/nvidia*') or shutil.which('nvidia-smi'))
-
-
-def _gpu_build_command():
-    script = _ROOT / 'scripts' / 'install.sh'
-    if script.is_file():
-        return f"bash {quoted(script)} cu117"
-    libraries = [f"nvidia-{name.replace('_', '-')}-cu11{'<9' if name == 'cudnn' else ''}" for name in NVIDIA_LIBRARIES]
-    return f"{installer()} --no-deps mxnet-cu117==1.9.1 {' '.join(map(quoted, libraries))}"
 
 
 def probe_seconds():
@@ -153,27 +142,13 @@ def ask_subprocess(i):
     It is kept until the process ends: asking takes seconds.
     """
     seconds = probe_seconds()
-    with tempfile.TemporaryFile('w+') as out:
-        command = [sys.executable, '-c', f"import sys; sys.path.append({str(_ROOT)!r}); "
-                   f"from gluon_bn.support import tether; tether.end_with({os.getpid()}); "
-                   f"tether.limit_cpu({seconds * (os.cpu_count() or 1)}); "
-                   f"import gluon_bn._mxnet.gpu_probe as probe; probe.main({int(i)})"]
-        probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
-                                 start_new_session=True)
-        try:
-            status = probe.wait(seconds)
-        except subprocess.TimeoutExpired:
-            probe.kill()
-            try:
-                probe.wait(5)
-            except subprocess.TimeoutExpired:
-                probe.returncode = -9  # it hangs inside the driver and cannot even be killed: leave it behind
-            return {'error': f"a kernel on it did not end within {seconds:g} s; the driver hangs."}
-        except BaseException:  # Ctrl-C: the probe has a session of its own, and would not hear of it
-            probe.kill()
-            raise
-        out.seek(0)
-        for line in out.read().splitlines():
-            if line.startswith('{'):
-                return json.loads(line)
+    answer, status = ask([
+        sys.executable, '-c', f"import sys; sys.path.append({str(_ROOT)!r}); "
+        f"from gluon_bn.support import tether; tether.end_with({os.getpid()}); "
+        f"tether.limit_cpu({seconds * (os.cpu_count() or 1)}); "
+        f"import gluon_bn._mxnet.gpu_probe as probe; probe.main({int(i)})"], seconds)
+    if status is None:
+        return {'error': f"a kernel on it did not end within {seconds:g} s; the driver hangs."}
+    if answer:
+        return answer
     return {'error': f"the process that tried it ended with status {status} and no answer; the driver is broken."}

@@ -6,8 +6,8 @@ import sys
 from ..support.invocation import installer
 from . import runtime_libraries
 
-_NUMPY_HALF = ("what needs NumPy alone works here (reference, numpy_layers, gradient_check, FullyConnectedNet, Solver, "
-               "MLP, autodiff, breast_cancer)")
+_NUMPY_HALF = ("what needs NumPy alone works here (reference, gradient_check, autodiff, data, FullyConnectedNet, MLP, "
+               "Solver)")
 
 
 def why_mxnet_is_missing(system=sys.platform, machine=platform.machine(), version=sys.version_info):  # noqa: B008
@@ -18,12 +18,21 @@ def why_mxnet_is_missing(system=sys.platform, machine=platform.machine(), versio
     >>> print(why_mxnet_is_missing('darwin', 'arm64')[:82])
     this part of gluon_bn needs MXNet 1.9.1, which runs on Linux with an x86-64 proces
     """
-    if system != 'linux' or machine.lower() not in ('x86_64', 'amd64'):
+    if not has_build(system, machine):
         return ("this part of gluon_bn needs MXNet 1.9.1, which runs on Linux with an x86-64 processor alone, and this "
                 f"is {system} with {machine}: {_NUMPY_HALF}.")
+    return f"this part of gluon_bn needs MXNet 1.9.1, which is not installed: {install_mxnet(version)}"
+
+
+def has_build(system=sys.platform, machine=platform.machine()):  # noqa: B008
+    """Whether there are builds of MXNet 1.9.1 for this kind of machine."""
+    return system == 'linux' and machine.lower() in ('x86_64', 'amd64')
+
+
+def install_mxnet(version=sys.version_info):
+    """The line for the shell that installs MXNet."""
     # From Python 3.13 on, the versions of NumPy that MXNet asks for cannot be installed, and are not needed.
-    options = '--no-deps ' if tuple(version[:2]) >= (3, 13) else ''
-    return f"this part of gluon_bn needs MXNet 1.9.1, which is not installed: {installer()} {options}mxnet==1.9.1"
+    return f"{installer()} {'--no-deps ' if tuple(version[:2]) >= (3, 13) else ''}mxnet==1.9.1"
 
 
 @contextlib.contextmanager

@@ -12,11 +12,12 @@ import importlib.metadata
 import importlib.util
 from pathlib import Path
 
-from ..support.invocation import installer
+from ..support.invocation import installer, quoted
 from ..support.python_version import warn_of_new_python
 from ..support.threads import set_default_threads
 from . import child_processes, runtime_libraries
 
+_ROOT = Path(__file__).resolve().parent.parent.parent
 _GPU_BUILDS = ("mxnet-cu112", "mxnet-cu116", "mxnet-cu117")
 # In the order in which they need each other.
 NVIDIA_LIBRARIES = ("cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cufft", "curand", "cusparse", "cusolver",
@@ -29,7 +30,7 @@ def prepare():
     set_default_threads()
     _supply_distutils()
     runtime_libraries.preload()
-    if _is_gpu_build():
+    if {*_GPU_BUILDS} & {*installed_builds()}:
         _load_nvidia_libraries()
     child_processes.pass_on()
 
@@ -46,14 +47,24 @@ def _supply_distutils():
                               f"it, is not installed: {installer()} setuptools") from None
 
 
-def _is_gpu_build():
-    for build in _GPU_BUILDS:
+def installed_builds():
+    """The builds of MXNet that are installed from PyPI: name -> version."""
+    found = {}
+    for name in ('mxnet', *_GPU_BUILDS):
         try:
-            importlib.metadata.distribution(build)
+            found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        return True
-    return False
+    return found
+
+
+def gpu_build_command():
+    """The line for the shell that installs a build with GPU support: of a checkout's script, or of pip."""
+    script = _ROOT / 'scripts' / 'install.sh'
+    if script.is_file():
+        return f"bash {quoted(script)} cu117"
+    libraries = [f"nvidia-{name.replace('_', '-')}-cu11{'<9' if name == 'cudnn' else ''}" for name in NVIDIA_LIBRARIES]
+    return f"{installer()} --no-deps mxnet-cu117==1.9.1 {' '.join(map(quoted, libraries))}"
 
 
 def _load_nvidia_libraries():

@@ -6,7 +6,7 @@ Mangasarian, 1993), come with scikit-learn, the extra ``scikit-learn``.
 """
 import numpy as np
 
-from ..support.arguments import boolean, floats, integer, labels, number, shown
+from ..support.arguments import BETA_ALONE, boolean, floats, integer, labels, number, shown
 from ..support.extras import import_extra
 from ..support.markdown import markdown_table
 from .node import Node
@@ -110,7 +110,7 @@ class BreastCancerNet:
         boolean('train', train)
         x = _rows(x)
         if train and self.batch_norm and x.shape[0] < 2:
-            raise ValueError(f"x has shape {x.shape}; one row normalised by itself is beta: train with more rows.")
+            raise ValueError(f"x has shape {x.shape}, one row: {BETA_ALONE}. Train with more rows.")
         h = self._between(self._linear(x, '1'), '1', train).tanh()  # (m, 20)
         h = self._between(self._linear(h, '2'), '2', train).tanh()  # (m, 10)
         return self._linear(h, '3')                                 # (m, 1)

@@ -4,12 +4,11 @@ Peers are all that are installed: the notebook's formulation, gluon_bn plain and
 """
 import argparse
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 from ..support.command_line import Parser, demand_at_least_one, loading, main_of, whole_number
+from ..support.subprocesses import environment
 
 OURS = 'gluon_bn fast'
 LEVELS = ('layer', 'iteration', 'epoch')
@@ -95,12 +94,10 @@ def child(options, contestant, images, labels):
 
 def in_child(figure, name, quick, threads=None):
     """A figure of one contestant from a process of its own, with so many threads."""
-    environment = {**os.environ, **({'OMP_NUM_THREADS': str(threads)} if threads else {})}
-    root = str(Path(__file__).resolve().parent.parent.parent)
-    environment['PYTHONPATH'] = os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))
     done = subprocess.run([sys.executable, '-m', 'gluon_bn', 'benchmark', '--child', figure, '--peers', name,
-                           '--repeats', '5', *(['--quick'] if quick else [])], check=True,
-                          env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
+                           '--repeats', '5', *(['--quick'] if quick else [])], check=True, stdout=subprocess.PIPE,
+                          env=environment(**({'OMP_NUM_THREADS': str(threads)} if threads else {})), text=True,
+                          timeout=600)
     return float(done.stdout)
 
 

@@ -1,23 +1,22 @@
 """Checks of ``gluon-bn doctor``: a function for each thing, which never raises and needs Python alone."""
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
 import signal
 import stat
-import subprocess
 import sys
-import tempfile
 from collections import namedtuple
 from pathlib import Path
 
+from .._mxnet.missing import has_build, install_mxnet
 from .._mxnet.runtime_libraries import SYSTEM_PACKAGES
+from .._mxnet.surroundings import gpu_build_command, installed_builds
 from ..support.invocation import install_command, installer, quoted
+from ..support.subprocesses import ask, environment
 
 PROBE_SECONDS = 240
-MXNET_BUILDS = ('mxnet', 'mxnet-cu112', 'mxnet-cu116', 'mxnet-cu117')
 EXTRAS = {'tensorboard': 'tensorboardX', 'scikit-learn': 'sklearn', 'notebooks': 'jupytext'}
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,7 +27,7 @@ a fact, or something that is not needed here. ``advice``: what to do, a line for
 
 def all_checks():
     """A list of ``Check``."""
-    answer = probe() if mxnet_can_run_here() and is_installed('mxnet') else {}
+    answer = probe() if has_build() and is_installed('mxnet') else {}
     return [check for looked_at in (
         [package(), python()], [library(name) for name in ('numpy', 'matplotlib', 'tqdm')],
         [mxnet(answer)], runtime_libraries(answer), native(answer), [threads(answer)], graphics(answer),
@@ -71,41 +70,16 @@ def is_installed(module):
         return False
 
 
-def mxnet_can_run_here():
-    """Whether there are builds of MXNet 1.9.1 for this kind of machine."""
-    return sys.platform == 'linux' and platform.machine() == 'x86_64'
-
-
 def probe(seconds=PROBE_SECONDS):
     """What ``doctor_probe.py`` says, as one dictionary; 'died' is in it if it crashed or had to be ended."""
-    environment = {'GLUON_BN_GPU_SECONDS': '60', 'GLUON_BN_BUILD_SECONDS': '120', **os.environ}
-    environment['PYTHONPATH'] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get('PYTHONPATH')]))
-    answer = {}
-    with tempfile.TemporaryFile('w+', encoding='utf-8') as out:
-        child = subprocess.Popen([sys.executable, '-m', 'gluon_bn.commands.doctor_probe'], env=environment, stdout=out,
-                                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            status = child.wait(seconds)
-            if status:
-                answer['died'] = f"the process that tried it {_how_it_ended(status)}"
-        except subprocess.TimeoutExpired:
-            answer['died'] = f"the process that tried it did not end within {seconds:g} s"
-        finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                _wait_for_the_end_of(child)
-        out.seek(0)
-        for line in out:
-            if line.startswith('{'):
-                answer.update(json.loads(line))
+    limits = {'GLUON_BN_GPU_SECONDS': '60', 'GLUON_BN_BUILD_SECONDS': '120'}
+    answer, status = ask([sys.executable, '-m', 'gluon_bn.commands.doctor_probe'], seconds,
+                         {**limits, **environment()})
+    if status is None:
+        answer['died'] = f"the process that tried it did not end within {seconds:g} s"
+    elif status:
+        answer['died'] = f"the process that tried it {_how_it_ended(status)}"
     return answer
-
-
-def _wait_for_the_end_of(child):
-    try:
-        child.wait(5)
-    except subprocess.TimeoutExpired:
-        child.returncode = -9  # it hangs inside a driver and cannot even be killed: leave it behind
 
 
 def _how_it_ended(status):
@@ -114,33 +88,24 @@ def _how_it_ended(status):
 
 def mxnet(answer):
     """MXNet: its version, build, place, and whether it computes."""
-    if not mxnet_can_run_here():
+    if not has_build():
         return Check('MXNet', '-', f"has no build for {sys.platform} on {platform.machine()}; the NumPy half works",
                      None)
     if not is_installed('mxnet'):
-        return Check('MXNet', 'wrong', "not installed", _install_mxnet())
+        return Check('MXNet', 'wrong', "not installed", install_mxnet())
     if 'mxnet' not in answer:
         reason = answer.get('mxnet_error') or answer.get('died', "no answer")
-        advice = None if answer.get('missing_libraries') else f"{_install_mxnet()} --force-reinstall"
+        advice = None if answer.get('missing_libraries') else f"{install_mxnet()} --force-reinstall"
         return Check('MXNet', 'wrong', f"does not load: {reason}", advice)
-    found = (f"{answer['mxnet']['version']} ({', '.join(_builds()) or 'not from PyPI'}: "
+    builds = ', '.join(map(' '.join, installed_builds().items())) or 'not from PyPI'
+    found = (f"{answer['mxnet']['version']} ({builds}: "
              f"{', '.join(answer.get('features', ['no features known']))}), {answer['mxnet']['file']}")
     if not answer.get('computes'):
         reason = f"a product of two matrices is {answer['product']}" if 'product' in answer else answer.get('died', '')
-        return Check('MXNet', 'wrong', f"{found}; computes wrongly: {reason}", f"{_install_mxnet()} --force-reinstall")
+        return Check('MXNet', 'wrong', f"{found}; computes wrongly: {reason}", f"{install_mxnet()} --force-reinstall")
     if answer['mxnet']['version'] != '1.9.1':
-        return Check('MXNet', 'note', found, f"{_install_mxnet()}  # the version that gluon_bn is made for")
+        return Check('MXNet', 'note', found, f"{install_mxnet()}  # the version that gluon_bn is made for")
     return Check('MXNet', 'ok', found, None)
-
-
-def _builds():
-    found = []
-    for name in MXNET_BUILDS:
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def runtime_libraries(answer):
@@ -199,7 +164,7 @@ def graphics(answer):
         if not devices:
             return [Check('GPU', '-', "no NVIDIA device on this machine", None)]
         found = f"{', '.join(devices)}: not used, this build of MXNet has no GPU support"
-        return [Check('GPU', 'note', found, _gpu_advice())]
+        return [Check('GPU', 'note', found, gpu_build_command())]
     if 'gpus' not in answer:
         reason = answer.get('gpus_error') or answer.get('died', "no answer")
         return [Check('GPU', 'note', f"not usable: {reason}", "nvidia-smi  # does the driver itself answer?")]
@@ -207,13 +172,6 @@ def graphics(answer):
             Check(f'gpu({i})', 'note' if devices else '-', f"not usable: {reason}",
                   "nvidia-smi  # does the driver itself answer?" if devices else None)
             for i, reason in enumerate(answer['gpus'])]
-
-
-def _gpu_advice():
-    script = _ROOT / 'scripts' / 'install.sh'
-    if script.is_file():
-        return f"bash {quoted(script)} cu117"
-    return f"{installer()} --force-reinstall --no-deps mxnet-cu117==1.9.1  # and see docs/howto/gpu.md"
 
 
 def cache_folder():
@@ -261,8 +219,3 @@ def extra(name, module):
     if not is_installed(module):
         return Check(f'[{name}]', '-', f"{module} is not installed", install_command(name))
     return Check(f'[{name}]', 'ok', "installed", None)
-
-
-def _install_mxnet():
-    dependencies = '--no-deps ' if sys.version_info >= (3, 13) else ''  # its pins would bring a NumPy that is too old
-    return f"{installer()} {dependencies}mxnet==1.9.1"

@@ -6,7 +6,6 @@ test images come with the package; the whole set is read from a folder or the ar
 import lzma
 import tarfile
 import zlib
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..support.arguments import boolean, shown
 from ..support.files import cache_dir
 from ..support.reading import content, unpacked_file
 from .download import download
-from .idx import DataError
+from .idx import DataError, check_sha256
 
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
@@ -128,9 +127,7 @@ def read_records(path, checksum=None):
     ``checksum`` is the SHA-256 that the decompressed bytes must have, None for any.
     """
     data = content(path, DataError, _MOST_RECORDS * _RECORD)
-    if checksum is not None and sha256(data).hexdigest() != checksum:
-        raise DataError(f"{path} is altered: the SHA-256 of its decompressed bytes is not {checksum}; get the file "
-                        "again.")
+    check_sha256(data, checksum, path)
     return _parse(data, path)
 
 

@@ -55,10 +55,15 @@ def _read(path, magic, checksum):
                         f"is {'truncated' if len(data) < expected else 'too long'}.")
     if 0 in sizes:
         raise DataError(f"{path} is empty: its header says {'x'.join(map(str, sizes))}.")
+    check_sha256(data, checksum, path)
+    return np.frombuffer(data, np.uint8, offset=header), sizes
+
+
+def check_sha256(data, checksum, path):
+    """``DataError`` unless the decompressed bytes of the file ``path`` have this SHA-256, if it is not None."""
     if checksum is not None and sha256(data).hexdigest() != checksum:
         raise DataError(f"{path} is altered: the SHA-256 of its decompressed bytes is not {checksum}; get the file "
                         "again.")
-    return np.frombuffer(data, np.uint8, offset=header), sizes
 
 
 def _sizes(start, magic, path):

@@ -13,7 +13,8 @@
 ``verify``       for authors: right answers pass, and every known mistake gets its own hint
 ===============  ===================================================================================================
 
-The exercises themselves are files in ``tutorials/exercises``; an installed package has them in ``exercises/tasks``.
+They use ``support``, and ``autodiff`` for answers that are Nodes. The exercises themselves are files in
+``tutorials/exercises``; an installed package has them in ``exercises/tasks``.
 """
 __all__ = ['check_answer', 'demand']
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..support.reading import json_of, regular_file, up_to
+from ..support.subprocesses import environment
 from ..support.tether import command_of
 from .notebooks import LONGEST_ANSWER, NotAnAnswer, script_of
 
@@ -102,14 +103,12 @@ def _temporary_folder(stack):
 
 def _run(checks, answer, verdicts, folder, time_limit):
     """``(verdicts, output, how it ended)`` of the harness; the ending is None if it came to its end."""
-    root = str(Path(__file__).resolve().parent.parent.parent)
-    paths = [root, *filter(None, [os.environ.get('PYTHONPATH')])]
     # Without native operators: to build them, once on a machine, takes longer than an answer has.
-    environment = {'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'GLUON_BN_NATIVE': '0',
-                   'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONIOENCODING': 'utf-8'}
+    variables = {'OMP_NUM_THREADS': '1', **environment(
+        GLUON_BN_NATIVE='0', PYTHONDONTWRITEBYTECODE='1', PYTHONIOENCODING='utf-8')}
     process = subprocess.Popen(
         command_of('gluon_bn.exercises.harness', checks, answer, verdicts, time_limit, with_children=True),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=variables,
         start_new_session=True)
     output = _Output(process.stdout)
     try:

@@ -1,11 +1,12 @@
 """The library's calls for Python (``launch.cc``): what a layer asks of MXNet every time, in as few calls as can be."""
 import ctypes
 import functools
+import operator
 
 import numpy as np
 
 from .._mxnet import mx, nd
-from .._mxnet.arrays import ArraySpec, describe_by_mxnet
+from .._mxnet.arrays import ArraySpec, describe_by_mxnet, same_specs
 
 
 class Calls:
@@ -16,9 +17,8 @@ class Calls:
         try:
             library.gluon_bn_interface.restype = ctypes.c_char_p
             *calls, functions = library.gluon_bn_interface().decode('ascii').split('\n')
-            for call in calls:
-                name, arguments = call.split(' ', 1)
-                getattr(library, f'gluon_bn_{name}').argtypes = [c_void_p] * len(arguments.split(','))
+            if {name: arguments.count(',') + 1 for name, arguments in (call.split(' ', 1) for call in calls)} != CALLS:
+                raise AttributeError('its functions have other arguments')
             addresses = [ctypes.cast(getattr(mx.base._LIB, name), c_void_p).value for name in functions.split()]
             self._functions = (c_void_p * len(addresses))(*addresses)
             self._describe, self._launch = library.gluon_bn_describe, library.gluon_bn_launch
@@ -31,11 +31,11 @@ class Calls:
             raise OSError("the library does not fit this version: it describes arrays in another way")
 
     def describe(self, arrays):
-        """The :class:`ArraySpec` of each of these NDArrays; equal tuples of them are the same object."""
+        """What :func:`gluon_bn._mxnet.arrays.spec_of` returns."""
         if len(arrays) > MOST:
-            return self.describe(arrays[:MOST]) + self.describe(arrays[MOST:])
+            return same_specs((*self.describe(arrays[:MOST]), *self.describe(arrays[MOST:])))
         fields = self._fields()
-        if self._describe(self._functions, fields, *[array.handle for array in arrays], *_NOTHING[len(arrays):]):
+        if self._describe(self._functions, fields, *map(_handle, arrays), *_NOTHING[len(arrays):]):
             raise mx.base.get_last_ffi_error()
         return _specs(bytes(fields), self._axes) or describe_by_mxnet(arrays)
 
@@ -55,7 +55,11 @@ class Calls:
 
 
 NDArray, c_void_p = nd.NDArray, ctypes.c_void_p
+_handle = operator.attrgetter('handle')
 MOST = 5  # arrays that are described in one call
+# Each function has so many arguments, all pointers. ctypes is not told so: to convert what is a pointer already would
+# take a third of a microsecond a call.
+CALLS = {'describe': 2 + MOST, 'launch': 9}
 _NOTHING = (None,) * MOST
 _Results = c_void_p * 3
 
@@ -66,7 +70,7 @@ def _specs(fields, axes):
     rows = [row for row in np.frombuffer(fields, np.intc).reshape(MOST, axes + 5).tolist() if any(row)]
     if not all(1 <= dims <= axes for dims, *_ in rows):
         return None
-    return tuple(ArraySpec(
+    return same_specs(tuple(ArraySpec(
         tuple(rest[:dims]), mx.nd.ndarray._DTYPE_MX_TO_NP[rest[axes]],
         str(mx.Context(mx.Context.devtype2str[rest[axes + 1]], rest[axes + 2])), bool(rest[axes + 3]))
-        for dims, *rest in rows)
+        for dims, *rest in rows))

@@ -36,8 +36,9 @@ def layer(specs, X, gamma, beta, stored, momentum, eps, debug):
     ``stored``. All but ``out`` is off the tape. The batch's mean and variance may be None, unless ``debug`` asks for
     them.
     """
-    if math.prod(specs[0].shape) <= SMALL_LAYER and not debug:
-        out, new = _small_layer(specs, float(momentum), float(eps))(X, gamma, beta, stored)
+    small = None if debug else _small_layer(specs, momentum, eps)
+    if small:
+        out, new = small(X, gamma, beta, stored)
         return out, None, new
     statistics, rows = statistics_of(specs[0].shape[1], X)
     old = stored or rows[2:]  # of the first batch there is nothing old, and it is not read
@@ -87,16 +88,18 @@ def as_result(X):
 def _small_layer(specs, momentum, eps):
     """A function of X, gamma, beta and the stored pair that launches a small layer and its statistics as graphs.
 
-    It is for arrays of these ``specs``, the stored ones last if there are any: such a graph plans its memory once, for
-    one shape. An input with a gradient attached passes through ``identity``: it copies without threads, which would
-    spin for a while after each call and take the time of a processor from the engine.
+    None for a large layer. It is for arrays of these ``specs``, the stored ones last if there are any: such a graph
+    plans its memory once, for one shape. An input with a gradient attached passes through ``identity``: it copies
+    without threads, which would spin for a while after each call and take the time of a processor from the engine.
     """
+    if math.prod(specs[0].shape) > SMALL_LAYER:
+        return None
     X, *others = (mx.sym.var(name) for name in ('X', 'gamma', 'beta', 'mean', 'var'))
     inputs = [mx.sym.identity(array) if spec.is_leaf else array for array, spec in zip((X, *others), specs[:3])]
-    layer = mx.sym._internal._gluon_bn_small_layer(*inputs, eps=eps)
+    layer = mx.sym._internal._gluon_bn_small_layer(*inputs, eps=float(eps))
     first = len(specs) == 3
     statistics = mx.sym._internal._gluon_bn_small_statistics(X, *([] if first else others[2:]), first=int(first),
-                                                             momentum=momentum)
+                                                             momentum=float(momentum))
     return functools.partial(calls().launch, nd.CachedOp(layer, _STATIC), nd.CachedOp(statistics, _STATIC))
 
 

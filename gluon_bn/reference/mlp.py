@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..support.arguments import as_array, boolean, integer, labels, number, one_of, shown, sizes
+from ..support.arguments import BETA_ALONE, as_array, boolean, integer, labels, number, one_of, shown, sizes
 from .layers import affine_backward, affine_forward, generator, relu_backward, relu_forward, softmax_loss
 from .normalization import batchnorm_backward_alt, batchnorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
@@ -144,7 +144,7 @@ class MLP(RunningStatistics):
         anything has changed, for data that do not fit and values out of range.
         """
         epochs, batch_size = integer('epochs', epochs, at_least=1), integer(
-            'batch_size', batch_size, at_least=2, hint='with one example every output of batch norm would be beta')
+            'batch_size', batch_size, at_least=2, hint=f'an example {BETA_ALONE}')
         learning_rate = number('learning_rate', learning_rate, above=0)
         random = np.random.default_rng(integer('seed', seed, at_least=0))
         boolean('progress', progress)

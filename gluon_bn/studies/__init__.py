@@ -1,4 +1,5 @@
 """Experiments with several seeds, and benchmarks: each makes its figures and says which of its claims hold.
 
-``study`` has what they share, each study is a folder; they use everything but ``commands``.
+``study`` has what they share. Each study is a folder that uses ``study``, and every room but ``commands``,
+``exercises`` and the other studies.
 """

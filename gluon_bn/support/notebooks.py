@@ -2,12 +2,12 @@
 
 A tutorial is a script in percent format, and the one source of its notebook: nothing is ever read back.
 """
-import os
 from pathlib import Path
 
 from .extras import import_extra
 from .files import atomic_write
 from .invocation import script_command
+from .subprocesses import environment
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -103,14 +103,12 @@ def _execute(notebook, name, quick, timeout):
     # No folders to look in: what is left is ipykernel's own kernel, of the Python that runs this.
     this_python = client.kernelspec.KernelSpecManager(kernel_dirs=[])
     manager = client.AsyncKernelManager(kernel_name='python3', kernel_spec_manager=this_python)
-    environment = {key: value for key, value in os.environ.items() if key not in ('MPLBACKEND', 'GLUON_BN_QUICK')}
-    environment['PYTHONPATH'] = os.pathsep.join(filter(None, (str(_ROOT), environment.get('PYTHONPATH'))))
-    if quick:
-        environment['GLUON_BN_QUICK'] = '1'
+    variables = environment(GLUON_BN_QUICK='1' if quick else '')
+    variables.pop('MPLBACKEND', None)
     runner = nbclient.NotebookClient(notebook, km=manager, timeout=timeout, extra_arguments=['--log-level=ERROR'],
                                      resources={'metadata': {'path': str(_ROOT)}})
     try:
-        runner.execute(cleanup_kc=True, env=environment)  # cleanup_kc: or it would leave our manager's kernel running
+        runner.execute(cleanup_kc=True, env=variables)  # cleanup_kc: or it would leave our manager's kernel running
     except nbclient.exceptions.CellTimeoutError as error:
         raise TutorialFailed(f"{name}: a cell took longer than {timeout:g} s; give --timeout more.") from error
     except nbclient.exceptions.CellExecutionError as error:

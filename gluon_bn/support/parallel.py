@@ -5,14 +5,13 @@ of JSON each. Nothing is forked (a process that has loaded MXNet must not be), n
 main module is not imported again, so that it works from scripts, notebooks and tests alike.
 """
 import json
-import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 from tqdm import tqdm
 
+from .subprocesses import environment
 from .tether import command_of
 from .threads import physical_cores
 
@@ -82,10 +81,8 @@ def serve_jobs(work):
 
 
 def _start(module, arguments):
-    root = str(Path(__file__).resolve().parent.parent.parent)
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
-                   'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
-    return subprocess.Popen(command_of(module, *arguments), env=environment, stdin=subprocess.PIPE,
+    one_thread = environment(OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1', MKL_NUM_THREADS='1')
+    return subprocess.Popen(command_of(module, *arguments), env=one_thread, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
 
 

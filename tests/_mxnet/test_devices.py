@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import gluon_bn as gbn
-from gluon_bn._mxnet import devices, mx
+from gluon_bn._mxnet import devices, mx, surroundings
 
 STAND_IN = """
 import sys, types
@@ -120,8 +120,8 @@ def test_a_time_limit_that_is_none_is_named_and_the_default_taken(monkeypatch, c
 
 
 def test_outside_a_checkout_the_command_installs_a_gpu_build_with_nvidias_libraries(monkeypatch, tmp_path):
-    monkeypatch.setattr(devices, '_ROOT', tmp_path)
-    words = shlex.split(devices._gpu_build_command())
+    monkeypatch.setattr(surroundings, '_ROOT', tmp_path)
+    words = shlex.split(surroundings.gpu_build_command())
     assert words[words.index('install') + 1:][:2] == ['--no-deps', 'mxnet-cu117==1.9.1']
     assert {'nvidia-cuda-runtime-cu11', 'nvidia-cudnn-cu11<9', 'nvidia-nvtx-cu11'} <= set(words)
 

@@ -12,7 +12,7 @@ from gluon_bn import native_status
 from gluon_bn.commands import doctor, doctor_checks, doctor_probe
 
 ROOT = Path(__file__).resolve().parents[2]
-LINUX = pytest.mark.skipif(not doctor_checks.mxnet_can_run_here(), reason='MXNet has no build for this machine')
+LINUX = pytest.mark.skipif(not doctor_checks.has_build(), reason='MXNet has no build for this machine')
 HEALTHY = {'mxnet': {'version': '1.9.1', 'file': '/x/mxnet'}, 'computes': True, 'product': [[19, 22], [43, 50]],
            'libraries': {'libgomp.so.1': '/lib/libgomp.so.1'}, 'threads': '2', 'features': ['MKLDNN'],
            'native': {'available': True, 'status': 'native operators: in use.'}, 'gpus': ['no GPU support.']}
@@ -27,7 +27,7 @@ def answers(monkeypatch):
     """A function that lets the probe give this answer."""
     def give(**answer):
         monkeypatch.setattr(doctor_checks, 'probe', lambda: answer)
-        monkeypatch.setattr(doctor_checks, 'mxnet_can_run_here', lambda: True)
+        monkeypatch.setattr(doctor_checks, 'has_build', lambda: True)
     return give
 
 
@@ -118,7 +118,7 @@ def test_a_probe_that_crashes_or_hangs_is_an_answer(monkeypatch):
     real = subprocess.Popen
 
     def instead(code):
-        monkeypatch.setattr(doctor_checks.subprocess, 'Popen',
+        monkeypatch.setattr(subprocess, 'Popen',
                             lambda command, **options: real([sys.executable, '-c', code], **options))
     instead("print('{\"computes\": true}', flush=True); import os; os.abort()")
     answer = doctor_checks.probe()

@@ -233,10 +233,10 @@ def test_the_process_that_tries_a_gpu_ends_too(how, script, tmp_path):
     (tmp_path / 'probe.py').write_text(textwrap.dedent(NOTE) + "sys.argv = ['', os.path.dirname(__file__)]\n"
                                        "note('probe')\ntime.sleep(600)\n")
     parent = script('''
-        import runpy, sys
+        import subprocess
         import gluon_bn._mxnet.devices as devices
-        real = devices.subprocess.Popen
-        devices.subprocess.Popen = lambda command, **options: real(
+        real = subprocess.Popen
+        subprocess.Popen = lambda command, **options: real(
             [*command[:2], command[2].replace('import gluon_bn._mxnet.gpu_probe as probe', 'import probe')], **options)
         devices.ask_subprocess(0)
     ''')

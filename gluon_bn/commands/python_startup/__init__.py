@@ -1,1 +1,1 @@
-"""A folder for PYTHONPATH: its ``sitecustomize.py`` lets each Python that starts with it import MXNet."""
+"""A folder for PYTHONPATH: its ``sitecustomize.py``, the standard library alone, lets each Python import MXNet."""

@@ -1,6 +1,7 @@
 """Deep nets with batch norm and without, after cs231n.
 
 ``training`` trains them, ``report`` draws and judges, ``overview`` is the table of all experiments.
+It uses ``reference``, ``data``, ``run.plots`` and ``support``, and MXNet nowhere.
 """
 from ..study import Study
 from .overview import overview

@@ -97,15 +97,8 @@ CLAIMS = {'deep_net': _deep_net_claims, 'weight_scales': _weight_scale_claims, '
 
 def draw_deep_net(kinds):
     """Loss of every batch, training and validation accuracy of every epoch, with and without batch norm."""
-    figure, (loss_axes, *accuracy_axes) = _panels("Five hidden layers of 100, batch 50, Adam at 0.001", kinds)
-    for kind in kinds:
-        color, marker, label = _STYLES[kind['job']['normalization']]
-        draw_band(loss_axes, 1 + np.arange(len(kind['losses'][0])), kind['losses'], color, None, label)
-        for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            draw_band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label)
-    loss_axes.set(xlabel='batches', ylabel='training loss (nats per image)')
-    _label_accuracies(accuracy_axes, 'epochs')
-    return figure
+    return _draw_courses("Five hidden layers of 100, batch 50, Adam at 0.001", kinds, 'batches', lambda kind: (
+        kind['losses'], '-', ''))
 
 
 def draw_weight_scales(kinds):
@@ -128,18 +121,29 @@ def draw_weight_scales(kinds):
 
 def draw_batch_sizes(kinds):
     """Loss, training and validation accuracy epoch by epoch, a line for each batch size and normalisation."""
-    figure, (loss_axes, *accuracy_axes) = _panels("Five hidden layers of 100, Adam at 0.000316", kinds)
     sizes = values_of(kinds, 'batch_size')
-    for kind in kinds:
+
+    def course(kind):
         size = kind['job']['batch_size']
-        color, marker, label = _STYLES[kind['job']['normalization']]
-        line, label = ('-', '--', ':')[::-1][sizes.index(size) % 3], f'{label}, batch {size}'
         per_epoch = [np.reshape(losses, (-1, NUM_TRAINING // size)).mean(axis=1)
                      for losses in kind['losses']]                                    # (seeds, epochs)
-        draw_band(loss_axes, 1 + np.arange(len(per_epoch[0])), per_epoch, color, marker, label, line)
+        return per_epoch, ('-', '--', ':')[::-1][sizes.index(size) % 3], f', batch {size}'
+
+    return _draw_courses("Five hidden layers of 100, Adam at 0.000316", kinds, 'epochs', course)
+
+
+def _draw_courses(title, kinds, unit, course):
+    """Losses over ``unit`` and accuracies over epochs; ``course(kind)``: its losses, its line, more for its label."""
+    figure, (loss_axes, *accuracy_axes) = _panels(title, kinds)
+    for kind in kinds:
+        color, marker, label = _STYLES[kind['job']['normalization']]
+        losses, line, more = course(kind)
+        style = marker, label + more, line
+        draw_band(loss_axes, 1 + np.arange(len(losses[0])), losses, color, marker if unit == 'epochs' else None,
+                  *style[1:])
         for axes, name in zip(accuracy_axes, ('train_acc', 'val_acc')):
-            draw_band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, marker, label, line)
-    loss_axes.set(xlabel='epochs', ylabel='training loss (nats per image)')
+            draw_band(axes, np.arange(len(kind[name][0])), 100 * np.array(kind[name]), color, *style)
+    loss_axes.set(xlabel=unit, ylabel='training loss (nats per image)')
     _label_accuracies(accuracy_axes, 'epochs')
     return figure
 
@@ -171,7 +175,6 @@ def _statistics(kind):
     """Mean and spread over the seeds of the numbers that the claims are about."""
     return {f'{name}_{what}': float(value) for name in ('best_train_acc', 'best_val_acc', 'final_loss')
             for what, value in zip(('mean', 'spread'), mean_and_spread(kind[name]))}
-
 
 
 def _final_loss(result):

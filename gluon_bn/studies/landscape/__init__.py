@@ -2,7 +2,7 @@
 
 ``measures`` defines what is measured, ``noise`` disturbs a network behind its batch norms, ``step`` measures around one
 step of training, ``training`` trains and measures; ``numbers``, ``figures``, ``report`` and ``overview`` say what came
-out. The summary of an experiment is the list of its results.
+out. The summary of an experiment is the list of its results. It uses the networks, ``training``, ``run`` and ``data``.
 """
 from ..study import Study, load_mnist
 from .figures import FIGURES

@@ -1,7 +1,8 @@
 """Figure 1 of Ioffe and Szegedy (2015): a sigmoid MLP on MNIST with batch norm and without.
 
 ``training`` is one training and what is looked at on the way, ``events`` writes it for TensorBoard, ``experiments``
-says what the figure needs, and ``report`` draws and judges.
+says what the figure needs, and ``report`` draws and judges. It uses ``SigmoidMLP``,
+the optimisers, ``run`` and ``data``.
 """
 from pathlib import Path
 

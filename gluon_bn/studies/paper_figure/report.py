@@ -6,7 +6,7 @@ from ...run.plots import draw_band
 from ...support.markdown import markdown_table
 from ...support.results import mean_cell, of_seeds
 from ..machine import describe_machine
-from ..study import select
+from ..study import seeds_together
 from .experiments import PAPER, setting_of
 from .training import PERCENTILES
 
@@ -28,15 +28,12 @@ def by_net(results):
     Each has ``job`` (without the seed), ``seeds``, ``steps`` ``(records,)``, ``test_acc`` and ``train_acc``
     ``(seeds, records)``, and ``percentiles`` ``(seeds, records, 3, units)``.
     """
-    pair = {}
-    for which in NAMES:
-        chosen = select(results, batch_norm=which)
-        pair[which] = {'job': {name: value for name, value in chosen[0]['job'].items() if name != 'seed'},
-                       'seeds': [result['job']['seed'] for result in chosen],
-                       'steps': [record['step'] for record in chosen[0]['records']],
-                       **{name: np.array([[record[name] for record in result['records']] for result in chosen])
-                          for name in ('test_acc', 'train_acc', 'percentiles')}}
-    return pair
+    pair = {job['batch_norm']: {'job': job, 'seeds': [result['job']['seed'] for result in of_job],
+                                'steps': [record['step'] for record in of_job[0]['records']],
+                                **{name: np.array([[record[name] for record in result['records']] for result in of_job])
+                                   for name in ('test_acc', 'train_acc', 'percentiles')}}
+            for job, of_job in seeds_together(results)}
+    return {which: pair[which] for which in NAMES}
 
 
 def tenths(net):

@@ -1,6 +1,7 @@
 """Limits of LeNet's knobs, with batch norm and without.
 
 ``training`` is one training, ``experiments`` says what is varied, ``claims`` judges, ``report`` and ``overview`` show.
+It uses ``LeNet``, ``training``, ``recalibration`` and ``data``.
 """
 from ..study import Study, load_mnist
 from .claims import CLAIMS, numbers, summary

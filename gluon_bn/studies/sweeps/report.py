@@ -39,14 +39,14 @@ def table(kinds):
 def draw_training(kinds):
     """Test accuracy in the course of training, with batch norm and without, a panel for each setting."""
     settings = list(dict.fromkeys((kind['job']['weight_scale'], kind['job']['lr']) for kind in kinds))
-    figure, panels = _panels("LeNet on MNIST, batches of 64", kinds, len(settings))
-    for axes, (scale, lr) in zip(panels, settings):
-        for kind in select(kinds, weight_scale=scale, lr=lr):
-            color, _, label = _POSITIONS[kind['job']['batch_norm']]
-            draw_band(axes, kind['steps'], 100 * kind['test_acc'], color, None, label)
-        axes.set(title=f'weights N(0, {scale:g}²), learning rate {lr:g} (on the mean loss)')
-        _label(axes, 'step', scale='linear')
-    return figure
+
+    def style(kind):
+        color, _, label = _POSITIONS[kind['job']['batch_norm']]
+        return color, None, label
+
+    return _courses("LeNet on MNIST, batches of 64", kinds, {
+        f'weights N(0, {scale:g}²), learning rate {lr:g} (on the mean loss)': select(kinds, weight_scale=scale, lr=lr)
+        for scale, lr in settings}, style, 'linear')
 
 
 def draw_rates(kinds):
@@ -94,16 +94,11 @@ def draw_batch_sizes(kinds):
 
 def draw_momenta(kinds):
     """Test accuracy in the course of training, a line for each momentum, a panel for each batch size."""
-    sizes = values_of(kinds, 'batch_size')
-    figure, panels = _panels("LeNet on MNIST, learning rate 0.1: momentum of the stored statistics", kinds, len(sizes))
     momenta = values_of(kinds, 'momentum')
-    for axes, size in zip(panels, sizes):
-        for kind in select(kinds, batch_size=size):
-            style = _shade(momenta.index(kind['job']['momentum']), len(momenta))
-            draw_band(axes, kind['steps'], 100 * kind['test_acc'], *style, f"momentum {kind['job']['momentum']:g}")
-        _label(axes, 'step')
-        axes.set_title(f'batches of {size}')
-    return figure
+    return _courses("LeNet on MNIST, learning rate 0.1: momentum of the stored statistics", kinds, {
+        f'batches of {size}': select(kinds, batch_size=size) for size in values_of(kinds, 'batch_size')},
+        lambda kind: (*_shade(momenta.index(kind['job']['momentum']), len(momenta)),
+                      f"momentum {kind['job']['momentum']:g}"))
 
 
 def draw_eps(kinds):
@@ -143,6 +138,17 @@ def _panels(title, kinds, number, shown="mean and standard deviation"):
     length = f"; {max(steps):,} steps" if len(steps) == 1 else ''
     figure.suptitle(f"{title}{length}\n{of_seeds(len(kinds[0]['seeds']), shown)}", fontsize='medium')
     return figure, list(np.atleast_1d(figure.subplots(1, number, sharey=True)))
+
+
+def _courses(title, kinds, panels, style, scale='log'):
+    """Test accuracy over the steps: ``panels`` is a dict title -> kinds, ``style(kind)`` color, marker and label."""
+    figure, drawn = _panels(title, kinds, len(panels))
+    for axes, (heading, chosen) in zip(drawn, panels.items()):
+        for kind in chosen:
+            draw_band(axes, kind['steps'], 100 * kind['test_acc'], *style(kind))
+        _label(axes, 'step', scale=scale)
+        axes.set_title(heading)
+    return figure
 
 
 def _lines(axes, kinds, x, knob, base=10):
