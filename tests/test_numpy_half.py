@@ -140,10 +140,9 @@ except ImportError as error:
     assert all('MXNet' in line for line in said), said
 
 
-@pytest.mark.parametrize('name', NUMPY_EXERCISES)
-def test_an_exercise(name, elsewhere, tmp_path):
+def test_an_exercise(elsewhere, tmp_path):
     """Started, checked as it is, then with the solution."""
-    exercises = ['-m', 'gluon_bn.exercises']
+    name, exercises = NUMPY_EXERCISES[0], ['-m', 'gluon_bn.exercises']
     elsewhere(*exercises, 'start', name, 'mine')
     assert 'not done yet' in elsewhere(*exercises, 'check', name, 'mine', status=1)
     solution = elsewhere(*exercises, 'solution', name)
@@ -151,6 +150,19 @@ def test_an_exercise(name, elsewhere, tmp_path):
     shown = elsewhere(*exercises, 'check', name, 'mine')
     passed = [line for line in shown.splitlines() if line.startswith('  passed ')]
     assert shown.splitlines()[-1] == f'{len(passed)} of {len(passed)} requirements passed.'
+
+
+def test_the_skeletons_and_the_solutions_of_all_exercises(elsewhere):
+    """What nobody has written yet, and what passes."""
+    elsewhere('-c', f"""
+from gluon_bn.exercises.catalog import find
+from gluon_bn.exercises.harness import run_checks
+for exercise in map(find, {NUMPY_EXERCISES}):
+    skeleton = list(run_checks(exercise.checks, exercise.skeleton))
+    assert skeleton and all(verdict.get('hint_key') == 'not-written' for verdict in skeleton), (exercise, skeleton)
+    solution = list(run_checks(exercise.checks, exercise.solution))
+    assert len(solution) == len(skeleton) and all(verdict['passed'] for verdict in solution), (exercise, solution)
+""")
 
 
 def test_all_numpy_exercises_are_marked_and_the_others_say_why_not(elsewhere, tmp_path):

@@ -83,14 +83,19 @@ def _forget_half_made_modules():
 
 @functools.lru_cache(maxsize=1)
 def _builtins_of_mxnet():
-    """Python's builtins, with an ``__import__`` that gives MXNet its view where the others get ``numpy``."""
+    """Python's builtins, with an ``__import__`` that gives MXNet its view where the others get ``numpy``, and SciPy
+    only when it is used."""
     import builtins
 
     import numpy
 
+    from .later import import_later
     from .numpy_view import view
 
     def import_for_mxnet(name, globals=None, locals=None, fromlist=(), level=0):
+        later = None if level else import_later(name, fromlist)
+        if later is not None:
+            return later
         module = builtins.__import__(name, globals, locals, fromlist, level)
         return view() if module is numpy else module
 

@@ -89,7 +89,8 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     ----------
     got : what the learner's function returned: a number, a NumPy array, an NDArray or a Node
     right : the right result, of the kind that ``got`` must be of
-    mistakes : dict, key of a hint -> what that mistake leads to, a number or array; a tuple of these means any of them
+    mistakes : dict, key of a hint -> what that mistake leads to, a number or array; a tuple of these means any of them.
+        Or, for values that take time, a function that yields such pairs: as many as are needed to find the mistake
     what : str, what ``got`` is, for the message
     tolerance : float, difference allowed, relative to 1 and to the right value
 
@@ -103,7 +104,7 @@ def expect(got, right, mistakes=None, what='the result', tolerance=1e-4):
     if same(values, right, tolerance):
         return
     difference = _difference(values, right, tolerance, what)
-    for hint, wrong in (mistakes or {}).items():
+    for hint, wrong in (mistakes() if callable(mistakes) else (mistakes or {}).items()):
         if any(_is(values, as_numpy(w), tolerance) for w in (wrong if isinstance(wrong, tuple) else (wrong,))):
             raise Wrong(hint, difference)
     if values.shape != right.shape:

@@ -1,4 +1,5 @@
 """The import hook: MXNet made to run, and NumPy left alone; each case in a process of its own."""
+import json
 import os
 import re
 import subprocess
@@ -28,44 +29,97 @@ print([name for name in ('mxnet', 'numpy', 'matplotlib', 'multiprocessing') if n
 """) == '[]'
 
 
-def test_numpy_is_never_changed_not_even_while_mxnet_is_imported():
-    """A finder that is asked for every module looks each time; a name that appears may be a module of NumPy's own."""
-    assert python("""
-import sys, types
+# One process serves all tests of what a plain import gives: a start of MXNet takes longer than all of them. A finder
+# that is asked for every module looks each time whether NumPy is as it was.
+PLAIN_IMPORT = """
+import json, os, sys, types
 import numpy
 import gluon_bn
 before = dict(vars(numpy))
-looks, changes = [], set()
+asked, changes, found = [], set(), {}
 
 def look():
     for name, value in vars(numpy).items():
+        # a name that appears may be a module of NumPy's own
         if before.get(name, numpy) is not value and not (name not in before and isinstance(value, types.ModuleType)):
             changes.add(name)
     changes.update(set(before) - set(vars(numpy)))
 
 class Looks:
     def find_spec(self, name, path=None, target=None):
-        looks.append(name)
+        asked.append(name)
         look()
 
 sys.meta_path.insert(0, Looks())
 import mxnet
 look()
-print(sum(name.startswith('mxnet.') for name in looks) > 100, changes)
-""") == 'True set()'
+found['changes of numpy'] = sorted(changes)
+found['looked at modules'] = sum(name.startswith('mxnet.') for name in asked)
+found['loaded'] = sorted({'scipy', 'sklearn'} & set(sys.modules))
 
-
-def test_every_module_of_mxnet_has_the_view_and_everybody_else_numpy():
-    assert python("""
-import sys
-import gluon_bn
-import mxnet, numpy
+from gluon_bn._mxnet import mx
 from gluon_bn._mxnet.numpy_view import view
+from gluon_bn.support import threads
 users = [module for name, module in sys.modules.items() if name.startswith('mxnet')]
-print(any(value is numpy for module in users for value in vars(module).values()),
-      sum(value is view() for module in users for value in vars(module).values()) > 40,
-      sys.modules['numpy'] is numpy, 'PZERO' in vars(view()))
-""") == 'False True True True'
+found['numpy in mxnet'] = any(value is numpy for module in users for value in vars(module).values())
+found['views in mxnet'] = sum(value is view() for module in users for value in vars(module).values())
+found['numpy is itself'] = sys.modules['numpy'] is numpy and 'PZERO' in vars(view())
+found['threads'] = os.environ['OMP_NUM_THREADS'] == str(threads.physical_cores())
+found['one mxnet'] = mx is mxnet
+found['values'] = [str(mxnet.np.array([1, 2, 3])[[True, False, True]]), mxnet.nd.zeros((numpy.int64(2), 1)).shape]
+
+import mxnet_extras, mxnetish
+found['others have numpy'] = mxnet_extras.found is numpy and mxnetish.found is numpy
+
+import importlib, inspect, pkgutil
+assert mxnet.__spec__.name == 'mxnet' and mxnet.__file__.endswith('__init__.py')
+assert 'def pack(' in inspect.getsource(mxnet.recordio)
+assert pkgutil.get_data('mxnet', 'libinfo.py').startswith(b'# Licensed')
+importlib.reload(mxnet.lr_scheduler)
+importlib.reload(mxnet.metric)
+found['reloaded'] = mxnet.metric.create('acc').get()[0]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope='module')
+def plain_import(tmp_path_factory):
+    """What a process of its own has found after ``import mxnet``."""
+    folder = tmp_path_factory.mktemp('modules')
+    for name in ('mxnet_extras', 'mxnetish'):
+        (folder / f'{name}.py').write_text('import numpy; found = numpy')
+    path = os.pathsep.join([str(folder), os.environ.get('PYTHONPATH', '')])
+    return json.loads(python(PLAIN_IMPORT, PYTHONPATH=path))
+
+
+def test_numpy_is_never_changed_not_even_while_mxnet_is_imported(plain_import):
+    assert plain_import['changes of numpy'] == []
+    assert plain_import['looked at modules'] > 100
+
+
+def test_every_module_of_mxnet_has_the_view_and_everybody_else_numpy(plain_import):
+    assert not plain_import['numpy in mxnet']
+    assert plain_import['views in mxnet'] > 40
+    assert plain_import['numpy is itself']
+
+
+def test_a_plain_import_gets_all_of_it(plain_import):
+    assert plain_import['one mxnet']
+    assert plain_import['threads']
+    assert plain_import['values'] == ['[1. 3.]', [2, 1]]
+
+
+def test_modules_keep_what_python_asks_of_them(plain_import):
+    """Their source, their file and their spec; and reload works."""
+    assert plain_import['reloaded'] == 'accuracy'
+
+
+def test_only_mxnets_modules_are_touched(plain_import):
+    assert plain_import['others have numpy']
+
+
+def test_scipy_and_scikit_learn_are_not_loaded_for_mxnet(plain_import):
+    assert plain_import['loaded'] == []
 
 
 # Ways to say it in a module of MXNet that is imported late.
@@ -105,10 +159,10 @@ assert late.found is expected or late.found == expected == float('inf'), late.fo
         sys.modules.pop('mxnet.late_module', None)
 
 
-@pytest.mark.parametrize('first', ['import gluon_bn, mxnet', 'import gluon_bn as gbn; gbn.relu; import mxnet',
+@pytest.mark.parametrize('first', ['import gluon_bn as gbn; gbn.relu; import mxnet',
                                    'from gluon_bn._mxnet import mx as mxnet',
-                                   'import numpy, gluon_bn; from mxnet import nd; import mxnet'])
-def test_a_plain_import_gets_all_of_it(first):
+                                   'import gluon_bn; from mxnet import nd; import mxnet'])
+def test_other_ways_to_import_it_get_all_of_it(first):
     shown = python(first + """
 import os
 from gluon_bn._mxnet import mx
@@ -221,28 +275,6 @@ def test_two_installations_are_one():
     hook.install()
     assert sys.meta_path == before
     assert sum(getattr(finder, 'makes_mxnet_run', False) for finder in sys.meta_path) == 1
-
-
-def test_modules_keep_what_python_asks_of_them():
-    """Their source, their file and their spec; and reload works."""
-    assert python("""
-import gluon_bn, importlib, inspect, mxnet, pkgutil
-assert mxnet.__spec__.name == 'mxnet' and mxnet.__file__.endswith('__init__.py')
-assert 'def pack(' in inspect.getsource(mxnet.recordio)
-assert pkgutil.get_data('mxnet', 'libinfo.py').startswith(b'# Licensed')
-importlib.reload(mxnet.lr_scheduler)
-importlib.reload(mxnet.metric)
-print(mxnet.metric.create('acc').get()[0])
-""") == 'accuracy'
-
-
-def test_only_mxnets_modules_are_touched(tmp_path):
-    for name in ('mxnet_extras', 'mxnetish'):
-        (tmp_path / f'{name}.py').write_text('import numpy; found = numpy')
-    assert python("""
-import gluon_bn, mxnet, numpy, mxnet_extras, mxnetish
-print(mxnet_extras.found is numpy, mxnetish.found is numpy)
-""", PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])) == 'True True'
 
 
 def test_other_attributes_of_the_package_are_refused():

@@ -166,6 +166,7 @@ def test_the_same_seed_gives_the_same_run(rng):
     assert len(first) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('with_batch_norm', [True, False])
 def test_mean_accuracy_over_20_splits_is_at_least_096(with_batch_norm):
     found = breast_cancer.accuracies(20, with_batch_norm)

@@ -77,7 +77,8 @@ def test_no_two_mistakes_lead_to_the_same_value(exercise, monkeypatch):
     checks, answer, shared = load('checks', exercise.checks), load('answer', exercise.solution), []
 
     def spy(got, right, mistakes=None, what='the result', tolerance=1e-4):
-        found = [(hint, as_numpy(value)) for hint, wrong in (mistakes or {}).items()
+        found = [(hint, as_numpy(value)) for hint, wrong in (
+            mistakes() if callable(mistakes) else (mistakes or {}).items())
                  for value in (wrong if isinstance(wrong, tuple) else (wrong,))]
         found = [(hint, value) for hint, value in found if not same(value, as_numpy(right), tolerance)]
         shared.extend((what, hint, other) for (hint, value), (other, another) in itertools.combinations(found, 2)

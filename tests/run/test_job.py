@@ -213,6 +213,7 @@ def test_two_processes_never_train_in_one_folder(small_data, tmp_path):
     for line in first.stderr:
         if line.startswith('Epoch 0: batch'):
             break
+    first.send_signal(signal.SIGSTOP)  # it keeps the folder, and leaves the processor to the other
     status, _, err = train('--resume', tmp_path / 'run')
     first.kill()
     first.communicate()

@@ -40,6 +40,7 @@ HINTS = {
     'names': "Each batch norm needs a name of its own: bn1, bn2 and bn3.",
 }
 NAMES = {'bn1', 'bn2', 'bn3'}
+SOME = [''.join(layers) for layers in product(*(('', k) for k in '123'))]  # of the layers: none, one, two or all
 
 
 def network():
@@ -85,41 +86,61 @@ def scores(net, X, is_training, pool='avg', relu_first='', no_norm='', no_relu='
 
 def pooled(net, X, is_training):
     """What other poolings lead to."""
-    return {f'{pool}-pooling': tuple(scores(net, X, is_training, pool=pool, pool_in=layers)
-                                     for layers in ('12', '1', '2')) for pool in ('max', 'sum')}
+    for pool in ('max', 'sum'):
+        yield f'{pool}-pooling', tuple(scores(net, X, is_training, pool=pool, pool_in=layers)
+                                       for layers in ('12', '1', '2'))
 
 
 def run(answer, net, X, **options):
     return function(answer, 'forward')(X, net.params, net.bn_ewv_means, net.bn_ewv_vars, **options)
 
 
+def mistakes_in_training(net, X):
+    """What they lead to, one after the other: together they are 64 passes through the network."""
+    for hint, change in {
+            'last-relu': {'no_relu': '3'}, 'relu-twice': {'twice': True},
+            'flatten-order': {'flatten': lambda h: nd.flatten(h.transpose((0, 2, 3, 1)))},
+            'log-softmax': {'end': nd.log_softmax}, 'pool-first': {'order': 'pool first'},
+            'gamma-beta': {'gamma': 'beta', 'beta': 'gamma'},
+            'relu-on-scores': {'end': gbn.relu}, 'softmax': {'end': gbn.softmax}, 'no-last-bias': {'last_bias': False},
+            'no-dense-norm': {'no_norm': '3'}}.items():
+        yield hint, scores(net, X, True, **change)
+    yield from pooled(net, X, True)
+    yield 'sigmoid', tuple(scores(net, X, True, relu=relu) for relu in (
+        nd.sigmoid, nd.tanh, nd.softsign, lambda h: nd.Activation(h, act_type='softrelu'),
+        *(lambda h, slope=slope: nd.LeakyReLU(h, slope=slope) for slope in (0.01, 0.1, 0.2, 0.25))))
+    yield 'no-gamma-beta', tuple(scores(net, X, True, scale=a, shift=b) for a, b in ((0, 0), (0, 1), (1, 0)))
+    yield 'images-scaled', tuple(scores(net, X * factor, True) for factor in (1 / 255, 1 / 256, 1 / 2, 2, 255))
+    yield 'eps', tuple(scores(net, X, True, eps=eps) for eps in (1e-3, 1e-2, 0.1, 1))
+    yield 'relu-first', tuple(scores(net, X, True, relu_first=layers) for layers in SOME if layers)
+    for hint, what in (('no-relu', 'no_relu'), ('norm-missing', 'no_norm')):
+        yield hint, tuple(scores(net, X, True, **{what: layers}) for layers in SOME if layers not in ('', '3'))
+
+
+def mistakes_in_test_mode(net, X):
+    """What they lead to, one after the other."""
+    yield 'no-bias', tuple(scores(net, X, False, no_bias=layers) for layers in ('1', '2', '3', '12', '123'))
+    yield 'mode-lost', tuple(scores(net, X, False, training_in=layers) for layers in (
+        '123', '1', '2', '3', '12', '13', '23'))
+    yield from pooled(net, X, False)
+
+
+def mistakes_with_relu_first(net, X, is_training):
+    """What they lead to, one after the other."""
+    yield 'order-ignored', tuple(scores(net, X, is_training, relu_first=layers) for layers in SOME if layers != '123')
+    yield 'relu-lost', tuple(scores(net, X, is_training, relu_first='123', no_relu=layers) for layers in SOME if layers)
+    yield 'relu-twice', scores(net, X, is_training, twice=True)
+
+
 def check_scores_in_training(answer):
     """In training the scores (8, 10) are those of gbn.LeNet with the same parameters."""
     net, X = network(), images()
-    wrong = {hint: scores(net, X, True, **change) for hint, change in {
-        'last-relu': {'no_relu': '3'}, 'relu-twice': {'twice': True},
-        'flatten-order': {'flatten': lambda h: nd.flatten(h.transpose((0, 2, 3, 1)))},
-        'log-softmax': {'end': nd.log_softmax}, 'pool-first': {'order': 'pool first'},
-        'gamma-beta': {'gamma': 'beta', 'beta': 'gamma'},
-        'relu-on-scores': {'end': gbn.relu}, 'softmax': {'end': gbn.softmax}, 'no-last-bias': {'last_bias': False},
-        'no-dense-norm': {'no_norm': '3'}}.items()}
-    wrong.update(pooled(net, X, True))
-    wrong['sigmoid'] = tuple(scores(net, X, True, relu=relu) for relu in (
-        nd.sigmoid, nd.tanh, nd.softsign, lambda h: nd.Activation(h, act_type='softrelu'),
-        *(lambda h, slope=slope: nd.LeakyReLU(h, slope=slope) for slope in (0.01, 0.1, 0.2, 0.25))))
-    wrong['no-gamma-beta'] = tuple(scores(net, X, True, scale=a, shift=b) for a, b in ((0, 0), (0, 1), (1, 0)))
-    wrong['images-scaled'] = tuple(scores(net, X * factor, True) for factor in (1 / 255, 1 / 256, 1 / 2, 2, 255))
-    wrong['eps'] = tuple(scores(net, X, True, eps=eps) for eps in (1e-3, 1e-2, 0.1, 1))
-    some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
-    wrong['relu-first'] = tuple(scores(net, X, True, relu_first=layers) for layers in some if layers)
-    for hint, what in (('no-relu', 'no_relu'), ('norm-missing', 'no_norm')):
-        wrong[hint] = tuple(scores(net, X, True, **{what: layers}) for layers in some if layers not in ('', '3'))
     right = scores(net, X, True)
     got = run(answer, net, X)
     expect_kind(got, right, 'the result')
     if got.shape == (8,):
         raise Wrong('labels', "the result has shape (8,), and should have (8, 10).")
-    expect(got, right, wrong, 'the result', 1e-3)
+    expect(got, right, lambda: mistakes_in_training(net, X), 'the result', 1e-3)
 
 
 def check_averages(answer):
@@ -135,14 +156,11 @@ def check_averages(answer):
 def check_scores_in_test_mode(answer):
     """In test mode the scores are those of gbn.LeNet with the stored averages."""
     net, X = network(), images()
-    wrong = {'no-bias': tuple(scores(net, X, False, no_bias=layers) for layers in ('1', '2', '3', '12', '123')),
-             'mode-lost': tuple(scores(net, X, False, training_in=layers) for layers in (
-                 '123', '1', '2', '3', '12', '13', '23')), **pooled(net, X, False)}
     means, variances = net.bn_ewv_means, net.bn_ewv_vars
     got = function(answer, 'forward')(X, net.params, dict(means), dict(variances), is_training=False)
     if not np.isfinite(as_numpy(got)).all():
         raise Wrong('exchanged', "there is NaN among the scores in test mode.")
-    expect(got, scores(net, X, False), wrong, 'the result in test mode', 1e-3)
+    expect(got, scores(net, X, False), lambda: mistakes_in_test_mode(net, X), 'the result in test mode', 1e-3)
 
 
 def check_average_values(answer):
@@ -163,14 +181,9 @@ def check_average_values(answer):
 def check_relu_first(answer):
     """With relu_first=True the activation comes before batch norm, in training and in test mode."""
     net, X = network(), images()
-    some = [''.join(layers) for layers in product(*(('', k) for k in '123'))]
     for is_training in (True, False):
-        wrong = {'order-ignored': tuple(scores(net, X, is_training, relu_first=layers) for layers in some
-                                        if layers != '123'),
-                 'relu-lost': tuple(scores(net, X, is_training, relu_first='123', no_relu=layers) for layers in some
-                                    if layers),
-                 'relu-twice': scores(net, X, is_training, twice=True)}
         right = scores(net, X, is_training, relu_first='123')
         means, variances = dict(net.bn_ewv_means), dict(net.bn_ewv_vars)
         got = function(answer, 'forward')(X, net.params, means, variances, is_training=is_training, relu_first=True)
-        expect(got, right, wrong, 'the result with relu_first=True', 1e-3)
+        expect(got, right, lambda mode=is_training: mistakes_with_relu_first(net, X, mode),
+               'the result with relu_first=True', 1e-3)
