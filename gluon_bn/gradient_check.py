@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .support.arguments import boolean, floats, mapping, number, shown
+from .support.arguments import as_array, boolean, floats, mapping, number, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +117,8 @@ def check_gradients(f: Callable[[], np.ndarray | float], arrays: dict[str, np.nd
     dx is off in 1 of 2 entries, most at [1]: the backward pass says -6, the numerical
     """
     number('tolerance', tolerance, above=0, below=1, hint='the largest relative error that passes; 1e-6 is usual')
-    mapping('arrays', arrays, "a dictionary, name -> float64 array")
+    if not mapping('arrays', arrays, "a dictionary, name -> float64 array"):
+        raise ValueError("arrays is empty; expected at least one array whose gradient is to be checked.")
     mapping('gradients', gradients, "a dictionary, name -> gradient")
     out = floats('what f returns', _function(f)())
     dout = _checked_upstream(out, dout)
@@ -174,12 +175,21 @@ def _evaluated_around(f, x, h):
         old = x[index]
         try:
             x[index] = old + h
-            plus = np.array(f(x))  # a copy: f may return x itself
+            plus = _values_of(f(x))
             x[index] = old - h
-            minus = np.array(f(x))
+            minus = _values_of(f(x))
         finally:
             x[index] = old
         yield index, plus, minus
+
+
+def _values_of(result):
+    """What f has returned as an array of floats, a copy: it may be x itself."""
+    values = as_array('what f returns', result, 'floating-point numbers')
+    if values.dtype.kind != 'f':
+        raise TypeError(f"what f returns has type {values.dtype}; expected floating-point numbers: a small step is "
+                        "lost in others.")
+    return np.array(values)
 
 
 def _function(f):

@@ -322,7 +322,7 @@ def test_the_usual_tolerance_is_named():
     with pytest.raises(ValueError, match='tolerance is 2; .*the largest relative error that passes; 1e-6 is usual'):
         check_gradients(lambda: 1., {}, {}, tolerance=2)
     with pytest.raises(ValueError, match='h is 0; expected a finite number, above 0 .1e-5 is the usual step'):
-        check_gradients(lambda: 1., {}, {}, h=0)
+        check_gradients(lambda: 1., {'x': np.ones(1)}, {'x': [0.]}, h=0)
 
 
 @pytest.mark.parametrize('shape', [(), (1,), (1, 1)])
@@ -331,3 +331,20 @@ def test_an_upstream_gradient_of_a_single_0_is_refused(shape):
     with pytest.raises(ValueError, match='dout is zero everywhere or not finite; draw it at random'):
         check_gradients(lambda: 2 * x, {'x': x}, {'x': np.ones(shape)}, np.zeros(shape))
     check_gradients(lambda: 2 * x, {'x': x}, {'x': 6 * np.ones(shape)}, 3 * np.ones(shape))
+
+
+@pytest.mark.parametrize('result', [True, None, 'a', 1j, 3, np.ones((), int), np.ma.array(1., mask=True)],
+                         ids=['bool', 'None', 'str', 'complex', 'int', 'array of int', 'masked'])
+def test_what_f_returns_is_a_floating_point_number(result):
+    """A whole number would be 0 or 50,000, and of a complex one only the real part would be looked at."""
+    x = np.ones(2)
+    for call in (lambda: eval_numerical_gradient(lambda x: result, x, verbose=False),
+                 lambda: eval_numerical_gradient_array(lambda x: result, x, np.ones(()))):
+        with pytest.raises((TypeError, ValueError), match='^what f returns .*expected .*floating-point numbers'):
+            call()
+    assert x.tolist() == [1, 1]
+
+
+def test_a_check_of_nothing_does_not_pass():
+    with pytest.raises(ValueError, match='arrays is empty; expected at least one'):
+        check_gradients(lambda: np.ones(2), {}, {}, np.array([1., 2.]))

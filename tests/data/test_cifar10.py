@@ -209,7 +209,7 @@ def test_train_is_true_or_false(name, train):
                                     {'num_validation': 0}, {'num_validation': -1}, {'num_test': 0}])
 def test_numbers_of_examples_that_are_none_are_refused(wanted):
     (name, value), = wanted.items()
-    with pytest.raises(DataError, match=f'^{name} is {value}; expected a whole number from 1 to .*, the number '):
+    with pytest.raises(DataError, match=f'^{name} is {value!r}; expected a whole number from 1 to .*, the number '):
         data.cifar10_splits(**wanted)
 
 

@@ -1,4 +1,5 @@
 """Building and loading the native operators: once, whole, within a time limit, and never an exception without them."""
+import functools
 import os
 import subprocess
 import sys
@@ -112,6 +113,23 @@ def test_a_cache_folder_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').write_text('not a folder')
     out, _ = use(tmp_path / 'file')
     assert out.startswith('plain fast | native operators: not in use, ')
+
+
+@pytest.mark.parametrize(('reason', 'missing'), [
+    ('there is no C++ compiler (g++); with one, ...', True), (None, False), ('GLUON_BN_NATIVE is 0', False)])
+def test_a_missing_compiler_is_named_only_once_the_operators_were_looked_for(reason, missing, monkeypatch):
+    looked = []
+
+    @functools.lru_cache(maxsize=None)
+    def found():
+        looked.append(1)
+        return native.Native(None, None, None, reason)
+
+    monkeypatch.setattr(native, '_found', found)
+    assert not native.only_a_compiler_is_missing()
+    assert not looked
+    assert native.available() is (reason is None)
+    assert native.only_a_compiler_is_missing() is missing
 
 
 @pytest.mark.slow

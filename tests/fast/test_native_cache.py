@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.fast import build, compiler, native, trust, variants
+from gluon_bn.fast import build, compiler, native, trial, trust, variants
 from gluon_bn.fast.compiler import BuildError
 from gluon_bn.fast.trust import Untrusted
 
@@ -89,6 +89,28 @@ def test_a_build_that_failed_is_tried_again_after_a_day(cache, tmp_path, monkeyp
         failed, = (cache / 'native').glob('*.failed')
         os.utime(failed, (failed.stat().st_mtime - 25 * 3600,) * 2)
     assert Path(f'{cxx}.runs').read_text() == 'run\nrun\nrun\n'
+
+
+def test_within_a_day_what_failed_is_not_tried_again(cache, tmp_path, monkeypatch):
+    cxx = fake(tmp_path / 'cxx', 'exit 3', monkeypatch)
+    for hours in (0, 1, 23):
+        with pytest.raises(BuildError, match='the build failed before' if hours else 'failed with status 3'):
+            build.library('native')
+        failed, = (cache / 'native').glob('*.failed')
+        os.utime(failed, (time.time() - hours * 3600,) * 2)
+    assert Path(f'{cxx}.runs').read_text() == 'run\n'
+
+
+def test_a_build_is_announced_before_it_begins(cache, tmp_path, monkeypatch, capfd):
+    fake(tmp_path / 'cxx', 'echo begun > /dev/stderr; exit 3', monkeypatch)
+    with pytest.raises(BuildError):
+        build.library('native')
+    assert capfd.readouterr().err == 'gluon_bn: building the native operators (once, up to a minute) ...\n'
+
+
+def test_a_compiler_has_as_much_processor_time_as_time(tmp_path):
+    limits = compiler.run(['/bin/sh', '-c', 'ulimit -t; ulimit -f'], 77)
+    assert limits == (0, b'78\n1048576\n')
 
 
 @pytest.mark.parametrize(('content', 'reason'), [
@@ -345,6 +367,36 @@ def test_a_build_that_is_killed_is_done_again(cache, tmp_path, monkeypatch, libr
     assert left(cache) == ['.lock', '.sha256', '.so']
 
 
+def test_the_folders_above_the_cache_are_made_or_used(tmp_path):
+    for folder in (tmp_path / 'a' / 'b' / 'c', tmp_path / 'a' / 'b' / 'd'):
+        assert trust.own_folder(folder) == folder.resolve()
+        assert folder.is_dir()
+
+
+# The trial of a library
+
+@pytest.fixture
+def operators(monkeypatch, library):
+    """The operators that the trial finds: a test puts others there, and no library is loaded again."""
+    monkeypatch.setattr(native.mx.library, 'load', lambda path, verbose: None)
+    return native.mx.nd._internal
+
+
+def test_a_library_that_computes_what_is_right_passes(operators, library):
+    assert trial.main(str(library)) is None
+
+
+@pytest.mark.parametrize(('name', 'wrong', 'said'), [
+    ('_gluon_bn_cross_entropy', [0.6931472, 0.7], r'it computes \[0.69\d*, 0.69\d*\] where ln 2 is right'),
+    ('_gluon_bn_cross_entropy', [1.6, 1.6], 'where ln 2 is right'),
+    ('_gluon_bn_layer', [[-1.], [1.5]], r'it normalizes 1 and 3 to \[-1.0, 1.5\]'),
+    ('_gluon_bn_layer', [[0.], [0.]], 'it normalizes 1 and 3 to'), ('_gluon_bn_layer', [[1.], [-1.]], 'it normalizes')])
+def test_a_library_that_computes_something_else_does_not(name, wrong, said, operators, library, monkeypatch):
+    monkeypatch.setattr(operators, name, lambda *inputs, **settings: native.mx.nd.array(wrong))
+    with pytest.raises(SystemExit, match=said.replace(r', 0.69\d*', r', 0.\d*')):
+        trial.main(str(library))
+
+
 # Which library
 
 def test_the_best_variant_for_a_processor():
@@ -362,6 +414,14 @@ def test_a_variant_that_cannot_run_here(monkeypatch):
     monkeypatch.setenv('GLUON_BN_NATIVE_VARIANT', 'avx2')
     with pytest.raises(BuildError, match='is avx2, and this processor cannot run that .it lacks abm, avx2, bmi1'):
         variants.choose()
+
+
+def test_a_variant_that_can_run_here_is_built_for_its_processor(monkeypatch):
+    monkeypatch.setattr(variants, 'processor_flags', lambda: variants.VARIANTS['avx2'][1])
+    monkeypatch.setenv('GLUON_BN_NATIVE_VARIANT', 'avx2')
+    monkeypatch.setattr(variants, '_prebuilt', lambda: None)
+    monkeypatch.setattr(build, 'library', lambda target: (target, 'a compiler'))
+    assert variants.choose() == ('x86-64-v3', 'variant avx2, built here by a compiler')
 
 
 def test_a_variant_that_there_is_not(monkeypatch):

@@ -15,11 +15,19 @@ def test_processes_are_in_the_block_one_at_a_time(tmp_path):
     (tmp_path / 'number').write_text('0', encoding='ascii')
     count = ("import sys, time\nfrom pathlib import Path\nfrom gluon_bn.support.locks import locked_alone\n"
              "folder = Path(sys.argv[1])\n"
+             "print('ready', flush=True)\nsys.stdin.readline()\n"
              "for _ in range(20):\n"
              "    with locked_alone(folder / 'lock'):\n"
              "        number = int((folder / 'number').read_text())\n        time.sleep(0.001)\n"
              "        (folder / 'number').write_text(str(number + 1))\n")
-    processes = [subprocess.Popen([sys.executable, '-c', count, str(tmp_path)]) for _ in range(4)]
+    processes = [subprocess.Popen([sys.executable, '-c', count, str(tmp_path)], text=True, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) for _ in range(4)]
+    for process in processes:  # on a busy machine the first would be through before the last begins
+        assert process.stdout.readline() == 'ready\n'
+    for process in processes:
+        process.stdin.write('go\n')
+        process.stdin.close()
+        process.stdout.close()
     assert [process.wait(120) for process in processes] == [0] * 4
     assert (tmp_path / 'number').read_text(encoding='ascii') == '80'
     assert not (tmp_path / 'lock').exists()
