@@ -125,8 +125,9 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
         shards together, and so are the two sums in the gradient of ``X``. The shards may differ in their rows; a rank
         that has none passes one row of anything, and ``NoRows(group)``. The gradients of ``gamma`` and ``beta`` are the
         shard's: add them up over the ranks, as those of all parameters. Every rank calls the same layers in the same
-        order, forward and backward. This waits for the other ranks; what goes wrong in the exchange is raised here, or
-        when a gradient is read.
+        order, forward and backward. MXNet computes the backward pass later: read all gradients before the group is used
+        for anything else. This call waits for the other ranks; what goes wrong in the exchange is raised here, or where
+        a gradient is read.
 
     Returns
     -------

@@ -17,6 +17,7 @@ from .fast import operators, ranks
 from .parallel.shared_layer import by_number
 
 OPERATOR = 'gluon_bn_shared_batch_norm'
+_of_any_numbers = np.errstate(all='ignore')  # those of a network that has diverged are not finite
 
 
 def batch_norm(part, X, gamma, beta, eps, impl):
@@ -40,6 +41,7 @@ class _SharedBatchNorm(mx.operator.CustomOp):
         super().__init__()
         self._layer, self._absent, self._eps, self._impl = layer, absent, eps, impl
 
+    @_of_any_numbers
     def forward(self, is_train, req, in_data, out_data, aux):
         X, gamma, beta = in_data
         steps = _steps(X, self._impl)
@@ -49,6 +51,7 @@ class _SharedBatchNorm(mx.operator.CustomOp):
         for i, value in enumerate((out, mean, m2 / n)):
             self.assign(out_data[i], req[i], nd.array(value, X.context, dtype=out_data[i].dtype) if i else value)
 
+    @_of_any_numbers
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
         X, gamma, _ = in_data
         C, g, steps = X.shape[1], out_grad[0], _steps(X, self._impl)
@@ -118,8 +121,8 @@ class _Plain:
 
     @staticmethod
     def statistics(X):
-        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))    # see batch_norm.normalize_batch
-        X = X - first                                                                    # of (1, C) or (1, C, 1, 1)
+        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
+        X = X - first                                                          # see batch_norm.normalize_batch
         mean = nd.mean(X, axis=_all_but_features(X))                                     # (C,)
         m2 = nd.sum((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))              # (C,)
         mean, m2, first = (array.asnumpy().astype(np.float64).ravel() for array in (mean, m2, first))
