@@ -6,7 +6,7 @@ A map; the first lines of each module say the rest.
 ``batch_norm``, ``functions``, ``optimizers``           the layer; activations and the loss; SGD and its kin
 ``lenet``, ``sigmoid_mlp``, ``network``                 networks by hand, and what they share
 ``nn``                                                  a Gluon block in the place of ``gluon.nn.BatchNorm``
-``training``, ``recalibration``                         an epoch, and exact statistics for test time
+``training``, ``data_parallel``, ``recalibration``      an epoch; several devices; exact statistics for test time
 ``checks``, ``network_state``                           what arguments must be; stored statistics of networks
 ``reference``, ``autodiff``, ``gradient_check``         NumPy alone: layers with gradients by hand and networks of them;
                                                         reverse-mode differentiation; gradients by differences

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._mxnet import nd
 from ._mxnet.devices import check_context
 from .checks import check_batch
 from .network_state import merge_stored, stored_statistics_kept

@@ -99,7 +99,8 @@ class LeNet(Network):
         self._check(X, is_training=is_training, debug=debug)
         if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
             raise ValueError(f"X has shape {X.shape}; this LeNet expects (m, 1, 28, 28): reshape or crop the images.")
-        if is_training and self.batch_norm and X.shape[0] == 1 and not self._shares_batches:  # else bn3 would refuse, after bn1 and bn2 had changed
+        if is_training and self.batch_norm and X.shape[0] == 1 and not self._shares_batches:
+            # else bn3 would refuse, after bn1 and bn2 had changed
             raise ValueError(f"X has shape {X.shape}, a batch of one: the dense layer has one value per unit, and "
                              f"{BETA_ALONE}. Train with at least two images a batch, or pass is_training=False to use "
                              "the stored statistics.")
@@ -111,7 +112,9 @@ class LeNet(Network):
 
     def _scores(self, X, is_training, debug):
         """The network, operator by operator."""
-        p = self.params
+        p = dict(self.params)
+        if is_training and self._shares_batches:  # their gradient is 0 for all rows together, and not for a shard's: as
+            p.update(b1=nd.BlockGrad(p['b1']), b2=nd.BlockGrad(p['b2']))  # the native operators have it, it is 0 here
         h1 = nd.Convolution(X, p['W1'], p['b1'], kernel=(3, 3), num_filter=20)      # (m, 20, 26, 26)
         h1 = self.activate(h1, '1', is_training)
         h1 = nd.Pooling(h1, pool_type='avg', kernel=(2, 2), stride=(2, 2))          # (m, 20, 13, 13)

@@ -121,8 +121,8 @@ class _Plain:
 
     @staticmethod
     def statistics(X):
-        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))    # see batch_norm.normalize_batch
-        X = X - first                                                                    # of (1, C) or (1, C, 1, 1)
+        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
+        X = X - first                                                          # see batch_norm.normalize_batch
         mean = nd.mean(X, axis=_all_but_features(X))                                     # (C,)
         m2 = nd.sum((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))              # (C,)
         mean, m2, first = (array.asnumpy().astype(np.float64).ravel() for array in (mean, m2, first))

@@ -1,7 +1,7 @@
 """Batch norm of a batch that several processes share, inside of native operators: they call Python for the exchange.
 
-The operator itself stops where it needs the numbers of the other ranks (``src/ranks.h``), in a thread of MXNet's engine,
-forward and backward. So all else is the same operators as ever, also in a graph. Two things are to be known of it:
+The operator itself stops where it needs the numbers of the other ranks (``src/ranks.h``), forward and backward, in a
+thread of MXNet's engine. So all else is the same operators as ever, also in a graph. Two things are to be known of it:
 
 - Nothing of MXNet's may be called in the exchange: the thread that would do it is the one that waits.
 - It is for ranks that are processes. Operators of one process share MXNet's work space, whatever their contexts: one

@@ -121,7 +121,9 @@ class _Job:
             if message['end']:
                 return message['end'], message['reason']
         status = self.process.poll()
-        return (LOST, "the workers did not end.") if status is None else (abs(status), '')
+        if status is None:
+            return LOST, "the workers did not end."
+        return (status, '') if status >= 0 else (LOST, f"mpiexec was ended by {_signal(-status)}.")
 
     @property
     def closed_without_a_word(self):
@@ -212,9 +214,12 @@ def _with_signal(sentence, said):
     found = re.search(r'signal:? (\d+)', said, re.I)
     if not found:
         return sentence
-    number = int(found.group(1))
-    known = {int(known): known.name for known in signal.Signals}
-    return sentence.partition(' has ended')[0] + f" was ended by signal {number} ({known.get(number, 'unknown')})."
+    return sentence.partition(' has ended')[0] + f" was ended by {_signal(int(found.group(1)))}."
+
+
+def _signal(number):
+    names = {int(known): known.name for known in signal.Signals}
+    return f"signal {number} ({names.get(number, 'unknown')})"
 
 
 def _gist(said):

@@ -52,8 +52,9 @@ class SharedLayer:
         try:
             group = self.group()
             if group is None:
-                raise RuntimeError(f"the group of layer {self.name!r} is gone; keep it until the backward pass is over.")
-            rows = group.gather(f"{self.name} {'backward' if backward else 'forward'}", numbers)  # (size, 1 + 2 C)
+                raise RuntimeError(f"the group of layer {self.name!r} is gone; keep it until backward is done.")
+            what = f"{self.name} {'backward' if backward else 'forward'}"
+            rows = group.gather(what, numbers)                                            # (size, 1 + 2 C)
             with np.errstate(all='ignore'):  # of a network that has diverged
                 numbers[:] = add_up(rows) if backward else self._merged(rows)
         except BaseException as error:

@@ -8,8 +8,8 @@ import numpy as np
 def merge_moments(n, means, m2s):
     """Mean and sum of squared deviations of all rows: ``(n, mean (C,), m2 (C,))``.
 
-    The formula is that of Chan, Golub and LeVeque (1979), which joins two parts; here it joins one rank after the other.
-    Nothing large is subtracted from something large: a mean of 1e4 beside a deviation of 1 costs no digits.
+    The formula of Chan, Golub and LeVeque (1979) joins two parts; here it joins one rank after the other. Nothing large
+    is subtracted from something large: a mean of 1e4 beside a deviation of 1 costs no digits.
 
     Parameters
     ----------

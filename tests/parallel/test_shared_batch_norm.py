@@ -47,7 +47,7 @@ def in_shards(sizes, X, g, gamma, beta, impl='auto', dtype='float64', contexts=N
     bounds = np.cumsum([0, *sizes])
 
     def work(group):
-        rows, ctx = slice(bounds[group.rank], bounds[group.rank + 1]), (contexts or list(map(mx.cpu, range(9))))[group.rank]
+        rows, ctx = slice(*bounds[group.rank:group.rank + 2]), (contexts or list(map(mx.cpu, range(9))))[group.rank]
         empty = rows.start == rows.stop
         X_, g_ = (np.ones((1, *X.shape[1:])), np.ones((1, *X.shape[1:]))) if empty else (X[rows], g[rows])
         arrays = [nd.array(a, ctx=ctx, dtype=dtype) for a in (X_, gamma, beta)]
@@ -229,7 +229,8 @@ def test_gradients_are_added_where_they_should_be(rng, impl):
 def layer_of(group, X, name='a', stored=None):
     means, variances = stored if stored is not None else ({}, {})
     C = X.shape[1]
-    return gbn.batch_norm(X, nd.ones(C, ctx=X.ctx), nd.zeros(C, ctx=X.ctx), means, variances, layer_name=name, group=group)
+    one, zero = nd.ones(C, ctx=X.ctx), nd.zeros(C, ctx=X.ctx)
+    return gbn.batch_norm(X, one, zero, means, variances, layer_name=name, group=group)
 
 
 def test_one_value_per_feature_in_all_is_refused_and_nothing_is_stored():
