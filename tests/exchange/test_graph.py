@@ -261,6 +261,15 @@ def test_damaged_symbols_are_refused(change, message, tmp_path):
     assert str(error.value).startswith(f'{path} is not a symbol that MXNet saved')
 
 
+def test_a_network_without_parameters_and_a_list_without_names(tmp_path):
+    text = mx.sym.relu(mx.sym.var('data')).tojson()
+    params.save(tmp_path / 'none.params', {})
+    assert saved.read(text, tmp_path / 'none.params').inputs == ['data']
+    params.save(tmp_path / 'list.params', [np.ones(1)])
+    with pytest.raises(ValueError, match='list.params is a list of arrays without names'):
+        saved.read(text, tmp_path / 'list.params')
+
+
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / 'x'
     for data in (b'', b'[]', b'{"nodes": [', b'\xff\xfe', b'[' * 100_000):
