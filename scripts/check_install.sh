@@ -2,6 +2,7 @@
 # Build the package and install it into a fresh environment with each Python here that can run it; try it there: first its
 # NumPy half without MXNet, then all of it with MXNet. Arguments: interpreters to try instead, for example python3.8.
 set -euo pipefail
+export PIP_NO_COMPILE=no  # pip's word for yes: each environment lives for one import, which compiles what it needs
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 if [ "${1:-}" = --in ]; then  # as it calls itself, below: the folder with the wheel, and one interpreter
     scratch=$2 python=$3 env=$2/env-$(_minor "$3")
