@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_bn import LeNet
-from gluon_bn._mxnet import nd
+from gluon_bn._mxnet import mx, nd
 from gluon_bn.run import checkpoint
 from gluon_bn.run.checkpoint import CheckpointError
 from gluon_bn.support import archive
@@ -218,3 +218,22 @@ def test_lists_and_arrays_of_any_order_are_saved(tmp_path):
     assert description is None
     assert {name: array.tolist() for name, array in arrays.items()} == {
         'list': [1, 2], 'columns': columns.tolist(), 'part': columns[:, ::2].tolist()}
+
+
+@pytest.mark.parametrize('group', ['bn_ewv_means', 'bn_ewv_vars'])
+def test_one_kind_of_statistics_alone_is_refused(group):
+    net = LeNet()
+    net(nd.random.normal(shape=(2, 1, 28, 28)))
+    arrays = {name: array for name, array in checkpoint.network_arrays(net).items() if not name.startswith(group)}
+    other = LeNet()
+    with pytest.raises(CheckpointError, match=f"the checkpoint has {group} {{'bn1': None"):
+        checkpoint.restore_network(other, arrays)
+    assert other.bn_ewv_means == other.bn_ewv_vars == {}
+
+
+def test_statistics_come_back_in_the_context_of_the_network():
+    net, other = LeNet(), LeNet(mx.cpu(1))
+    net(nd.random.normal(shape=(2, 1, 28, 28)))
+    checkpoint.restore_network(other, checkpoint.network_arrays(net))
+    assert {array.ctx for named in (other.params, other.bn_ewv_means, other.bn_ewv_vars)
+            for array in named.values()} == {mx.cpu(1)}

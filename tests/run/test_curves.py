@@ -106,3 +106,21 @@ def test_losses_have_plain_numbers_on_their_axis(tmp_path, monkeypatch):
         labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
         assert len(labels) > 1
         assert all(float(label) > 0 for label in labels)
+
+
+def test_what_a_reader_needs_beside_the_lines(tmp_path, monkeypatch):
+    """A legend for both panels, epochs as whole numbers, and percentages as they are, not as differences from one."""
+    figures = []
+    monkeypatch.setattr(curves.Figure, 'savefig', lambda figure, *args, **options: figures.append(figure))
+    history = [{'epoch': epoch, 'train_acc': 0.99990 + 1e-6 * epoch, 'test_acc': 0.99980} for epoch in range(3)]
+    curves.plot_run(tmp_path / 'curves.png', [0.9, 0.8, 0.3], 1, history, 'title')
+    loss, accuracy = figures[0].axes
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [
+        'each batch', 'moving average, about 100 batches']
+    assert not accuracy.yaxis.get_major_formatter().get_useOffset()
+    own = Figure()
+    curves.draw_history(own, BY_PART, 'title')
+    for axes in (accuracy, *own.axes):
+        assert axes.get_legend() is not None
+        ticks = axes.xaxis.get_major_locator().tick_values(0, 3)
+        assert (ticks == ticks.round()).all()

@@ -258,3 +258,11 @@ def test_without_tensorboardx_the_extra_is_named_before_the_run_begins(config, t
 def test_what_is_no_folder_is_refused(value):
     with pytest.raises(RunError, match='expected true, false or a folder'):
         Config(tensorboard=value)
+
+
+def test_a_folder_in_folders_that_are_not_there_is_made_and_the_limit_is_in_the_row(config, tmp_path):
+    events = tmp_path / 'a' / 'b' / 'run'
+    run.start(replace(config, epochs=1, limit=64, tensorboard=str(events)), tmp_path / 'run', quiet)
+    [(values, _)] = hparams_of(tmp_path / 'a').values()
+    assert values['limit'] == '64'
+    assert len(list(events.iterdir())) == 2

@@ -10,12 +10,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import gluon_bn as gbn
-from gluon_bn._mxnet import nd
+from gluon_bn._mxnet import mx, nd
 from gluon_bn.run import checkpoint, loop
 from gluon_bn.run import folder as run_folder
 from gluon_bn.run import job as run
@@ -599,3 +600,35 @@ def test_a_description_of_something_else_is_no_run(tmp_path):
         checkpoint.save(tmp_path / 'c.npz', {}, description)
         with pytest.raises(checkpoint.CheckpointError, match='not a checkpoint of a run'):
             gbn.load_network(tmp_path / 'c.npz')
+
+
+def test_a_run_on_another_device_has_its_batches_there(tiny, tmp_path):
+    lines = []
+    [record] = run.start(replace(tiny, ctx='cpu:1', target=0), tmp_path / 'run', lines.append)
+    assert gbn.load_network(str(tmp_path / 'run'), mx.cpu(1)).params['W1'].ctx == mx.cpu(1)
+    assert json.loads((tmp_path / 'run' / 'config.json').read_text())['environment']['ctx'] == 'cpu(1)'
+    assert record['train_seconds'] > 0
+    assert lines[-1] == f"Test_acc 0.0 reached after {record['train_seconds']:.1f} s of training."
+
+
+@pytest.mark.parametrize(('accuracies', 'said'), [
+    ([0.4, 0.6], True), ([0.6], True), ([0.4], False), ([0.6, 0.6], False), ([0.4, 0.6, 0.6], False), ([0.5], True),
+    ([0.6, 0.4, 0.6], False), ([0.6, 0.4], False)])
+def test_a_target_is_said_to_be_reached_once(accuracies, said):
+    lines = []
+    history = [{'test_acc': accuracy, 'train_seconds': 2} for accuracy in accuracies]
+    loop.Job.report_target(SimpleNamespace(config=SimpleNamespace(target=0.5, scored='test_acc'), report=lines.append,
+                                           state=SimpleNamespace(history=history)))
+    assert lines == ([f"Test_acc 0.5 reached after {2 * len(accuracies):.1f} s of training."] if said else [])
+
+
+def test_what_a_killed_process_left_in_the_folder_goes(finished):
+    for folder in (finished, finished / 'checkpoint'):
+        (folder / '.latest.npz.4711.tmp').write_bytes(b'half')
+    (finished / 'metrics.jsonl').unlink()
+    lines = []
+    run.resume(finished, report=lines.append)
+    assert not list(finished.rglob('*.tmp'))
+    assert len(metrics(finished)) == 1
+    run.resume(finished, epochs=2, report=lines.append)
+    assert f"Resuming {finished} at epoch 1, batch 0." in lines

@@ -26,6 +26,7 @@ def test_a_notebook_cell_is_updated(monkeypatch):
             shown.append(('update', picture['data'][:4]))
 
     def display(picture, display_id):
+        assert display_id is True  # without it nothing can be updated
         shown.append(('display', picture['data'][:4]))
         return Handle()
 
@@ -97,3 +98,16 @@ def test_in_a_real_notebook_one_picture_is_updated():
 def test_a_picture_is_saved_every_so_many_epochs(every, tmp_path):
     with pytest.raises((ValueError, TypeError), match='^every is .*; expected a whole number, at least 1'):
         LivePlot(tmp_path, every)
+
+
+@pytest.mark.parametrize(('shell', 'where'), [
+    (None, 'files'), (types.SimpleNamespace(), 'files'), (types.SimpleNamespace(kernel=None), 'files'),
+    (types.SimpleNamespace(kernel=object()), 'notebook')], ids=['python', 'terminal', 'no kernel', 'notebook'])
+def test_a_notebook_is_what_has_a_kernel(shell, where, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'IPython', types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(live, 'get_backend', lambda: 'agg')
+    assert live._where_to_show() == where
+    monkeypatch.delitem(sys.modules, 'IPython')
+    assert live._where_to_show() == 'files'
+    monkeypatch.setattr(live, 'get_backend', lambda: 'TkAgg')
+    assert live._where_to_show() == 'window'

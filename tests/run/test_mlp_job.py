@@ -60,3 +60,25 @@ def test_a_limit_beyond_the_training_images_is_refused():
 def test_a_limit_that_is_no_number_of_images_is_refused(limit):
     with pytest.raises((ValueError, TypeError), match='^limit is .*; expected a whole number, at least 2'):
         mlp_run.splits(limit=limit)
+
+
+def test_the_defaults_are_those_that_are_said():
+    assert vars(mlp_run.Config()) == {
+        'dataset': 'mnist', 'data_dir': None, 'hidden': (25, 10), 'epochs': 1000, 'batch_size': 1000, 'lr': 0.03,
+        'momentum': 0.9, 'init': 'he', 'seed': 0, 'limit': None}
+
+
+def test_too_few_images_are_refused(small_data):
+    with pytest.raises(data.DataError, match='there are 640 training images; expected at least 5,002'):
+        mlp_run.splits(data_dir=small_data)
+
+
+@pytest.mark.parametrize(('epochs', 'every'), [(1, 1), (39, 1), (40, 2), (1000, 50)])
+def test_twenty_frames_are_saved_of_a_long_training(epochs, every, tmp_path, monkeypatch):
+    def plot(frames, every, title):
+        raise KeyboardInterrupt((frames, every))
+
+    monkeypatch.setattr(mlp_run, 'LivePlot', plot)
+    with pytest.raises(KeyboardInterrupt) as asked:
+        mlp_run.train(mlp_run.Config(epochs=epochs, limit=100), tmp_path)
+    assert asked.value.args == ((tmp_path / 'frames', every),)
