@@ -155,7 +155,7 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
     specs = check_layer(X, gamma, beta, momentum, eps, is_training and part is None, stored, layer_name)
     if part is not None:
         quick = None
-        out, statistics, new = _shared(part, X, gamma, beta, eps, impl)
+        out, statistics, new = _shared(part, X, gamma, beta, stored, momentum, eps, impl)
     else:
         quick = fast.batch_norm(specs, X, gamma, beta, stored, momentum, eps, is_training, impl, debug)
         out, statistics, new = quick or _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training)
@@ -180,12 +180,20 @@ def _by_the_formula(X, gamma, beta, stored, momentum, eps, is_training):
     return out.astype(dtype, copy=False), statistics, None
 
 
-def _shared(part, X, gamma, beta, eps, impl):
-    """As :func:`_by_the_formula`, for a batch of which ``X`` is this rank's part."""
+def _shared(part, X, gamma, beta, stored, momentum, eps, impl):
+    """Output, statistics and averages of a batch of which ``X`` is this rank's part.
+
+    Averages are made in float64 of what all ranks have, so that they do not differ from rank to rank.
+    """
     which_impl(X, impl)  # refuses what it is not
     dtype, (X, gamma, beta) = X.dtype, _at_least_float32(X, gamma, beta)
     out, statistics = shared_batch_norm(part, X, gamma, beta, eps, impl)
-    return out.astype(dtype, copy=False), statistics, None
+    with autograd.pause():
+        exact = [value.astype(X.dtype) for value in statistics]
+        new = [value if old is None else
+               (momentum * old.astype(np.float64) + (1 - momentum) * value64).astype(X.dtype)
+               for old, value, value64 in zip(stored or (None, None), exact, statistics)]
+    return out.astype(dtype, copy=False), exact, new
 
 
 def _averages(old, new, momentum):

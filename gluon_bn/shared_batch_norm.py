@@ -17,17 +17,15 @@ from .fast import operators, ranks
 from .parallel.shared_layer import by_number
 
 OPERATOR = 'gluon_bn_shared_batch_norm'
-_of_any_numbers = np.errstate(all='ignore')  # those of a network that has diverged are not finite
 
 
 def batch_norm(part, X, gamma, beta, eps, impl):
-    """``(out, (mean, var))`` of the shard ``X`` of a batch, with the mean and variance ``(C,)`` of the whole batch.
+    """``(out, (mean, var))`` of the shard ``X`` of a batch; mean and variance ``(C,)``, in float64, of the whole batch.
 
     It waits for the gradients of the last backward pass first, so that no exchange of one pass comes between those of
     another, and for the statistics afterwards, so that an exchange that fails is raised here.
     """
     ranks.wait([part], *(array.grad for array in (X, gamma, beta) if array.grad is not None))
-    part.layer.error = None
     out, mean, var = nd.Custom(X, gamma, beta, op_type=OPERATOR, number=part.layer.number, absent=int(part.absent),
                                eps=eps, impl=impl)
     ranks.wait([part], mean, var)
@@ -35,34 +33,54 @@ def batch_norm(part, X, gamma, beta, eps, impl):
 
 
 class _SharedBatchNorm(mx.operator.CustomOp):
-    """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, means, M2."""
+    """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, means, M2.
+
+    What cannot be computed is NaN, and ``SharedLayer.error`` says why: of exceptions in two threads at once MXNet may
+    lose one.
+    """
 
     def __init__(self, layer, absent, eps, impl):
         super().__init__()
         self._layer, self._absent, self._eps, self._impl = layer, absent, eps, impl
 
-    @_of_any_numbers
     def forward(self, is_train, req, in_data, out_data, aux):
-        X, gamma, beta = in_data
+        try:
+            with np.errstate(all='ignore'):  # of a network that has diverged
+                results = self._forward(*in_data)
+        except Exception as error:  # raised by batch_norm, which waits for it
+            self._layer.error, results = error, [array * np.nan for array in out_data]
+        for destination, how, value in zip(out_data, req, results):
+            self.assign(destination, how, value)
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        failure = None
+        try:
+            with np.errstate(all='ignore'):
+                results = self._backward(out_grad[0], *in_data[:2])
+        except Exception as error:
+            self._layer.error, failure, results = error, error, [array * np.nan for array in in_grad]
+        for destination, how, value in zip(in_grad, req, results):
+            self.assign(destination, how, value)
+        if failure is not None:
+            raise failure
+
+    def _forward(self, X, gamma, beta):
+        """Output, mean and variance."""
         steps = _steps(X, self._impl)
         self._numbers = self._exchange(steps.statistics(X), backward=False)
-        n, (mean, m2) = self._numbers[0], self._numbers[1:].reshape(2, -1)
+        mean, m2 = self._numbers[1:].reshape(2, -1)                                              # (C,)
         out = steps.normalize(X, gamma, beta, self._numbers, self._eps)
-        for i, value in enumerate((out, mean, m2 / n)):
-            self.assign(out_data[i], req[i], nd.array(value, X.context, dtype=out_data[i].dtype) if i else value)
+        return out, _on(X, mean), _on(X, m2 / self._numbers[0])
 
-    @_of_any_numbers
-    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
-        X, gamma, _ = in_data
-        C, g, steps = X.shape[1], out_grad[0], _steps(X, self._impl)
+    def _backward(self, g, X, gamma):
+        """The gradients of X, gamma and beta; the last two are those of this rank's rows."""
+        C, steps = X.shape[1], _steps(X, self._impl)
         own = steps.sums(X, g, self._numbers, self._eps)                                         # (1 + 2 C,)
         if self._absent:
             own = np.zeros_like(own)
         totals = self._exchange(own, backward=True)
         dX = nd.zeros_like(X) if self._absent else steps.gradient(X, g, gamma, self._numbers, totals, self._eps)
-        self.assign(in_grad[0], req[0], dX)
-        for i, value in ((1, own[1 + C:]), (2, own[1:1 + C])):
-            self.assign(in_grad[i], req[i], nd.array(value, X.context, dtype=gamma.dtype))
+        return dX, _on(X, own[1 + C:]).astype(gamma.dtype), _on(X, own[1:1 + C]).astype(gamma.dtype)
 
     def _exchange(self, own, backward):
         """The numbers of the whole batch, from those of the shard."""
@@ -88,6 +106,9 @@ class _SharedBatchNormProp(mx.operator.CustomOpProp):
     def infer_shape(self, in_shape):
         channels = (in_shape[0][1],)
         return [in_shape[0], channels, channels], [in_shape[0], channels, channels], []
+
+    def infer_type(self, in_type):
+        return in_type, [in_type[0], np.float64, np.float64], []
 
     def declare_backward_dependency(self, out_grad, in_data, out_data):
         return [out_grad[0], in_data[0], in_data[1]]

@@ -13,6 +13,7 @@ import ctypes
 import functools
 import os
 import re
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +82,14 @@ def load():
     return found
 
 
-_found = functools.lru_cache(maxsize=None)(load)  # once a process: MXNet unloads no library
+_load_once = functools.lru_cache(maxsize=None)(load)  # a process: MXNet unloads no library
+_loading = threading.Lock()
+
+
+@functools.lru_cache(maxsize=None)
+def _found():
+    with _loading:  # of threads that are the first to ask, at once, one loads it
+        return _load_once()
 
 
 def _sentence(error):

@@ -28,14 +28,18 @@ def wait(parts, *arrays):
     Before a forward pass it is for the gradients that the last backward pass writes, so that no exchange of the one
     comes between those of the other; after it for the statistics, so that an exchange that fails has changed nothing.
     """
+    failure = None
     try:
         for array in arrays:
             array.wait_to_read()
-    except mx.base.MXNetError:
-        for part in parts:
-            if part.layer.error is not None:
-                raise part.layer.error from None
-        raise
+    except mx.base.MXNetError as error:
+        failure = error
+    for part in parts:  # asked in any case: of exceptions in two threads at once MXNet may lose one
+        if part.layer.error is not None:
+            error, part.layer.error = part.layer.error, None
+            raise error from None
+    if failure is not None:
+        raise failure
 
 
 def _replace(number, backward, size, address):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,19 @@ def test_a_missing_compiler_is_named_only_once_the_operators_were_looked_for(rea
 def test_the_real_compiler_builds_it(tmp_path, library):
     out, _ = use(tmp_path, GLUON_BN_NATIVE_VARIANT='native')
     assert out.startswith('fast fast | native operators: in use, built here by ')
+
+
+def test_threads_that_ask_first_at_once_load_it_once(monkeypatch):
+    loads = []
+
+    def load():
+        time.sleep(0.05)
+        loads.append(native.Native(None, None, None, 'a test'))
+        return loads[-1]
+
+    once = functools.lru_cache(maxsize=None)(load)
+    monkeypatch.setattr(native, '_load_once', once)
+    monkeypatch.setattr(native, '_found', functools.lru_cache(maxsize=None)(native._found.__wrapped__))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: native.available(), range(4))) == [False] * 4
+    assert len(loads) == 1

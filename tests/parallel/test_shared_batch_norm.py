@@ -277,6 +277,8 @@ def test_a_rank_that_ends_before_the_backward_pass_is_told_when_a_gradient_is_re
             out.backward()
             with pytest.raises(mx.base.MXNetError):
                 X.grad.asnumpy()
+            with pytest.raises(GroupError, match=r"rank 1 has ended \(its work is done\)"):
+                layer_of(group, X)
 
     in_threads(2, work)
 

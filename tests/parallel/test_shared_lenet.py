@@ -52,7 +52,10 @@ def compare(ranks, expected):
         np.testing.assert_allclose(losses, expected[0], rtol=1e-5)
         for name, gradient in expected[1].items():
             size = np.abs(gradient).max()
-            np.testing.assert_allclose(first[name], gradient, rtol=0, atol=1e-5 * max(1, size), err_msg=name)
+            if name in ('b1', 'b2'):  # what follows takes every bias away: one process has what rounding leaves of 0
+                assert not first[name].any()
+            else:
+                np.testing.assert_allclose(first[name], gradient, rtol=0, atol=1e-5 * max(1, size), err_msg=name)
         assert kept.keys() == expected[2].keys()
         for name, value in expected[2].items():
             np.testing.assert_allclose(kept[name], value, rtol=0, atol=1e-3 * np.abs(value).max(), err_msg=str(name))
