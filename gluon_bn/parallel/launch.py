@@ -48,7 +48,7 @@ def mpiexec():
     return found
 
 
-def launch(name, arguments, workers, report=print, interrupted="interrupted", after_failure=''):
+def launch(name, arguments, workers, report=print, interrupted="interrupted", after_failure='', threads=None):
     """Run ``python arguments...`` in so many workers, and wait for them; returns the exit status.
 
     Parameters
@@ -59,6 +59,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     report : called with each line that rank 0 reports
     interrupted, after_failure : the line for Ctrl-C, and what is said behind the reason when a worker was lost or has
         failed; or functions that give them
+    threads : int, ``OMP_NUM_THREADS`` of each worker; None leaves it to them, see :func:`.worker.set_threads`
 
     The status is that of the workers, 1 if one of them was lost, 130 after Ctrl-C. ``ImportError`` if there is no MPI.
     """
@@ -67,7 +68,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         watch = Watch(workers)
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
-        environment = _environment({'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program})
+        environment = _environment(
+            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program}, threads)
         process = subprocess.Popen(
             command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
@@ -156,11 +158,12 @@ class _Job:
             self._until = min(self._until, time.monotonic() + ENDING)
 
 
-def _environment(watch):
+def _environment(watch, threads):
     root = str(Path(__file__).resolve().parent.parent.parent)
     environment = {**os.environ, **ENVIRONMENT, WATCH: json.dumps(watch),
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
-    given = _variables_at_the_start().get('OMP_NUM_THREADS')  # since then MXNet may have set it, for this process
+    # What it is now, MXNet may have set, for this process.
+    given = str(threads) if threads else _variables_at_the_start().get('OMP_NUM_THREADS')
     environment.pop('OMP_NUM_THREADS', None)
     return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
 

@@ -18,7 +18,7 @@ import gluon_bn as gbn
 from gluon_bn.parallel.group import GroupError, OneProcess, in_threads
 from gluon_bn.parallel.launch import ENVIRONMENT, mpiexec
 from gluon_bn.parallel.worker import Worker, WorkerEnded
-from gluon_bn.run import checkpoint, job, workers
+from gluon_bn.run import checkpoint, job, loop, workers
 from gluon_bn.run.configuration import Config, RunError
 from gluon_bn.run.interrupts import Interrupted
 
@@ -93,18 +93,62 @@ def history(folder):
                 for line in file]
 
 
+@pytest.fixture
+def in_float64(monkeypatch):
+    """Networks and batches in float64. In float32 a difference of 1e-7 grows to one of 1e-3 within some 20 steps of one
+    process, too: MNIST's background has one value in each channel, and a ReLU lets all of it pass, or nothing.
+    """
+    make, batches = loop.network_of, loop.Job.batches_from
+
+    def network_of(config, ctx):
+        net = make(replace(config, impl='plain'), ctx)
+        for name, param in net.params.items():
+            net.params[name] = param.astype('float64')
+            net.params[name].attach_grad()
+        return net
+
+    def of(batches):
+        def batches_from(self, epoch, batch):
+            for data, label in batches(self, epoch, batch):
+                yield (None, None) if data is None else (data.astype('float64'), label)
+        return batches_from
+
+    monkeypatch.setattr(loop, 'network_of', network_of)
+    monkeypatch.setattr(loop.Job, 'batches_from', of(batches))
+    monkeypatch.setattr(workers.WorkerJob, 'batches_from', of(workers.WorkerJob.batches_from))
+    for kind in (loop.Job, workers.WorkerJob):
+        monkeypatch.setattr(kind, 'evaluate', lambda self: {'train_acc': 0., 'test_acc': 0., 'eval_seconds': 0.})
+
+
 @pytest.mark.parametrize('size', [1, 2, 3, 5])
-def test_any_number_of_workers_computes_what_one_process_does(size, tiny, tmp_path):
+def test_any_number_of_workers_computes_what_one_process_does(size, tiny, tmp_path, in_float64):
     job.start(replace(tiny, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
     lines = train(tiny, tmp_path / 'several', size)
     assert [line[:8] for line in lines] == ['Epoch 0.', 'Epoch 1.']
     one, several = state(tmp_path / 'one')[0], state(tmp_path / 'several')[0]
     assert one.keys() == several.keys()
     for name, array in one.items():
-        np.testing.assert_allclose(several[name], array, rtol=2e-4, atol=2e-5, err_msg=name)
-    for record, other in zip(history(tmp_path / 'one'), history(tmp_path / 'several')):
-        assert record['test_acc'] == pytest.approx(other['test_acc'], abs=0.005)
-        assert record['train_acc'] == pytest.approx(other['train_acc'], abs=0.021)  # one image of 50
+        assert array.dtype == np.float64
+        np.testing.assert_allclose(several[name], array, rtol=1e-5, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_loss_is_the_same_over_200_steps(small_data, tmp_path, in_float64):
+    config = Config(limit=640, batch_size=16, epochs=5, seed=5, data_dir=str(small_data))
+    job.start(replace(config, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
+    losses = state(tmp_path / 'one')[0]['losses']
+    assert len(losses) == 200
+    for size in (2, 4):
+        train(config, tmp_path / str(size), size)
+        np.testing.assert_allclose(state(tmp_path / str(size))[0]['losses'], losses, rtol=0, atol=1e-4)
+
+
+def test_the_accuracies_of_all_workers_are_those_of_the_saved_network(tiny, small_data, tmp_path):
+    train(tiny, tmp_path / 'run', 3)
+    net, record = gbn.load_network(tmp_path / 'run'), history(tmp_path / 'run')[-1]
+    for name, train_, n in (('train_acc', True, 50), ('test_acc', False, 500)):
+        images, labels = gbn.data.load('mnist', train_, small_data)
+        assert record[name] == gbn.evaluate_accuracy(gbn.data.batches(images[:n], labels[:n], 250), net)
 
 
 @pytest.mark.parametrize('statistics', ['synchronised', 'local'])
@@ -133,7 +177,7 @@ def test_local_statistics_are_those_of_all_workers_in_the_checkpoint(tiny, tmp_p
     local, whole = (state(tmp_path / folder)[0] for folder in ('local', 'synchronised'))
     for what in ('means', 'vars'):
         assert local[f'local/{what}/bn1'].shape == (3, 20)
-        assert np.ptp(local[f'local/{what}/bn1'], axis=0).max() > 1e-3
+        assert (local[f'local/{what}/bn1'][1:] != local[f'local/{what}/bn1'][0]).any(axis=1).all()
         np.testing.assert_allclose(local[f'bn_ewv_{what}/bn1'], whole[f'bn_ewv_{what}/bn1'], rtol=1e-4, atol=1e-6)
 
 
@@ -236,9 +280,9 @@ def start(*arguments, program=(), **options):
                             **options)
 
 
-def run(*arguments, **options):
+def run(*arguments, timeout=600, **options):
     with start(*arguments, **options) as process:
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err
 
 
@@ -322,7 +366,7 @@ def pid_of(folder, rank):
 @pytest.mark.by_hand
 def test_a_hundred_kills_of_random_ranks_at_random_moments(mpi, small_data, tmp_path, rng):
     """Each ends the job within time and leaves nobody; at the end the run is that which nobody has killed."""
-    arguments = (*SMALL[:4], '--epochs', 400, '--checkpoint-seconds', 0.2, '--workers', 3, '--data-dir', small_data)
+    arguments = (*SMALL[:4], '--epochs', 300, '--checkpoint-seconds', 0.2, '--workers', 3, '--data-dir', small_data)
     folder, kills, longest = tmp_path / 'run', 0, 0.
     while kills < 100:
         begun = (folder / 'config.json').exists()
@@ -337,7 +381,7 @@ def test_a_hundred_kills_of_random_ranks_at_random_moments(mpi, small_data, tmp_
         process.wait(60)
         longest = max(longest, time.monotonic() - began)
         kills += 1
-        assert process.returncode in (0, 1)
+        assert process.returncode == 1  # were it done, it would have been quicker than the kills
         deadline = time.monotonic() + 10
         while any(os.path.exists(f'/proc/{pid}') for pid in family):
             assert time.monotonic() < deadline
@@ -345,12 +389,10 @@ def test_a_hundred_kills_of_random_ranks_at_random_moments(mpi, small_data, tmp_
         process.stdout.close()
         drained.join()
         process.stderr.close()
-        if process.returncode == 0:
-            break
     print(f'{kills} kills, the longest end took {longest:.1f} s')
-    status, _, err = run('--resume', folder)
+    status, _, err = run('--resume', folder, timeout=3600)
     assert status == 0, err
-    assert run(*arguments, '--output', tmp_path / 'whole')[0] == 0
+    assert run(*arguments, '--output', tmp_path / 'whole', timeout=3600)[0] == 0
     assert_same_bits(folder, tmp_path / 'whole')
 
 
