@@ -34,12 +34,21 @@ def settings(net):
     return kind, given
 
 
-def network(made_from, graph, ctx):
-    """The network that :func:`settings` described, with the arrays of ``graph``."""
-    kind, given = made_from
+def set_mean_over_all_batches(net, module):
+    """``momentum=None`` is the mean over all batches, in PyTorch as here; it needs their number."""
+    for i, bn_param in enumerate(getattr(net, 'bn_params', ()), 1):
+        if bn_param.get('momentum', 0.9) is None:
+            layer = module.get_submodule(f'bn{i}')
+            layer.momentum = None
+            layer.num_batches_tracked.fill_(bn_param['num_batches'])
+
+
+def network(module, ctx):
+    """The network that :func:`settings` described, with the arrays of ``module``."""
+    kind, given = module.made_from
     on_device = kind in (LeNet, SigmoidMLP)
     net = kind(**given, **({'ctx': ctx} if on_device else {'seed': 0}))
-    arrays = graph.params
+    arrays = module.to_graph().params
     for name, param in net.params.items():
         letter = name.rstrip('0123456789')
         number = name[len(letter):]
@@ -55,6 +64,9 @@ def network(made_from, graph, ctx):
         else:
             net.params[name] = np.ascontiguousarray(array)
     _give_statistics(net, arrays, on_device, ctx)
+    for i, bn_param in enumerate(getattr(net, 'bn_params', ()), 1):
+        if bn_param.get('momentum', 0.9) is None:
+            bn_param['num_batches'] = int(module.get_submodule(f'bn{i}').num_batches_tracked)
     return net
 
 
