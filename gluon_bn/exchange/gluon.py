@@ -3,13 +3,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .._mxnet import mx, nd
 from . import saved
 
 if TYPE_CHECKING:
     from typing import Sequence
 
-    import numpy as np
     from mxnet import Context
     from mxnet.gluon import Block, SymbolBlock
     from mxnet.symbol import Symbol
@@ -71,7 +72,9 @@ def to_block(graph: Graph, ctx: Context | list[Context] | None = None) -> Symbol
 def block_of(symbol: Symbol, inputs: Sequence[str], params: dict[str, np.ndarray],
              ctx: Context | list[Context]) -> SymbolBlock:
     """A symbol as a Gluon block for inference, which takes ``inputs``; its parameters are among ``params``."""
-    block = mx.gluon.SymbolBlock(symbol, [mx.sym.var(name) for name in inputs])
+    dtype = next((value.dtype for value in params.values() if value.dtype.kind == 'f'), np.dtype('float32'))
+    # With their type MXNet finds those of all others; without, it warns that it cannot.
+    block = mx.gluon.SymbolBlock(symbol, [mx.sym.var(name, dtype=dtype.name) for name in inputs])
     for name, param in block.collect_params().items():
         value = params[name]
         param._load_init(nd.array(value, dtype=value.dtype), ctx, cast_dtype=True, dtype_source='saved')

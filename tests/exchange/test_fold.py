@@ -267,6 +267,14 @@ def test_lenet_folded(ctx, rng, same):
     same(scores, net(X, is_training=False))
 
 
+def test_nothing_is_warned_of(recwarn):
+    net = gbn.MLP([6, 3], seed=0)
+    net.loss(np.eye(6), np.arange(6) % 3)
+    block = gbn.fold_batch_norm(net)
+    block(nd.ones((2, 6))).wait_to_read()
+    assert not [warning for warning in recwarn if 'decide type' in str(warning.message)]
+
+
 def test_a_numpy_network_folded_has_biases(rng, same):
     net = gbn.MLP([6, 5, 3])
     X = rng.normal(size=(8, 6)).astype('f')
