@@ -5,11 +5,12 @@ import warnings
 from typing import TypeVar
 
 import numpy as np
-from mxnet import gluon
 
+from .._mxnet import mx
 from .layer import BatchNorm
 
-_Net = TypeVar('_Net', bound=gluon.Block)
+gluon = mx.gluon
+_Net = TypeVar('_Net')  # a gluon.Block
 
 
 def convert(net: _Net) -> _Net:

@@ -1,23 +1,24 @@
 """The graphs of hybridized networks, in which the batch norm of our blocks is exchanged right before they are compiled.
 
-A block puts MXNet's operator ``BatchNorm`` into the graph, with a mark. So the graph that a network keeps, infers shapes
-with and exports is MXNet's own. What is compiled of it is another one: :class:`CachedOp` stands in the place of MXNet's
-class and puts one of ``formulations.py`` in the place of each marked operator. It compiles two graphs, one for train
-mode and one for predict mode, and runs the one of the mode in which it is called: MXNet does not tell an operator of a
-library which mode it is.
+A block puts MXNet's operator ``BatchNorm`` into the graph, with a mark. So the graph that a network keeps, by which it
+infers shapes and which it exports, is MXNet's own. What is compiled of it is another one: :class:`CachedOp` stands in
+the place of MXNet's class and puts one of ``formulations.py`` in the place of each marked operator. It compiles two
+graphs, one for train mode and one for predict mode, and runs the one of the mode in which it is called: MXNet does not
+tell an operator of a library which mode it is.
 """
 import ast
 import json
+from typing import Any
 
 from .._mxnet import autograd, mx, nd
-from ..fast import native
+from ..fast import operators
 from . import formulations
 
 _MARK = '__gluon_bn__'
 _INPUTS = ('data', 'gamma', 'beta', 'running_mean', 'running_var')
 # The operators that keep the memory layout of a convolution before them.
 _KEEP_LAYOUT = frozenset(('Activation', 'BatchNorm', 'Concat', 'LeakyReLU', 'Pooling', 'add_n', 'elemwise_add'))
-_OfMXNet = nd.CachedOp
+_OfMXNet: Any = nd.CachedOp
 
 
 def mark(is_half):
@@ -27,10 +28,10 @@ def mark(is_half):
 
 def install():
     """From now on MXNet compiles its graphs by our class; one without marks is compiled as ever."""
-    nd.CachedOp = CachedOp
+    nd.CachedOp = nd.op.CachedOp = CachedOp  # `mx.library.load` copies the second to the first
 
 
-class CachedOp(_OfMXNet):
+class CachedOp(_OfMXNet):  # type: ignore[misc]
     """MXNet's compiled graph; where there are marked operators, two of them with those exchanged."""
 
     def __init__(self, sym, flags=()):
@@ -68,11 +69,11 @@ class Exchange:
 
     def __init__(self, sym, graph, is_training):
         self._nodes = []         # of the new graph
-        self._entries = []       # for each node before: (node, output) of the new graph for each of its outputs, or node
+        self._entries = []       # for each node before: a new node, or a (node, output) for each of its outputs
         self._moved = []         # new running statistics, and what they replace
         self._is_training = is_training
         self._blocked = _behind_convolutions(graph['nodes'])
-        self._is_native = mx.current_context().device_type == 'cpu' and native.available()
+        self._is_native = mx.current_context().device_type == 'cpu' and operators.available()
         for number, node in enumerate(graph['nodes']):
             inputs = [_entry(self._entries, entry) for entry in node['inputs']]
             is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
@@ -117,8 +118,8 @@ def _entry(entries, old):
 
 def _options(attributes):
     """The options of MXNet's ``BatchNorm`` as its block wrote them."""
-    return {'axis': int(attributes['axis']), 'eps': float(attributes['eps']), 'momentum': float(attributes['momentum']),
-            'fix_gamma': attributes['fix_gamma'] == 'True', 'use_global_stats': attributes['use_global_stats'] == 'True'}
+    return {'axis': int(attributes['axis']), **{name: float(attributes[name]) for name in ('eps', 'momentum')},
+            **{name: attributes[name] == 'True' for name in ('fix_gamma', 'use_global_stats')}}
 
 
 def _behind_convolutions(nodes):

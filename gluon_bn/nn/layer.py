@@ -4,7 +4,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from mxnet import gluon
 
 from .._mxnet import mx
 from . import formulations, graphs
@@ -12,7 +11,7 @@ from . import formulations, graphs
 graphs.install()
 
 
-class BatchNorm(gluon.nn.BatchNorm):
+class BatchNorm(mx.gluon.nn.BatchNorm):  # type: ignore[misc]
     """Batch normalization as a Gluon block, a drop-in for :class:`mxnet.gluon.nn.BatchNorm`.
 
     It *is* one: constructor, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each of ``(C,)``) and
