@@ -1,4 +1,7 @@
-"""ONNX file of a network, by the ``onnx`` package: :func:`export_onnx`, :func:`from_graph`."""
+"""ONNX file of a network, by the ``onnx`` package: :func:`export_onnx`, :func:`from_graph`.
+
+It uses ``exchange`` and ``support``.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""PyTorch modules of MXNet's networks, and networks of MXNet of PyTorch's modules."""
+"""PyTorch modules of MXNet's networks, and networks of MXNet of PyTorch's modules.
+
+It uses ``exchange``, ``_mxnet`` and ``support``; PyTorch is imported when it is asked for.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
