@@ -38,7 +38,7 @@ const initialSettings = () => Object.fromEntries(Object.entries(SETTINGS).map(([
 function parsed(name, text) {
   const setting = SETTINGS[name];
   if (setting.choices) return Object.hasOwn(setting.choices, text) ? text : undefined;
-  if (typeof setting.initial === 'boolean') return {0: false, 1: true}[text];
+  if (typeof setting.initial === 'boolean') return ['0', '1'].includes(text) ? text === '1' : undefined;
   const number = text.trim() === '' ? NaN : Number(text);
   const least = setting.values ? setting.values[0] : setting.least;
   const most = setting.values ? setting.values[setting.values.length - 1] : setting.most;
@@ -52,8 +52,8 @@ const toHash = settings => '#' + Object.keys(SETTINGS).map(name =>
 function fromHash(hash) {
   const settings = initialSettings(), refused = [];
   for (const part of hash.replace(/^#/, '').split('&').filter(Boolean)) {
-    const [name, text = ''] = part.split('=');
-    const value = Object.hasOwn(SETTINGS, name) ? parsed(name, text) : undefined;
+    const [name, text = '', ...more] = part.split('=');
+    const value = Object.hasOwn(SETTINGS, name) && !more.length ? parsed(name, text) : undefined;
     if (value === undefined) refused.push(part);
     else settings[name] = value;
   }

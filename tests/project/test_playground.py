@@ -363,10 +363,12 @@ def test_an_address_reproduces_a_run(page, query):
 
 
 def test_an_address_with_nonsense_is_refused_in_one_sentence(page):
-    page.open(depth=99, lr='fast', batch=16, colour='red')
+    page.open(depth=99, lr='fast', batch=16, colour='red', freeze='constructor', width='50=5')
     assert page.value('page.settings.depth') == 3
     assert page.value('page.settings.batch') == 16
-    for part in ('depth=99', 'lr=fast', 'colour=red'):
+    assert page.value('page.settings.freeze') is False
+    assert page.value('page.settings.width') == 100
+    for part in ('depth=99', 'lr=fast', 'colour=red', 'freeze=constructor', 'width=50=5'):
         assert part in page.text('message')
     assert 'batch' not in page.text('message')
 

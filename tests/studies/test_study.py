@@ -1,4 +1,6 @@
 """The store of results and the course of a study, with a study whose trainings take no time."""
+import hashlib
+import importlib
 import json
 import os
 import signal
@@ -21,12 +23,14 @@ from gluon_bn.studies.study import (
     file_stem,
     fingerprint_of,
     job_from,
+    load_mnist,
     run,
     seeds_together,
     unfinished,
     values_of,
 )
 from gluon_bn.support.files import FolderInUse, folder_locked
+from gluon_bn.support.results import json_safe
 
 SCRIPT = Path(__file__).resolve().parents[2] / 'scripts' / 'sweep.py'
 
@@ -204,3 +208,19 @@ def test_a_killed_study_goes_on_and_a_second_one_beside_it_is_refused(tmp_path):
     after = {path: path.read_bytes() for path in tmp_path.glob('jobs/*.json')}
     assert len(after) == 32
     assert before.items() <= after.items()
+
+
+@pytest.mark.parametrize(('name', 'digest'), [
+    ('deep_nets', 'e6a0c435eb194fb2'), ('landscape', 'f71ec79ed42c02dc'), ('paper_figure', '03fc734edbc1b18f'),
+    ('sweeps', 'd27f8d4042c193bd')])
+def test_the_trainings_are_those_of_the_published_results(name, digest):
+    """Of two seeds, every field of every job. Whoever changes one of them has all numbers in docs/results to renew."""
+    experiments = importlib.import_module(f'gluon_bn.studies.{name}').STUDY.experiments
+    jobs = {key: json_safe([asdict(job) for job in make([0, 1])], digits=10) for key, make in experiments.items()}
+    assert hashlib.sha256(json.dumps(jobs, sort_keys=True).encode()).hexdigest()[:16] == digest
+
+
+def test_mnist_has_its_training_images_and_its_test_images_apart():
+    arrays = load_mnist()
+    assert {key: len(array) for key, array in arrays.items()} == {
+        'X_train': 60_000, 'y_train': 60_000, 'X_test': 10_000, 'y_test': 10_000}
