@@ -72,7 +72,7 @@ net(batches[0][0])  # Gluon finds the shapes when it sees data
 net.hybridize()
 
 convs = [block for block in net if isinstance(block, (gluon.nn.Conv2D, gluon.nn.Dense))]
-norms = [block for block in net if isinstance(block, gbn.nn.BatchNorm)]
+norms = [block for block in net if isinstance(block, gluon.nn.BatchNorm)]  # ours is a subclass
 pairs = {}
 for number, block in enumerate(convs, 1):
     pairs.update({f'W{number}': block.weight, f'b{number}': block.bias})
