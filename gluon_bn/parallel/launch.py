@@ -48,7 +48,7 @@ def mpiexec():
     return found
 
 
-def launch(name, arguments, workers, report=print, interrupted="interrupted", after_failure=''):
+def launch(name, arguments, workers, report=print, interrupted="interrupted", after_failure='', threads=None):
     """Run ``python arguments...`` in so many workers, and wait for them; returns the exit status.
 
     Parameters
@@ -59,6 +59,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     report : called with each line that rank 0 reports
     interrupted, after_failure : the line for Ctrl-C, and what is said behind the reason when a worker was lost or has
         failed; or functions that give them
+    threads : int, ``OMP_NUM_THREADS`` of each worker; None leaves it to them, see :func:`.worker.set_threads`
 
     The status is that of the workers, 1 if one of them was lost, 130 after Ctrl-C. ``ImportError`` if there is no MPI.
     """
@@ -67,7 +68,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         watch = Watch(workers)
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
-        environment = _environment({'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program})
+        environment = _environment(
+            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program}, threads)
         process = subprocess.Popen(
             command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
@@ -121,7 +123,9 @@ class _Job:
             if message['end']:
                 return message['end'], message['reason']
         status = self.process.poll()
-        return (LOST, "the workers did not end.") if status is None else (abs(status), '')
+        if status is None:
+            return LOST, "the workers did not end."
+        return (status, '') if status >= 0 else (LOST, f"mpiexec was ended by {_signal(-status)}.")
 
     @property
     def closed_without_a_word(self):
@@ -154,11 +158,12 @@ class _Job:
             self._until = min(self._until, time.monotonic() + ENDING)
 
 
-def _environment(watch):
+def _environment(watch, threads):
     root = str(Path(__file__).resolve().parent.parent.parent)
     environment = {**os.environ, **ENVIRONMENT, WATCH: json.dumps(watch),
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
-    given = _variables_at_the_start().get('OMP_NUM_THREADS')  # since then MXNet may have set it, for this process
+    # What it is now, MXNet may have set, for this process.
+    given = str(threads) if threads else _variables_at_the_start().get('OMP_NUM_THREADS')
     environment.pop('OMP_NUM_THREADS', None)
     return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
 
@@ -212,9 +217,12 @@ def _with_signal(sentence, said):
     found = re.search(r'signal:? (\d+)', said, re.I)
     if not found:
         return sentence
-    number = int(found.group(1))
-    known = {int(known): known.name for known in signal.Signals}
-    return sentence.partition(' has ended')[0] + f" was ended by signal {number} ({known.get(number, 'unknown')})."
+    return sentence.partition(' has ended')[0] + f" was ended by {_signal(int(found.group(1)))}."
+
+
+def _signal(number):
+    names = {int(known): known.name for known in signal.Signals}
+    return f"signal {number} ({names.get(number, 'unknown')})"
 
 
 def _gist(said):

@@ -13,10 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..support.command_line import complain
 from ..support.progress import progress
 from ..support.tether import end_with
 from ..support.threads import physical_cores
@@ -48,7 +47,7 @@ def as_worker(name, work):
     sentence with the rank and the reason.
     """
     end_with(os.getppid(), at_once=False)
-    worker = Worker(name)
+    worker = Worker(name, MpiGroup())
     try:
         worker.join()
         status, sentence, everywhere = work(worker) or 0, '', True
@@ -61,30 +60,26 @@ def as_worker(name, work):
 class Worker:
     """What a worker has beside its work: ``group``, ``interrupted`` (by Ctrl-C or SIGTERM), and the way to the user."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, group):
+        self.name, self.group, self.rank = name, group, group.rank
         self.interrupted = False
-        self._out, self._err = (os.fdopen(os.dup(number), 'w', encoding='utf-8') for number in (1, 2))
-        self._given = json.loads(os.environ.pop(WATCH, 'null'))
-        mpi = load_mpi()
-        self._abort = mpi.COMM_WORLD.Abort
-        self.group = MpiGroup()
-        self.rank = self.group.rank
+        self._out, self._err = sys.stdout, sys.stderr  # where the user reads, also when what is printed goes to a file
         self._link = self._watch = None
         self._leaving = False
 
     def join(self):
         """Join the watch and choose the number of threads. MXNet must not be loaded yet."""
         faulthandler.enable()
+        given = json.loads(os.environ.pop(WATCH, 'null'))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
-        if self._given:
-            self._link = Link(['127.0.0.1'], self._given['port'], self._given['token'], self.rank,
+        if given:
+            self._link = Link(['127.0.0.1'], given['port'], given['token'], self.rank,
                               on_lost=lambda why: os._exit(LOST), on_message=self._hear)
-            if self.group.size != self._given['workers']:
-                raise RuntimeError(f"mpiexec has started {self._given['workers']} workers, and MPI knows of "
-                                   f"{self.group.size}: {self._given['mpiexec']} belongs to another MPI than mpi4py "
-                                   "uses; put the one of mpi4py's MPI first in PATH.")
+            if self.group.size != given['workers']:
+                raise RuntimeError(f"mpiexec has started {given['workers']} workers, MPI knows of {self.group.size}: "
+                                   f"{given['mpiexec']} belongs to another MPI than mpi4py uses; put the one of "
+                                   "mpi4py's MPI first in PATH.")
         elif self.group.size > 1:
             if self.rank == 0:
                 self._watch = Watch(self.group.size, everywhere=True)
@@ -121,6 +116,7 @@ class Worker:
         Path(folder).mkdir(parents=True, exist_ok=True)
         sys.stdout.flush()
         sys.stderr.flush()
+        self._out, self._err = (os.fdopen(os.dup(number), 'w', encoding='utf-8') for number in (1, 2))
         file = os.open(Path(folder) / f'rank-{self.rank}.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         for number in (1, 2):
             os.dup2(file, number)
@@ -162,8 +158,7 @@ class Worker:
                 return
         else:
             time.sleep(TO_BE_ENDED)
-        self._abort(status or LOST)
-        os._exit(status or LOST)
+        _abort(status or LOST)
 
     def _note(self, signum, frame):
         self.interrupted = True
@@ -172,9 +167,8 @@ class Worker:
         self.interrupted = self.interrupted or 'interrupt' in message
 
     def _complain(self, sentence):
-        sys.stderr.flush()
-        os.dup2(self._err.fileno(), 2)
-        complain(self.name, sentence, 0)
+        with suppress(OSError):
+            print(f"{self.name}: {sentence}", file=self._err, flush=True)
         time.sleep(0.2)  # whoever carries these words is ended together with the job
 
     def _look(self):
@@ -185,12 +179,18 @@ class Worker:
                 if (failed or 'lost' in message) and not self._leaving:
                     self._leaving = True
                     self._complain(f"{self._watch.describe(rank)}{sentence_of(message)}")
-                    self._abort(message.get('end', LOST))
+                    _abort(message.get('end', LOST))
 
     def _rank_0_is_lost(self, why):
-        time.sleep(min(3, 0.3 * (self.rank - 1)))  # one of them is enough to say so
+        time.sleep(0 if self.rank == 1 else 2)  # one of them is enough to say so
         self._complain(f"rank 0 {why}.")
-        self._abort(LOST)
+        _abort(LOST)
+
+
+def _abort(status):
+    """End all workers of the MPI job."""
+    load_mpi().COMM_WORLD.Abort(status)
+    os._exit(status)
 
 
 def sentence_of(message):

@@ -49,6 +49,7 @@ class Job:
                                     first_batch=next(iter(self.evaluation['train_acc'])))
         self.state = State()
         self.interrupt = NotedInterrupt()
+        self.saved = time.perf_counter()  # when the state was saved, or its training began
 
     def train(self):
         """Train to the last epoch; returns the history."""

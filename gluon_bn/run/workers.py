@@ -87,7 +87,7 @@ class WorkerJob(Job):
     def _add_gradients(self, loss, empty):
         """Make each gradient that of all ranks; returns the sum of their losses. What is due travels along."""
         gradient = self.joined.grad
-        mine = np.empty(gradient.size + 3, np.float32)
+        mine = np.empty(gradient.size + 3, gradient.dtype)
         mine[:-3] = 0 if empty else gradient.asnumpy()
         mine[-3:] = loss, self.worker.rank == 0 and super().is_due(), self.stopped
         everybodys = self.group.sum('gradients', mine)

@@ -1,0 +1,64 @@
+"""Jobs of MPI for tests, which are skipped by name where there is no MPI."""
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from gluon_bn.parallel.launch import ENVIRONMENT, launch, mpiexec
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = '''
+import os, signal, sys, time
+import numpy as np
+from gluon_bn.parallel.group import GroupError
+from gluon_bn.parallel.worker import WorkerEnded, as_worker
+
+def work(worker):
+    group, rank = worker.group, worker.rank
+    worker.report(f'pids {group.share("pids", os.getpid())}')
+'''
+
+
+@pytest.fixture
+def mpi():
+    """The path of ``mpiexec``."""
+    pytest.importorskip('mpi4py', reason='mpi4py is not installed')
+    try:
+        return mpiexec()
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A function: the path of a program whose workers run these lines, with ``worker``, ``group`` and ``rank``."""
+    def write(lines):
+        path = tmp_path / 'program.py'
+        path.write_text(PROGRAM + textwrap.indent(textwrap.dedent(lines), '    ')
+                        + "\n\nsys.exit(as_worker('program', work))\n")
+        return str(path)
+    return write
+
+
+@pytest.fixture
+def launched(mpi, program, capfd):
+    """A function: run such lines in so many workers; ``(status, what was reported, standard error)``."""
+    def run(workers, lines, **options):
+        reported = []
+        status = launch('program', [program(lines)], workers, reported.append, **options)
+        return status, reported, capfd.readouterr().err
+    return run
+
+
+@pytest.fixture
+def under_mpiexec(mpi, program):
+    """A function: run such lines with ``mpiexec`` itself; ``(status, standard output, standard error)``."""
+    def run(workers, lines):
+        done = subprocess.run([mpi, '-n', str(workers), sys.executable, program(lines)], timeout=300, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              env={**os.environ, **ENVIRONMENT, 'PYTHONPATH': str(ROOT)})
+        return done.returncode, done.stdout, done.stderr
+    return run

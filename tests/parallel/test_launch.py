@@ -1,0 +1,223 @@
+"""Jobs of several workers: how they end, whatever happens to one of them, and what the user reads then."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from gluon_bn.parallel import launch as launching
+from gluon_bn.parallel.launch import launch, mpiexec
+from gluon_bn.support.threads import physical_cores
+
+FOREVER = '''
+    while True:
+        group.sum('x', np.ones(3))
+        time.sleep(0.01)
+'''
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def assert_nobody_is_left(text):
+    """The processes that the job has reported end, in the end."""
+    pids = json.loads(re.search(r'pids (\[.*?\])', text).group(1))
+    deadline = time.monotonic() + 60
+    while any(map(alive, pids)):
+        assert time.monotonic() < deadline, [pid for pid in pids if alive(pid)]
+        time.sleep(0.05)
+    return pids
+
+
+def test_the_workers_compute_together_and_rank_0_reports(launched):
+    status, reported, err = launched(3, '''
+        total = group.sum('x', np.full(20000, rank + 1., np.float32))
+        everybody = group.gather('rank', np.array(rank)).tolist()
+        worker.report(f'{total.min()} {total.max()} {everybody}')
+        with worker.progress('Epoch 0', 0, 20) as show:
+            for batch in range(1, 21):
+                show(batch, 0.5)
+        print('only for its file')
+    ''')
+    assert (status, reported[1:]) == (0, ['6.0 6.0 [0, 1, 2]'])
+    assert err.splitlines() == [f'Epoch 0: batch {batch} of 20, loss (moving average) 0.5000'
+                                for batch in range(2, 21, 2)]
+    assert_nobody_is_left(reported[0])
+
+
+def test_each_worker_has_its_share_of_the_cores_unless_the_user_says_otherwise(launched, monkeypatch):
+    show = "worker.report(os.environ['OMP_NUM_THREADS'])"
+    monkeypatch.setattr(launching, '_variables_at_the_start', dict)
+    monkeypatch.setenv('OMP_NUM_THREADS', '77')  # as MXNet sets it in this process
+    assert launched(2, show)[1][1:] == [str(max(1, physical_cores() // 2))]
+    monkeypatch.setattr(launching, '_variables_at_the_start', lambda: {'OMP_NUM_THREADS': '5'})
+    assert launched(2, show)[1][1:] == ['5']
+
+
+def test_the_output_of_each_worker_is_in_a_file_of_its_own(launched, tmp_path):
+    status, _, err = launched(2, f'''
+        worker.log_to({str(tmp_path / 'logs')!r})
+        print('printed by', rank)
+        os.system('echo a child of ' + str(rank) + ' >&2')
+    ''')
+    assert (status, err) == (0, '')
+    for rank in (0, 1):
+        lines = (tmp_path / 'logs' / f'rank-{rank}.log').read_text().splitlines()
+        assert re.match(rf'== .* rank {rank} of 2, process \d+ on ', lines[0])
+        assert sorted(lines[1:]) == sorted([f'printed by {rank}', f'a child of {rank}'])
+
+
+# ---- what may happen to one of them ----------------------------------------------------------------------------------
+
+FAILURES = [
+    ('kill', 'os.kill(os.getpid(), signal.SIGKILL)', 1, r'was ended by signal 9 \(SIGKILL\)|ended without a word'),
+    ('crash', 'import faulthandler; faulthandler._sigsegv()', 1, r'was ended by signal 11|ended without a word'),
+    ('stop', 'os.kill(os.getpid(), signal.SIGSTOP)', 1, r'is stopped \(SIGSTOP, or Ctrl-Z\)\.'),
+    ('leave', 'os._exit(0)', 1, r'ended without a word'),
+    ('bug', 'raise AssertionError("no", 3)', 1, r"AssertionError: \('no', 3\)"),
+    ('bad data', 'raise ValueError("bad data")', 2, r'bad data'),
+    ('full disk', 'raise OSError(28, "No space left on device", "/data")', 2, r"No space left on device: '/data'"),
+    ('not finite', 'raise FloatingPointError("the loss is nan")', 3, r'the loss is nan'),
+]
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize(('what', 'status', 'reason'), [case[1:] for case in FAILURES],
+                         ids=[case[0] for case in FAILURES])
+def test_what_happens_to_one_worker_ends_all_with_a_sentence(what, status, reason, rank, launched):
+    found, reported, err = launched(3, f'''
+        for step in range(10**9):
+            if (rank, step) == ({rank}, 5):
+                {what}
+            group.sum('x', np.ones(3))
+    ''', after_failure='Try again.')
+    pids = assert_nobody_is_left(reported[0])
+    assert found == status
+    who = rf'rank {rank} \(process {pids[rank]} on \S+\)'
+    assert re.fullmatch(rf'program: {who}:? .*({reason}).*Try again\.\n', err), err
+
+
+def test_a_failure_of_all_is_blamed_on_nobody(launched):
+    status, reported, err = launched(3, "raise WorkerEnded(3, 'the loss is nan', everywhere=True)")
+    assert (status, err) == (3, 'program: the loss is nan\n')
+    assert_nobody_is_left(reported[0])
+    status, _, err = launched(2, "worker.together('start', lambda: open('/nowhere/at/all'))")
+    assert (status, err) == (2, "program: [Errno 2] No such file or directory: '/nowhere/at/all'\n")
+
+
+def test_a_failure_of_one_at_the_start_is_known_to_all(launched):
+    status, _, err = launched(3, "worker.together('start', lambda: rank == 1 and open('/nowhere/at/all'))")
+    assert (status, err) == (2, "program: rank 1: [Errno 2] No such file or directory: '/nowhere/at/all'\n")
+
+
+@pytest.mark.parametrize(('lines', 'reason'), [
+    ("group.agree('version', {'gluon_bn': f'0.{rank // 2}'})",
+     "rank 2 has another version than rank 0: gluon_bn is '0.1', not '0.0'."),
+    ("group.sum('x' if rank else 'y', np.ones(2))",
+     "rank 1 is not where rank 0 is (call 5, step 0: sum of 'x', float64 (2,); rank 0: call 5, step 0: sum of 'y', "
+     "float64 (2,))."),
+], ids=['another version', 'another call'])
+def test_workers_that_are_not_together_end_with_one_sentence(lines, reason, launched):
+    status, reported, err = launched(3, lines)
+    assert (status, err) == (1, f'program: {reason}\n')
+    assert_nobody_is_left(reported[0])
+
+
+def test_ctrl_c_lets_the_workers_come_to_an_end(mpi, program, capfd):
+    """The signal reaches this process alone, which passes it on."""
+    reported = []
+
+    def report(line):
+        reported.append(line)
+        if line == 'it runs':
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    status = launch('program', [program('''
+        worker.report('it runs')
+        while not group.sum('interrupted', np.array([worker.interrupted], int))[0]:
+            time.sleep(0.01)
+        worker.report('saved')
+        raise WorkerEnded(130, 'interrupted', everywhere=True)
+    ''')], 2, report, interrupted=lambda: 'interrupted; go on')
+    assert (status, capfd.readouterr().err) == (130, 'program: interrupted; go on\n')
+    assert reported[1:] == ['it runs', 'saved']
+    assert_nobody_is_left(reported[0])
+
+
+def test_nobody_outlives_a_launcher_that_is_killed(mpi, program, tmp_path):
+    code = ("import sys; from gluon_bn.parallel.launch import launch; "
+            "launch('program', sys.argv[1:], 2, lambda line: print(line, flush=True))")
+    with subprocess.Popen([sys.executable, '-c', code, program(FOREVER)], stdout=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        process.kill()
+    assert_nobody_is_left(line)
+
+
+def test_without_mpi_a_sentence_says_how_to_get_it(monkeypatch):
+    find = launching.importlib.util.find_spec
+    monkeypatch.setattr(launching.importlib.util, 'find_spec', lambda name: None if name == 'mpi4py' else find(name))
+    monkeypatch.setitem(launching.sys.modules, 'mpi4py', None)
+    with pytest.raises(ImportError, match=r"mpi4py is not installed; get it with: .*\[mpi\]"):
+        mpiexec()
+    monkeypatch.setattr(launching.importlib.util, 'find_spec', lambda name: find('json'))
+    monkeypatch.setattr(launching.shutil, 'which', lambda *arguments, **options: None)
+    with pytest.raises(ImportError, match=r"there is no mpiexec; get one with: .*\[mpi\]"):
+        mpiexec()
+
+
+def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path, capfd, mpi):
+    bad = tmp_path / 'mpiexec'
+    bad.write_text('#!/bin/sh\necho ----------\necho "  no slots  "\nexit 7\n')
+    bad.chmod(0o755)
+    monkeypatch.setattr(launching, 'mpiexec', lambda: str(bad))
+    assert launch('program', ['-c', ''], 2) == 7
+    assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots\n'
+
+
+# ---- under mpiexec itself, as on a cluster ---------------------------------------------------------------------------
+
+def test_under_mpiexec_the_lines_of_rank_0_are_printed(under_mpiexec):
+    status, out, err = under_mpiexec(2, '''
+        worker.report(f"{group.sum('x', np.ones(2)).tolist()}")
+        with worker.progress('Epoch 0', 0, 1) as show:
+            show(1, 0.25)
+    ''')
+    assert status == 0, err
+    assert out.splitlines()[1:] == ['[2.0, 2.0]']
+    assert err == 'Epoch 0: batch 1 of 1, loss (moving average) 0.2500\n'
+    assert_nobody_is_left(out)
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] != 'crash'],
+                         ids=[case[0] for case in FAILURES if case[0] != 'crash'])
+def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, under_mpiexec):
+    status, out, err = under_mpiexec(3, f'''
+        for step in range(10**9):
+            if (rank, step) == ({rank}, 5):
+                {what}
+            group.sum('x', np.ones(3))
+    ''')
+    assert_nobody_is_left(out)
+    assert status != 0
+    killed = what.startswith(('os.kill(os.getpid(), signal.SIGKILL', 'os._exit'))
+    assert re.search(rf'^program: rank {rank}( \(process \d+ on \S+\))?:? .*({reason}|has ended)', err, re.M) or (
+        killed and re.search(r'signal 9|EXIT CODE: 9|EXIT CODE: 0|exited|abort', err)), err
+    assert err.count('program: ') <= 2
+
+
+def test_one_worker_needs_no_mpiexec(program, mpi):
+    done = subprocess.run([sys.executable, program("raise ValueError('no such data')")], text=True, timeout=300,
+                          capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == 'program: no such data'
