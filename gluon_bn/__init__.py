@@ -5,6 +5,7 @@ A map; the first lines of each module say the rest.
 ======================================================  ================================================================
 ``batch_norm``, ``functions``, ``optimizers``           the layer; activations and the loss; SGD and its kin
 ``lenet``, ``sigmoid_mlp``, ``network``                 networks by hand, and what they share
+``nn``                                                  a Gluon block in the place of ``gluon.nn.BatchNorm``
 ``training``, ``data_parallel``, ``recalibration``       an epoch; several devices; exact statistics for test time
 ``checks``, ``network_state``                           what arguments must be; stored statistics of networks
 ``gradient_check``                                      gradients by differences, with which the others are compared
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from . import autodiff as autodiff
     from . import data as data
     from . import gradient_check as gradient_check
+    from . import nn as nn
     from . import reference as reference
     from ._mxnet.devices import try_all_gpus as try_all_gpus
     from ._mxnet.devices import try_gpu as try_gpu
@@ -52,6 +54,7 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from .functions import softmax as softmax
     from .functions import softmax_cross_entropy as softmax_cross_entropy
     from .lenet import LeNet as LeNet
+    from .nn.conversion import convert as convert
     from .optimizers import sgd as sgd
     from .recalibration import recalibrate as recalibrate
     from .reference.fully_connected import FullyConnectedNet as FullyConnectedNet
@@ -75,7 +78,7 @@ _MXNET_HALF = {
     'batch_norm': 'batch_norm', 'pure_batch_norm': 'batch_norm', 'which_impl': 'batch_norm',
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
-    'recalibrate': 'recalibration', 'load_network': 'run.job',
+    'recalibrate': 'recalibration', 'load_network': 'run.job', 'nn': None, 'convert': 'nn.conversion',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}

@@ -300,4 +300,4 @@ if not QUICK:
 #
 # ## Next
 #
-# Read `02_lenet_on_mnist.py` again, or begin with the exercises: `gluon-bn exercises`.
+# `12_from_scratch_to_gluon.py`: the same network of Gluon's blocks. Or begin with the exercises: `gluon-bn exercises`.

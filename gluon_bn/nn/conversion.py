@@ -1,0 +1,62 @@
+"""The conversion of a Gluon network: its batch norms become ours, in place."""
+from __future__ import annotations
+
+import warnings
+from typing import TypeVar
+
+import numpy as np
+
+from .._mxnet import mx
+from .layer import BatchNorm
+
+gluon = mx.gluon
+_Net = TypeVar('_Net')  # a gluon.Block
+
+
+def convert(net: _Net) -> _Net:
+    """Make every ``gluon.nn.BatchNorm`` in ``net`` a :class:`gluon_bn.nn.BatchNorm`, and return ``net``.
+
+    The blocks stay the same objects, with the same parameters under the same names, initialized or not: whatever refers
+    to them goes on, a ``Trainer`` too. Compiled graphs in ``net`` are dropped, and compiled anew at the next call. If
+    ``net`` is part of a network, convert the whole.
+
+    A subclass of Gluon's layer (``SyncBatchNorm``, or one of your own) and ``BatchNormReLU`` compute something else.
+    They stay, and a warning says so. What is no ``gluon.Block`` is a ``TypeError``.
+
+    >>> net = mx.gluon.model_zoo.vision.resnet18_v1()
+    >>> gbn.convert(net) is net
+    True
+    >>> net.features[1]
+    BatchNorm(axis=1, eps=1e-05, momentum=0.9, fix_gamma=False, use_global_stats=False, in_channels=64)
+    >>> isinstance(net.features[1], gbn.nn.BatchNorm)
+    True
+    """
+    if not isinstance(net, gluon.Block):
+        raise TypeError(f"net is a {type(net).__name__}; expected a gluon.Block, such as a network of the model zoo.")
+    blocks = list(_blocks_of(net))
+    is_half = any(np.dtype(parameter.dtype) == np.float16 for parameter in net.collect_params().values())
+    for block in blocks:
+        if type(block) is gluon.nn.BatchNorm:
+            block.__class__ = BatchNorm  # ours adds no state but this
+            block._is_half = is_half
+    for block in blocks:
+        if isinstance(block, gluon.HybridBlock):
+            block._clear_cached_op()
+    others = {type(block).__name__ for block in blocks
+              if isinstance(block, (gluon.nn.BatchNorm, gluon.nn.BatchNormReLU)) and not isinstance(block, BatchNorm)}
+    if others:
+        warnings.warn(f"gluon_bn.convert has left what is no plain BatchNorm as it is: {', '.join(sorted(others))}.",
+                      stacklevel=2)
+    return net
+
+
+def _blocks_of(block):
+    """``block`` and all that are in it, each once."""
+    found = {id(block): block}
+    waiting = [block]
+    while waiting:
+        for child in waiting.pop()._children.values():
+            if id(child) not in found:
+                found[id(child)] = child
+                waiting.append(child)
+    return found.values()

@@ -1,0 +1,60 @@
+"""Batch norm whose running statistics move in forward, in two formulations, each for arrays and for graphs.
+
+By the native operator ``_gluon_bn_moving`` (``fast/src/moving.cc``), which does all of it. Or by MXNet's ``BatchNorm``:
+with a momentum of 1 that leaves the running statistics alone, and they are moved here by the mean and the variance that
+it gives beside its output.
+
+``options`` are those of MXNet's ``BatchNorm``: ``axis``, ``eps``, ``momentum``, ``fix_gamma``, ``use_global_stats``.
+"""
+from .._mxnet import autograd, mx, nd
+from .._mxnet.arrays import spec_of
+from ..fast import operators
+
+
+def of_arrays(x, gamma, beta, running_mean, running_var, options):
+    """The layer's output; in train mode, the running statistics are moved."""
+    if operators.supports(*spec_of(x)):
+        # As in operators.py: where a gradient is to be added, an operator of MXNet's has to take it.
+        x, gamma, beta = map(operators.as_result, (x, gamma, beta))
+        return by_operator(nd, x, gamma, beta, running_mean, running_var, options, autograd.is_training())
+    out, moved = by_mxnet(nd, x, gamma, beta, running_mean, running_var, options, autograd.is_training())
+    move(moved, (running_mean, running_var))
+    return out
+
+
+def of_symbols(x, gamma, beta, running_mean, running_var, options, is_training, is_native):
+    """``(out, moved)`` as symbols: the layer's output, and the running statistics after it unless it writes them."""
+    if not is_native:
+        return by_mxnet(mx.sym, x, gamma, beta, running_mean, running_var, options, is_training)
+    x, gamma, beta = map(mx.sym.identity, (x, gamma, beta))
+    return by_operator(mx.sym, x, gamma, beta, running_mean, running_var, options, is_training), []
+
+
+def move(new, old):
+    """Write each of the arrays ``new`` into the one of ``old`` beside it."""
+    with autograd.pause():
+        for source, target in zip(new, old):
+            source.copyto(target)
+
+
+def by_operator(F, x, gamma, beta, running_mean, running_var, options, is_training):
+    """The output of the native operator, which writes the running statistics."""
+    return F._internal._gluon_bn_moving(
+        x, gamma, beta, running_mean, running_var, axis=options['axis'], eps=options['eps'],
+        momentum=options['momentum'], fix_gamma=int(options['fix_gamma']),
+        training=int(is_training and not options['use_global_stats']))[0]
+
+
+def by_mxnet(F, x, gamma, beta, running_mean, running_var, options, is_training):
+    """The output of MXNet's operator, and a list of the running statistics after it, empty if they do not move."""
+    is_moving = is_training and not options['use_global_stats']
+    # Else global statistics: so that backward does not take them for those of a batch, whatever mode it runs in.
+    options = {**options, 'use_global_stats': not is_moving}
+    out, mean, rstd = F.BatchNorm(x, gamma, beta, running_mean, running_var, output_mean_var=True,
+                                  **{**options, 'momentum': 1})
+    if not is_moving:
+        return out, []
+    with autograd.pause():
+        var = F.relu(1 / F.square(rstd) - options['eps'])  # rounding must not make it negative
+        return out, [F.BlockGrad(old + (new - old) * (1 - options['momentum']))
+                     for old, new in ((running_mean, mean), (running_var, var))]

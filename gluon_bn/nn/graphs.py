@@ -1,0 +1,137 @@
+"""The graphs of hybridized networks, in which the batch norm of our blocks is exchanged right before they are compiled.
+
+A block puts MXNet's operator ``BatchNorm`` into the graph, with a mark. So the graph that a network keeps, by which it
+infers shapes and which it exports, is MXNet's own. What is compiled of it is another one: :class:`CachedOp` stands in
+the place of MXNet's class and puts one of ``formulations.py`` in the place of each marked operator. It compiles two
+graphs, one for train mode and one for predict mode, and runs the one of the mode in which it is called: MXNet does not
+tell an operator of a library which mode it is.
+"""
+import ast
+import json
+from typing import Any
+
+from .._mxnet import autograd, mx, nd
+from ..fast import operators
+from . import formulations
+
+_MARK = '__gluon_bn__'
+_INPUTS = ('data', 'gamma', 'beta', 'running_mean', 'running_var')
+# The operators that keep the memory layout of a convolution before them.
+_KEEP_LAYOUT = frozenset(('Activation', 'BatchNorm', 'Concat', 'LeakyReLU', 'Pooling', 'add_n', 'elemwise_add'))
+_OfMXNet: Any = nd.CachedOp
+
+
+def mark(is_half):
+    """The attributes by which an operator is known as ours; with ``is_half`` its data are float16."""
+    return {_MARK: 'float16' if is_half else 'float32'}
+
+
+def install():
+    """From now on MXNet compiles its graphs by our class; one without marks is compiled as ever."""
+    nd.CachedOp = nd.op.CachedOp = CachedOp  # `mx.library.load` copies the second to the first
+
+
+class CachedOp(_OfMXNet):  # type: ignore[misc]
+    """MXNet's compiled graph; where there are marked operators, two of them with those exchanged."""
+
+    def __init__(self, sym, flags=()):
+        text = sym.tojson(remove_amp_cast=False)
+        self._training = None  # the graph of train mode, if there are two
+        if _MARK in text:
+            training = Exchange(sym, json.loads(text), is_training=True)
+            self._training = _OfMXNet(training.sym, flags)
+            self._own_outputs, self._moved = training.own_outputs, training.moved
+            sym = Exchange(sym, json.loads(text), is_training=False).sym
+        super().__init__(sym, flags)
+
+    def __call__(self, *args, **kwargs):
+        """The network's outputs; in train mode the running statistics are moved first."""
+        if self._training is None or not autograd.is_training():
+            return super().__call__(*args, **kwargs)
+        outputs = self._training(*args, **kwargs)
+        if not self._moved:
+            return outputs
+        formulations.move(outputs[self._own_outputs:], [args[position] for position in self._moved])
+        return outputs[0] if self._own_outputs == 1 else outputs[:self._own_outputs]
+
+    def _register_op_hook(self, callback, monitor_all=False):
+        super()._register_op_hook(callback, monitor_all)
+        if self._training is not None:
+            self._training._register_op_hook(callback, monitor_all)
+
+
+class Exchange:
+    """The graph of one mode: ``sym``, with the same inputs in the same order.
+
+    Behind its ``own_outputs`` are running statistics as they are to be afterwards; ``moved`` are the positions, among
+    the inputs, of those that they replace.
+    """
+
+    def __init__(self, sym, graph, is_training):
+        self._nodes = []         # of the new graph
+        self._entries = []       # for each node before: a new node, or a (node, output) for each of its outputs
+        self._moved = []         # new running statistics, and what they replace
+        self._is_training = is_training
+        self._blocked = _behind_convolutions(graph['nodes'])
+        self._is_native = mx.current_context().device_type == 'cpu' and operators.available()
+        for number, node in enumerate(graph['nodes']):
+            inputs = [_entry(self._entries, entry) for entry in node['inputs']]
+            is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
+            self._entries.append(self._exchange(number, node, inputs) if is_ours else self._append(node, inputs))
+        heads = [_entry(self._entries, head) for head in graph['heads']]
+        self.own_outputs = len(heads)
+        graph.update(nodes=self._nodes, heads=[[*entry, 0] for entry in heads + [new for new, _ in self._moved]],
+                     arg_nodes=[number for number, node in enumerate(self._nodes) if node['op'] == 'null'])
+        graph.pop('node_row_ptr', None)  # MXNet counts anew
+        self.sym = mx.sym.load_json(json.dumps(graph))
+        inputs = self.sym.list_inputs()
+        assert inputs == sym.list_inputs()
+        self.moved = [inputs.index(self._nodes[old[0]]['name']) for _, old in self._moved]
+
+    def _append(self, node, inputs):
+        self._nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
+        return len(self._nodes) - 1
+
+    def _exchange(self, number, node, inputs):
+        """Append the nodes of a formulation instead of ``node``."""
+        options, is_half = _options(node['attrs']), node['attrs'][_MARK] == 'float16'
+        with mx.name.Prefix(f"{node['name']}_"):
+            out, moved = formulations.of_symbols(*map(mx.sym.var, _INPUTS), options, self._is_training,
+                                                 self._is_native and not is_half and not self._blocked[number])
+        part = json.loads(mx.sym.Group([out, *moved]).tojson(remove_amp_cast=False))
+        entries = []
+        for each in part['nodes']:
+            if each['op'] == 'null':
+                entries.append([inputs[_INPUTS.index(each['name'])]])
+            else:
+                entries.append(self._append(each, [_entry(entries, entry) for entry in each['inputs']]))
+        out, *moved = [_entry(entries, head) for head in part['heads']]
+        self._moved += zip(moved, inputs[3:])
+        return [out]
+
+
+def _entry(entries, old):
+    """The new ``(node, output)`` for one of before."""
+    node, output = old[:2]
+    return entries[node][output] if isinstance(entries[node], list) else (entries[node], output)
+
+
+def _options(attributes):
+    """The options of MXNet's ``BatchNorm`` as its block wrote them."""
+    return {'axis': int(attributes['axis']), **{name: float(attributes[name]) for name in ('eps', 'momentum')},
+            **{name: attributes[name] == 'True' for name in ('fix_gamma', 'use_global_stats')}}
+
+
+def _behind_convolutions(nodes):
+    """For each node, whether its output may have the memory layout in which 2-D convolutions compute on a CPU.
+
+    The native operator would have it copied into the plain one and back, which takes longer than MXNet's kernel.
+    """
+    blocked = []
+    for node in nodes:
+        if node['op'] == 'Convolution':
+            attributes = node['attrs']
+            blocked.append(len(ast.literal_eval(attributes['kernel'])) == 2 and int(attributes['num_filter']) % 8 == 0)
+        else:
+            blocked.append(node['op'] in _KEEP_LAYOUT and any(blocked[entry[0]] for entry in node['inputs']))
+    return blocked
