@@ -1,4 +1,5 @@
-"""Gluon blocks: batch norm in the place of ``gluon.nn.BatchNorm``. It uses ``fast`` and ``_mxnet``.
+"""Gluon blocks: batch norm in the place of ``gluon.nn.BatchNorm``. It uses ``fast`` and ``_mxnet``,
+and ``SyncBatchNorm`` what a batch of several ranks needs.
 
 >>> layer = gbn.nn.BatchNorm()
 >>> layer.initialize()
@@ -6,5 +7,6 @@
 ((2, 3), (3,))
 """
 from .layer import BatchNorm
+from .synchronised import SyncBatchNorm
 
-__all__ = ['BatchNorm']
+__all__ = ['BatchNorm', 'SyncBatchNorm']

@@ -26,6 +26,11 @@ def mark(is_half):
     return {_MARK: 'float16' if is_half else 'float32'}
 
 
+def mark_of_ranks():
+    """Those of an operator of which nothing can be compiled, since it exchanges numbers with other ranks."""
+    return {_MARK: 'ranks'}
+
+
 def install():
     """From now on MXNet compiles its graphs by our class; one without marks is compiled as ever."""
     nd.CachedOp = nd.op.CachedOp = CachedOp  # `mx.library.load` copies the second to the first
@@ -35,6 +40,7 @@ class CachedOp(_OfMXNet):  # type: ignore[misc]
     """MXNet's compiled graph; where there are marked operators, two of them with those exchanged."""
 
     def __init__(self, sym, flags=()):
+        self.handle = None  # so that one that is refused can be freed
         text = sym.tojson(remove_amp_cast=False)
         self._training = None  # the graph of train mode, if there are two
         if _MARK in text:
@@ -94,6 +100,9 @@ class Exchange:
 
     def _exchange(self, number, node, inputs):
         """Append the nodes of a formulation instead of ``node``."""
+        if node['attrs'][_MARK] == 'ranks':
+            raise TypeError(f"{node['name']} exchanges numbers with other ranks, and a compiled graph cannot; call "
+                            "hybridize(False), or set its group to None.")
         options, is_half = _options(node['attrs']), node['attrs'][_MARK] == 'float16'
         with mx.name.Prefix(f"{node['name']}_"):
             out, moved = formulations.of_symbols(*map(mx.sym.var, _INPUTS), options, self._is_training,

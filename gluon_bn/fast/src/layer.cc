@@ -19,24 +19,14 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
   const Stored<T> stored = stored_of<T>(in, OLD_MEAN, first, momentum);
   Rows<T> statistics(in[STATISTICS].data<T>(), p.C);
-  std::vector<Moments> moments(training ? p.C : 0);
-  if (training) {
-    moments_of(x, p, [&](size_t c, const Moments& all) { moments[c] = all; });
-    if (!Ranks(attributes).merge(&moments)) return refuse(Ranks::refusal());
-  }
-  Channels<T> channels(p.C);
-  for (size_t c = 0; c < p.C; ++c) {
-    if (!training) {
-      channels.set(c, Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps));
-      continue;
-    }
-    const double mean = moments[c].mean, var = moments[c].m2 / moments[c].n;
-    channels.set(c, Affine<T>(mean, var, gamma[c], beta[c], eps));
-    statistics.set(c, mean, var);
-    stored.update(c, mean, var, statistics.new_mean, statistics.new_var);
-  }
-  normalize(p, x, channels, out[0].data<T>());
-  return MX_SUCCESS;
+  const bool done = normalize(p, x, out[0].data<T>(), training, [&](size_t c, const Moments& all) {
+    if (!training) return Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps);
+    const double var = all.m2 / all.n;
+    statistics.set(c, all.mean, var);
+    stored.update(c, all.mean, var, statistics.new_mean, statistics.new_var);
+    return Affine<T>(all.mean, var, gamma[c], beta[c], eps);
+  }, Ranks(attributes));
+  return done ? MX_SUCCESS : refuse(Ranks::refusal());
 }
 
 template <typename T>
@@ -52,8 +42,8 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
     channels.set(c, training ? statistics.affine(c, gamma[c], 0, eps)
                              : Affine<T>(old_mean[c], old_var[c], gamma[c], 0, eps));
   for (int zero : {OLD_MEAN, OLD_VAR}) std::fill_n(gradients[zero].data<T>(), p.C, T(0));
-  const bool done = gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, Ranks(attributes), &channels,
-                                 gradients[X_].data<T>(), gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
+  const bool done = gradients_of(p, in[X_].data<T>(), all[0].data<T>(), training, &channels, gradients[X_].data<T>(),
+                                 gradients[GAMMA].data<T>(), gradients[BETA].data<T>(), Ranks(attributes));
   return done ? MX_SUCCESS : refuse(Ranks::refusal());
 }
 
@@ -79,7 +69,7 @@ MXReturnValue small_forward(const Attributes& attributes, Tensors& in, Tensors& 
   const Pieces p(in[X_].shape);
   const T* x = in[X_].data<T>();
   const Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
-  normalize(p, x, channels, out[0].data<T>());
+  normalize_by(p, x, channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 template <typename T>
@@ -88,7 +78,7 @@ MXReturnValue small_backward(const Attributes& attributes, Tensors& all, Tensors
   const Pieces p(in[X_].shape);
   const T* x = in[X_].data<T>();
   Channels<T> channels = channels_of(x, in[GAMMA].data<T>(), in[BETA].data<T>(), p, number(attributes, "eps"));
-  gradients_of(p, x, all[0].data<T>(), true, Ranks(), &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
+  gradients_of(p, x, all[0].data<T>(), true, &channels, gradients[X_].data<T>(), gradients[GAMMA].data<T>(),
                gradients[BETA].data<T>());
   return MX_SUCCESS;
 }
@@ -167,7 +157,7 @@ MXReturnValue shard_normalize(const Attributes& attributes, Tensors& in, Tensors
   const Pieces p(in[X_].shape);
   const Channels<T> channels = channels_by(in[BETA + 1].data<double>(), in[GAMMA].data<T>(), in[BETA].data<T>(), p.C,
                                            number(attributes, "eps"));
-  normalize(p, in[X_].data<T>(), channels, out[0].data<T>());
+  normalize_by<T>(p, in[X_].data<T>(), channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 template <typename T>
@@ -177,7 +167,7 @@ MXReturnValue shard_sums(const Attributes& attributes, Tensors& in, Tensors& out
                                               number(attributes, "eps"));
   double* numbers = out[0].data<double>();
   numbers[0] = static_cast<double>(p.m) * p.S;
-  gradient_sums(p, in[X_].data<T>(), in[SUMS_G].data<T>(), channels, numbers + 1);
+  gradient_sums<T>(p, in[X_].data<T>(), in[SUMS_G].data<T>(), channels, numbers + 1);
   return MX_SUCCESS;
 }
 template <typename T>
@@ -186,7 +176,7 @@ MXReturnValue shard_gradient(const Attributes& attributes, Tensors& in, Tensors&
   Channels<T> channels = channels_by<T>(in[GRADIENT_NUMBERS].data<double>(), in[GRADIENT_GAMMA].data<T>(), nullptr, p.C,
                                         number(attributes, "eps"));
   const double* totals = in[GRADIENT_TOTALS].data<double>();
-  input_gradient(p, in[X_].data<T>(), in[SUMS_G].data<T>(), totals[0], totals + 1, &channels, out[0].data<T>());
+  input_gradient<T>(p, in[X_].data<T>(), in[SUMS_G].data<T>(), totals[0], totals + 1, &channels, out[0].data<T>());
   return MX_SUCCESS;
 }
 // X and what is like it, numbers of these channels, and arrays of one value for each channel, in this order.

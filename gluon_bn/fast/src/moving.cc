@@ -31,19 +31,15 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const Pieces p(in[X_].shape, axis_of(attributes, in[X_].shape.size()));
   const T *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
   T *mean = in[MEAN].data<T>(), *var = in[VAR].data<T>(), *rows = out[1].data<T>();
-  std::vector<Moments> batch(options.training ? p.C : 0);
-  if (options.training) moments_of(in[X_].data<T>(), p, [&](size_t c, const Moments& all) { batch[c] = all; });
-  Channels<T> channels(p.C);
-  for (size_t c = 0; c < p.C; ++c) {
-    const double exact_mean = options.training ? batch[c].mean : mean[c];
-    const double exact_var = options.training ? batch[c].m2 / batch[c].n : var[c];
+  normalize(p, in[X_].data<T>(), out[0].data<T>(), options.training, [&](size_t c, const Moments& batch) {
+    const double exact_mean = options.training ? batch.mean : mean[c];
+    const double exact_var = options.training ? batch.m2 / batch.n : var[c];
     rows[USED_MEAN * p.C + c] = exact_mean;
     rows[REST * p.C + c] = exact_mean - rows[USED_MEAN * p.C + c];
     rows[USED_VAR * p.C + c] = exact_var;
     if (options.training) Stored<T>{mean, var, options.momentum}.update(c, exact_mean, exact_var, mean, var);
-    channels.set(c, Affine<T>(exact_mean, exact_var, options.fix_gamma ? 1 : gamma[c], beta[c], options.eps));
-  }
-  normalize(p, in[X_].data<T>(), channels, out[0].data<T>());
+    return Affine<T>(exact_mean, exact_var, options.fix_gamma ? 1 : gamma[c], beta[c], options.eps);
+  });
   return MX_SUCCESS;
 }
 
@@ -57,7 +53,7 @@ MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& grad
   for (size_t c = 0; c < p.C; ++c)
     channels.set(c, Affine<T>(static_cast<double>(rows[USED_MEAN * p.C + c]) + rows[REST * p.C + c],
                               rows[USED_VAR * p.C + c], options.fix_gamma ? 1 : gamma[c], 0, options.eps));
-  gradients_of(p, in[X_].data<T>(), all[0].data<T>(), options.training, Ranks(), &channels, gradients[X_].data<T>(),
+  gradients_of(p, in[X_].data<T>(), all[0].data<T>(), options.training, &channels, gradients[X_].data<T>(),
                gradients[GAMMA].data<T>(), gradients[BETA].data<T>());
   for (int zero : {MEAN, VAR}) std::fill_n(gradients[zero].data<T>(), p.C, T(0));
   if (options.fix_gamma) std::fill_n(gradients[GAMMA].data<T>(), p.C, T(0));

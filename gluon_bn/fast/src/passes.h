@@ -190,7 +190,7 @@ struct Statistics {
 };
 
 // The moments of channel c, of those of all pieces.
-Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
+inline Moments joined(const std::vector<Moments>& parts, const Pieces& p, size_t c) {
   Moments all = {0, 0, 0};
   for (size_t piece = c / p.columns; piece < p.number; piece += p.across) all.join(parts[piece * p.columns + c % p.columns]);
   return all;
@@ -210,9 +210,24 @@ void moments_of(const T* x, const Pieces& p, const To& to) {
 }
 
 template <typename T>
-void normalize(const Pieces& p, const T* x, const Channels<T>& channels, T* y) {
+void normalize_by(const Pieces& p, const T* x, const Channels<T>& channels, T* y) {
 #pragma omp parallel for schedule(static) if (!p.alone())
   for (size_t piece = 0; piece < p.number; ++piece) each_of_piece<T>(p, piece, Normalize<T>{x, y, channels, p.S == 1});
+}
+
+// y of x. `channel(c, moments)` gives what is done to channel c; when not training, there are no moments. Returns false if
+// the moments of the other ranks' shards did not come.
+template <typename T, typename F>
+bool normalize(const Pieces& p, const T* x, T* y, bool training, const F& channel, const Ranks& ranks = Ranks()) {
+  std::vector<Moments> moments(p.C, Moments{0, 0, 0});
+  if (training) {
+    moments_of(x, p, [&](size_t c, const Moments& all) { moments[c] = all; });
+    if (!ranks.merge(&moments)) return false;
+  }
+  Channels<T> channels(p.C);
+  for (size_t c = 0; c < p.C; ++c) channels.set(c, channel(c, moments[c]));
+  normalize_by(p, x, channels, y);
+  return true;
 }
 
 // The sums of g of all channels, and after them those of g x_hat.
@@ -254,8 +269,8 @@ void input_gradient(const Pieces& p, const T* x, const T* g, double n, const dou
 // All gradients. `training`: the statistics are those of the batch, and depend on it. dgamma and dbeta are this rank's.
 // Returns false if the other ranks' sums did not come.
 template <typename T>
-bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, const Ranks& ranks, Channels<T>* channels,
-                  T* dX, T* dgamma, T* dbeta) {
+bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* channels, T* dX, T* dgamma,
+                  T* dbeta, const Ranks& ranks = Ranks()) {
   std::vector<double> sums(2 * p.C);
   gradient_sums(p, x, g, *channels, sums.data());
   std::copy_n(sums.begin(), p.C, dbeta);
