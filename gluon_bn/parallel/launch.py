@@ -78,8 +78,10 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         stack.callback(job.close)
         status, sentence = job.run()
         if job.closed_without_a_word:
-            _end(process, watch, patience=1)  # mpiexec may say why
-            sentence = _with_signal(sentence, _text(said))
+            _ended(process, 1)  # mpiexec may say why, if it is not this process that ends it
+            found = re.search(rf'PID {job.failure["pid"]} on node \S+\s+exited on\s+signal (\d+)', _text(said))
+            if found:  # Open MPI tells; MPICH may name another process
+                sentence = sentence.replace(WITHOUT_A_WORD, f"was ended by {_signal(int(found.group(1)))}")
         elif status and not sentence:
             sentence = f"mpiexec ended with status {status}: {_gist(_text(said))}"
     if status == 130:
@@ -152,7 +154,8 @@ class _Job:
             self._show(*message['show'])
         elif 'lost' in message or not message.get('everywhere', True):
             if not self.failure:
-                self.failure = {**message, 'sentence': self.watch.describe(rank) + sentence_of(message)}
+                self.failure = {**message, 'pid': self.watch.workers[rank].pid,
+                                'sentence': self.watch.describe(rank) + sentence_of(message)}
         elif 'end' in message:
             self.ends[rank] = message
             self._until = min(self._until, time.monotonic() + ENDING)
@@ -178,9 +181,9 @@ def _variables_at_the_start():
     return dict(os.fsdecode(pair).partition('=')[::2] for pair in pairs)
 
 
-def _end(process, watch, patience=0):
-    """Let no worker, and no mpiexec, go on; it gets ``patience`` seconds to end by itself."""
-    if not _ended(process, patience):
+def _end(process, watch):
+    """Let no worker, and no mpiexec, go on."""
+    if not _ended(process, 0):
         _kill_all(watch)
         if not _ended(process, 1):
             process.terminate()
@@ -210,14 +213,6 @@ def _ended(process, seconds):
 def _text(file):
     file.seek(0)
     return file.read().decode(errors='replace')
-
-
-def _with_signal(sentence, said):
-    """The sentence with the signal that, as mpiexec has ``said``, has ended a worker."""
-    found = re.search(r'signal:? (\d+)', said, re.I)
-    if not found:
-        return sentence
-    return sentence.partition(' has ended')[0] + f" was ended by {_signal(int(found.group(1)))}."
 
 
 def _signal(number):

@@ -124,11 +124,10 @@ class Watch:
                 continue
             worker.send({'beat': 1})
             worker.silent += BEAT
-            stopped = worker.silent > STOPPED and worker.host == socket.gethostname() and is_stopped(worker.pid)
-            if stopped or worker.silent > SILENCE:
+            why = _why_silent(worker.silent, worker.pid, worker.host)
+            if why:
                 worker.has_ended = True
-                heard.append((rank, {'lost': "is stopped (SIGSTOP, or Ctrl-Z)" if stopped else
-                                     f"has given no sign of life for {SILENCE} seconds"}))
+                heard.append((rank, {'lost': why}))
         return heard
 
 
@@ -162,11 +161,13 @@ class _Connection:
 class Link:
     """A worker's connection to its watch. A thread sends beats, and calls ``on_lost(reason)`` if the watch is gone.
 
-    ``on_message(message)`` is called, in this thread, with what the watch says.
+    ``on_message(message)`` is called, in this thread, with what the watch says. ``watcher`` is the process that watches
+    and its machine.
     """
 
-    def __init__(self, hosts, port, token, rank, on_lost, on_message=None):
+    def __init__(self, hosts, port, token, rank, on_lost, on_message=None, watcher=(None, None)):
         self._socket = _connected(hosts, port)
+        self._watcher = watcher
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
         self.leaving = False  # True: the end of the watch does not matter any more
@@ -203,8 +204,9 @@ class Link:
                 silent += BEAT
             except OSError:
                 break
-            if silent > SILENCE:
-                self._lose(f"has given no sign of life for {SILENCE} seconds")
+            why = _why_silent(silent, *self._watcher)
+            if why:
+                self._lose(why)
                 return
             if time.monotonic() - beaten >= BEAT:
                 beaten = time.monotonic()
@@ -214,6 +216,13 @@ class Link:
     def _lose(self, why):
         if not (self._closed or self.leaving):
             self._on_lost(why)
+
+
+def _why_silent(seconds, pid, host):
+    """What is wrong with a process that has been silent for so long; None while it may just be slow."""
+    if seconds > STOPPED and host == socket.gethostname() and is_stopped(pid):
+        return "is stopped (SIGSTOP, or Ctrl-Z)"
+    return f"has given no sign of life for {SILENCE} seconds" if seconds > SILENCE else None
 
 
 def is_stopped(pid):

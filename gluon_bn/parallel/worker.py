@@ -84,10 +84,10 @@ class Worker:
             if self.rank == 0:
                 self._watch = Watch(self.group.size, everywhere=True)
                 threading.Thread(target=self._look, daemon=True).start()
-            hosts, port, token = self.group.share('watch', self._watch and [
-                self._watch.hosts, self._watch.port, self._watch.token])[0]
+            *watch, watcher = self.group.share('watch', self._watch and [
+                self._watch.hosts, self._watch.port, self._watch.token, [os.getpid(), socket.gethostname()]])[0]
             if self.rank != 0:
-                self._link = Link(hosts, port, token, self.rank, on_lost=self._rank_0_is_lost)
+                self._link = Link(*watch, self.rank, on_lost=self._rank_0_is_lost, watcher=watcher)
         set_threads(self.group)
 
     def report(self, line):

@@ -209,10 +209,10 @@ def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, u
             group.sum('x', np.ones(3))
     ''')
     assert_nobody_is_left(out)
-    assert status != 0
-    killed = what.startswith(('os.kill(os.getpid(), signal.SIGKILL', 'os._exit'))
+    assert status != 0 or what == 'os._exit(0)'  # of a rank that has left so, MPICH's mpiexec takes the status
+    killed = what.startswith(('os.kill(os.getpid(), signal.SIGKILL', 'os._exit'))  # then mpiexec may be quicker
     assert re.search(rf'^program: rank {rank}( \(process \d+ on \S+\))?:? .*({reason}|has ended)', err, re.M) or (
-        killed and re.search(r'signal 9|EXIT CODE: 9|EXIT CODE: 0|exited|abort', err)), err
+        killed and re.search(r'signal 9|EXIT CODE: 9|EXIT CODE: 0|exited|abort', out + err)), out + err
     assert err.count('program: ') <= 2
 
 

@@ -1,0 +1,149 @@
+"""The watch over workers: what it hears, whom it believes, and when somebody is lost."""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gluon_bn.parallel import watch as watching
+from gluon_bn.parallel.watch import WITHOUT_A_WORD, Link, Watch, is_stopped
+
+
+@pytest.fixture
+def watch():
+    opened = Watch(2)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def link(watch):
+    """A function that connects a rank."""
+    links = []
+
+    def connect(rank, on_lost=lambda why: None, **options):
+        links.append(Link(watch.hosts, watch.port, watch.token, rank, on_lost, **options))
+        return links[-1]
+    yield connect
+    for link in links:
+        link.close()
+
+
+def heard(watch, wanted=1):
+    """The next messages."""
+    found, deadline = [], time.monotonic() + 60
+    while len(found) < wanted:
+        assert time.monotonic() < deadline
+        found += watch.look(0.1)
+    return found
+
+
+def test_what_workers_say_comes_in_order_with_their_rank(watch, link):
+    one, two = link(0), link(1)
+    for number in range(3):
+        one.say(report=number)
+    assert heard(watch, 3) == [(0, {'report': 0}), (0, {'report': 1}), (0, {'report': 2})]
+    two.say(end=0)
+    assert heard(watch) == [(1, {'end': 0})]
+    assert watch.describe(1) == f'rank 1 (process {os.getpid()} on {socket.gethostname()})'
+    assert watch.describe(7) == 'rank 7'
+
+
+def test_what_the_watch_says_reaches_the_worker(watch, link):
+    said = []
+    link(1, on_message=said.append).say(report='here')
+    heard(watch)
+    watch.say(1, interrupt=True)
+    watch.say(5, interrupt=True)  # who is not there
+    deadline = time.monotonic() + 60
+    while not said:
+        assert time.monotonic() < deadline
+        watch.look(0.1)
+    assert said == [{'interrupt': True}]
+
+
+def test_a_connection_that_closes_is_a_loss_unless_the_worker_has_said_that_it_ends(watch, link):
+    link(0).say(end=0)
+    heard(watch)
+    link(1).say(report='')
+    heard(watch)
+    for rank in (0, 1):
+        watch.workers[rank].connection.shutdown(socket.SHUT_RD)
+    assert heard(watch) == [(1, {'lost': WITHOUT_A_WORD})]
+    assert watch.look(0.1) == []  # once
+
+
+@pytest.mark.parametrize('first', [b'{"rank": 0, "pid": 1, "host": "x"}\n', b'{"token": "no", "rank": 0}\n', b'no\n',
+                                   b'[1]\n', b'GET / HTTP/1.1\r\n\r\n', b'x' * (1 << 17)])
+def test_a_stranger_is_not_let_in(first, watch, link):
+    with socket.create_connection(('127.0.0.1', watch.port)) as stranger:
+        try:
+            stranger.sendall(first + b'{"end": 1}\n')
+        except OSError:
+            pass
+        link(1).say(report='here')
+        assert heard(watch) == [(1, {'report': 'here'})]
+        assert list(watch.workers) == [1]
+
+
+def test_a_stopped_process_is_lost_and_a_slow_one_is_not(watch, monkeypatch):
+    code = ("import sys, time; from gluon_bn.parallel.watch import Link; "
+            "Link(['127.0.0.1'], int(sys.argv[1]), sys.argv[2], 0, print).say(report=1); time.sleep(600)")
+    with subprocess.Popen([sys.executable, '-c', code, str(watch.port), watch.token]) as process:
+        heard(watch)
+        assert not is_stopped(process.pid)
+        process.send_signal(signal.SIGSTOP)
+        (rank, message), = heard(watch)
+        process.kill()
+    assert (rank, message) == (0, {'lost': 'is stopped (SIGSTOP, or Ctrl-Z)'})
+    assert not is_stopped(process.pid)
+
+
+def test_silence_is_a_loss_and_a_pause_of_the_watch_is_none(watch, monkeypatch):
+    monkeypatch.setattr(watching, 'SILENCE', 1)
+    hello = b'{"token": "%s", "rank": 0, "pid": 1, "host": "elsewhere"}\n{"report": 1}\n' % watch.token.encode()
+    with socket.create_connection(('127.0.0.1', watch.port)) as silent:
+        silent.sendall(hello)
+        heard(watch)
+        monkeypatch.setattr(watch, '_ticked', watch._ticked - 3600)
+        assert watch.look(0) == []
+        assert heard(watch) == [(0, {'lost': 'has given no sign of life for 1 seconds'})]
+
+
+def test_a_worker_notices_that_its_watch_is_gone(watch, link):
+    lost = []
+    link(0, on_lost=lost.append).say(report=1)
+    link(1, on_lost=lost.append).leaving = True
+    heard(watch)
+    watch.close()
+    deadline = time.monotonic() + 60
+    while not lost:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert lost == ['has ended']
+    watch.__init__(2)
+
+
+def test_a_worker_notices_that_its_watch_is_silent(monkeypatch):
+    monkeypatch.setattr(watching, 'SILENCE', 1)
+    lost = []
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        link = Link(['127.0.0.1'], server.getsockname()[1], 'token', 0, lost.append)
+        deadline = time.monotonic() + 60
+        while not lost:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        link.close()
+    assert lost == ['has given no sign of life for 1 seconds']
+
+
+def test_no_connection_is_a_sentence_with_the_addresses_that_were_tried():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ConnectionError, match=rf'port {port} \(127.0.0.1: .*\); the machines of the job must reach'):
+        Link(['127.0.0.1'], port, 'token', 0, print)
+    assert socket.gethostname() in watching.own_addresses()
