@@ -32,7 +32,9 @@ Target.__doc__ = "``read(path)`` reads a file and may raise ``error``; each cont
 
 def targets():
     """The readers by name, each a :class:`Target`."""
+    from gluon_bn import params
     from gluon_bn.data import DataError, cifar10, idx
+    from gluon_bn.exchange import saved as saved_networks
     from gluon_bn.exercises import catalog, notebooks, submissions
     from gluon_bn.run import checkpoint
     from gluon_bn.run import configuration as config
@@ -63,6 +65,8 @@ def targets():
         'progress': Target(partial(exercise_state, exercise), (), [progress_file(exercise)]),
         'notebook': Target(notebooks.script_of, notebooks.NotANotebook,
                            [notebooks.skeleton_notebook(exercise).encode()]),
+        'params': Target(params.load, ValueError, [params_file()]),
+        'symbol': Target(saved_networks.read, ValueError, [symbol_file()]),
         'submissions': Target(partial(unpacked, exercise), submissions.NoSubmissions,
                               [zipped(f'ada/{exercise.name}.py', b'pass')])}
 
@@ -112,6 +116,29 @@ def solver_arguments():
     X, y = np.eye(4, 3), np.arange(4) % 2
     net = FullyConnectedNet([3], input_dim=3, num_classes=2, normalization='batchnorm', seed=0)
     return net, {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}
+
+
+def params_file():
+    """MXNet's file of a dense array and two sparse ones."""
+    import numpy as np
+
+    from gluon_bn import params
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'file'
+        ones = np.ones((1, 2), 'f')
+        params.save(path, {'arg:w': ones, 'rows': params.RowSparse((4, 2), np.array([3]), ones),
+                           'csr': params.CSR((1, 4), np.array([0, 2]), np.array([1, 3]), ones[0])})
+        return path.read_bytes()
+
+
+def symbol_file():
+    """MXNet's file of a small network."""
+    return json.dumps({
+        'nodes': [{'op': 'null', 'name': 'data', 'inputs': []}, {'op': 'null', 'name': 'w', 'inputs': []},
+                  {'op': 'BatchNorm', 'name': 'bn', 'param': {'eps': '1e-3'}, 'inputs': [[0, 0]]},
+                  {'op': 'SoftmaxOutput', 'name': 'out', 'attr': {'multi_output': 'True'},
+                   'inputs': [[2, 0], [1, 0, 0]]}],
+        'heads': [[3, 0]], 'attrs': {'mxnet_version': ['int', 800]}}).encode()
 
 
 def solver_checkpoint():

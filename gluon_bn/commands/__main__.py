@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module, what it does)
     'mlp': ('mlp', "train the NumPy multilayer perceptron on MNIST"),
     'breast-cancer': ('breast_cancer', "the breast cancer network over random splits"),
     'benchmark': ('benchmark', "time gluon_bn against Gluon, PyTorch and JAX"),
+    'convert': ('convert', "carry a network that MXNet saved to ONNX, PyTorch, NumPy, or folded"),
     'doctor': ('doctor', "what this machine has, what is missing, and what to do about it"),
     'site': ('site', "build the site from a checkout: tutorials, results and the rest as pages"),
     'python': ('python', "run a script that says 'import mxnet' on this Python"),

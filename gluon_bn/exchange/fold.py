@@ -240,7 +240,8 @@ def _parameter(graph, layer, name, value):
 
 
 def _replace(graph, node, entry):
-    """Let all that take the first output of ``node`` take ``entry`` instead."""
+    """Let all that take the first output of ``node`` take ``entry`` instead, and ``node`` be gone."""
+    graph.nodes.remove(node)
     for taker in graph.nodes:
         taker.inputs = [entry if source is node and output == 0 else (source, output)
                         for source, output in taker.inputs]

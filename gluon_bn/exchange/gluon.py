@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .._mxnet import mx, nd
 from . import saved
 
@@ -64,10 +66,17 @@ def to_block(graph: Graph, ctx: Context | list[Context] | None = None) -> Symbol
 
     Its arguments are the graph's ``inputs``, in their order.
     """
-    ctx = mx.current_context() if ctx is None else ctx
-    block = mx.gluon.SymbolBlock(to_symbol(graph), [mx.sym.var(name) for name in graph.inputs])
+    return block_of(to_symbol(graph), graph.inputs, graph.params, mx.current_context() if ctx is None else ctx)
+
+
+def block_of(symbol: Symbol, inputs: Sequence[str], params: dict[str, np.ndarray],
+             ctx: Context | list[Context]) -> SymbolBlock:
+    """A symbol as a Gluon block for inference, which takes ``inputs``; its parameters are among ``params``."""
+    dtype = next((value.dtype for value in params.values() if value.dtype.kind == 'f'), np.dtype('float32'))
+    # With their type MXNet finds those of all others; without, it warns that it cannot.
+    block = mx.gluon.SymbolBlock(symbol, [mx.sym.var(name, dtype=dtype.name) for name in inputs])
     for name, param in block.collect_params().items():
-        value = graph.params[name]
+        value = params[name]
         param._load_init(nd.array(value, dtype=value.dtype), ctx, cast_dtype=True, dtype_source='saved')
         param.grad_req = 'null'
     return block

@@ -154,7 +154,7 @@ def _drop_labels(graph):
 
 def _arrays(params):
     """The parameters, dense: dict name -> array."""
-    arrays = params if isinstance(params, dict) else params_files.load(params)
+    arrays = params if isinstance(params, dict) else params_files.load(params) or {}
     if not isinstance(arrays, dict):
         raise ValueError(f"{params} is a list of arrays without names; expected the parameters of a network, which "
                          "have names.")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import gluon_bn as gbn
+from gluon_bn import params
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.exchange import attributes, gluon, networks, saved
+from gluon_bn.exchange import attributes, conversion, gluon, networks, running, saved
 from gluon_bn.exchange.graph import Node
 
 nn, vision = mx.gluon.nn, mx.gluon.model_zoo.vision
@@ -194,6 +195,25 @@ def test_a_file_of_before_0_9_gets_its_stored_statistics(old_params, rng, monkey
     same(mxnets_own(saved.to_json(graph), saved.marked(graph), X), expected)
 
 
+def test_a_file_of_before_0_9_is_converted(old_params, rng, tmp_path):
+    (tmp_path / 'old-symbol.json').write_text(json.dumps(OLD))
+    params.save(tmp_path / 'old-0010.params',
+                {name.replace('moving', 'running'): value for name, value in old_params.items()})
+    said = []
+    paths = conversion.convert(str(tmp_path / 'old-symbol.json'), str(tmp_path / 'old-0010.params'), 'folded',
+                               [(None, (2, 1, 5, 5))], say=said.append)
+    assert "note: bn_moving_var has the array that the parameters call bn_running_var." in said
+    graph = saved.read(*paths)
+    assert [node.op for node in graph.layers()] == ['Convolution', 'elemwise_add', 'Flatten', 'softmax']
+
+
+def test_mxnet_computes_the_text_of_a_symbol_as_it_reads_it(old_params, rng, monkeypatch, same):
+    monkeypatch.setenv('MXNET_SUBGRAPH_BACKEND', 'NONE')
+    X = rng.normal(size=(3, 1, 5, 5)).astype('f')
+    run = running.mxnet_of_symbol(saved.read(json.dumps(OLD), old_params), json.dumps(OLD))
+    same(run({'data': X})[0], mxnets_own(json.dumps(OLD), old_params, X))
+
+
 def test_attributes_of_the_version_between_are_under_attr(old_params):
     described = json.loads(json.dumps(OLD))
     for node in described['nodes']:
@@ -239,6 +259,15 @@ def test_damaged_symbols_are_refused(change, message, tmp_path):
     with pytest.raises(ValueError, match=message) as error:
         saved.read(path)
     assert str(error.value).startswith(f'{path} is not a symbol that MXNet saved')
+
+
+def test_a_network_without_parameters_and_a_list_without_names(tmp_path):
+    text = mx.sym.relu(mx.sym.var('data')).tojson()
+    params.save(tmp_path / 'none.params', {})
+    assert saved.read(text, tmp_path / 'none.params').inputs == ['data']
+    params.save(tmp_path / 'list.params', [np.ones(1)])
+    with pytest.raises(ValueError, match='list.params is a list of arrays without names'):
+        saved.read(text, tmp_path / 'list.params')
 
 
 def test_other_files_are_refused(tmp_path):
