@@ -22,9 +22,15 @@ def test_onnx_and_mxnet_live_together(order, tmp_path):
     """Both bring a protobuf of their own."""
     if importlib.util.find_spec('onnx') is None:
         pytest.skip('onnx is not installed')
-    code = (f"import gluon_bn as gbn, {order}\nnet = gbn.MLP([4, 3, 2], seed=0)\nnet.loss([[1, 2, 3, 4], [4, 3, 2, 2]], [0, 1])\n"
-            "print(mxnet.nd.ones(2).sum().asscalar())\ngbn.export_onnx(net, 'net.onnx', (1, 4))\n"
-            "onnx.checker.check_model(onnx.load('net.onnx'))\nprint(mxnet.sym.load_json(mxnet.sym.var('x').tojson()))")
+    code = f"""
+import gluon_bn as gbn, {order}
+net = gbn.MLP([4, 3, 2], seed=0)
+net.loss([[1, 2, 3, 4], [4, 3, 2, 2]], [0, 1])
+print(mxnet.nd.ones(2).sum().asscalar())
+gbn.export_onnx(net, 'net.onnx', (1, 4))
+onnx.checker.check_model(onnx.load('net.onnx'))
+print(mxnet.sym.load_json(mxnet.sym.var('x').tojson()))
+"""
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ['2.0', '<Symbol x>']

@@ -126,8 +126,8 @@ def test_several_inputs_and_outputs(rng, tmp_path, same):
     a, b = rng.normal(size=(2, 3)).astype('f'), rng.normal(size=(2, 4)).astype('f')
     gbn.export_onnx(net, tmp_path / 'net.onnx', [(1, 3), (1, 4)])
     same(computed(tmp_path / 'net.onnx', a, b), net(nd.array(a), nd.array(b))[0])
-    with pytest.raises(ValueError, match='1 shape'):
-        gbn.export_onnx(gbn.from_torch, tmp_path / 'x', (1, 3)) if False else gbn.export_onnx(net, tmp_path / 'x', (1, 3))
+    with pytest.raises(ValueError, match='takes 1 argument'):
+        gbn.export_onnx(net, tmp_path / 'x', (1, 3))
 
 
 class Sorted(mx.gluon.HybridBlock):
@@ -141,7 +141,7 @@ class OfFixedBatch(mx.gluon.HybridBlock):
 
 
 @pytest.mark.parametrize(('make', 'words'), [
-    (Sorted, "sort of layer 'in_order'"), (OfFixedBatch, 'batch'), (lambda: nn.Dense(3, in_units=5), 'shape'),
+    (Sorted, "sort of layer '.*in_order'"), (OfFixedBatch, 'batch'), (lambda: nn.Dense(3, in_units=5), 'shape'),
     (lambda: _cast(nn.Dense(3, in_units=12)), 'float16'), (lambda: nn.Dense(3), 'no values yet')])
 def test_what_cannot_be_converted_is_refused_and_nothing_is_written(make, words, tmp_path):
     net = make()
@@ -156,7 +156,7 @@ def _cast(net):
     return net
 
 
-@pytest.mark.parametrize('shape', [(0, 3), (1, -3), (1.5, 3), 'abc', None, 5, ()])
+@pytest.mark.parametrize('shape', [(0, 3), (1, -3), (1.5, 3), 'abc', None, 5, (), [(1, 3), 4]])
 def test_a_shape_that_is_none_is_refused(shape, tmp_path):
     net = nn.Dense(3, in_units=3)
     net.initialize()
