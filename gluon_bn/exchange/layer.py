@@ -15,6 +15,7 @@ class NotConvertible(ValueError):
 class Layer:
     """A node: its attributes by name, and what is wrong with it in a sentence.
 
+    >>> from gluon_bn.exchange.graph import Node
     >>> layer = Layer(Node('Pooling', 'pool0', {'pool_type': 'avg', 'odd': '3'}))
     >>> layer['pool_type'], layer['global_pool']
     ('avg', False)

@@ -286,8 +286,8 @@ def _agree_on_versions(group):
 def digest(*arrays):
     """The first digits of the SHA-256 of arrays.
 
-    >>> digest(np.zeros(3)), digest(np.ones(3))
-    ('9d908ecfb6b256de', 'd7dda0a8ad8ea6e5')
+    >>> digest(np.zeros(3))
+    '9d908ecfb6b256de'
     """
     found = sha256()
     for array in arrays:

@@ -11,14 +11,17 @@ from gluon_bn._mxnet import autograd, mx, nd
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(gluon_bn.__path__, 'gluon_bn.')
                  if not module.name.endswith('__main__'))
+LIBRARIES = {'gluon_bn.run.tensorboard': 'tensorboardX', 'gluon_bn.exchange.onnx': 'onnx',
+             'gluon_bn.exchange.torch.': 'torch', 'gluon_bn.parallel.mpi': 'mpi4py'}
 
 
 @pytest.mark.parametrize('name', MODULES)
 def test_examples_in_docstrings(name, tmp_path):
     if name.endswith('_peer'):  # of a library that is not needed otherwise
         pytest.importorskip(name.rsplit('.', 1)[1][:-len('_peer')])
-    if name == 'gluon_bn.run.tensorboard':
-        pytest.importorskip('tensorboardX')
+    for room, library in LIBRARIES.items():
+        if name.startswith(room):
+            pytest.importorskip(library)
     module = importlib.import_module(name)
     names = {'np': np, 'nd': nd, 'mx': mx, 'autograd': autograd, 'gbn': gluon_bn, 'data': gluon_bn.data,
              'train_epoch': gluon_bn.train_epoch, 'LeNet': gluon_bn.LeNet, 'path': tmp_path / 'file'}
