@@ -13,6 +13,7 @@ import math
 import numbers
 import operator
 import reprlib
+import warnings
 from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
@@ -185,13 +186,20 @@ def as_array(name, value, expected):
     if np.ma.is_masked(value):
         raise ValueError(f"{name} has masked values; expected an array of {expected}: leave them out, or put others in "
                          "their place with .filled(...).")
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError):  # lists of different lengths
-        array = None
+    array = np.asarray(value) if isinstance(value, np.ndarray) else _of_lists(value)
     if array is None or array.dtype == object or isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is {shown(value)}; expected an array of {expected}.")
     return array
+
+
+def _of_lists(value):
+    """An array, or None for lists of different lengths; NumPy before 1.24 warns and makes an array of objects."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'Creating an ndarray from .*nested sequences')
+            return np.asarray(value)
+    except (ValueError, TypeError):
+        return None
 
 
 def shown(value):

@@ -405,6 +405,7 @@ def test_numpys_functions_keep_float32(name):
     assert np.maximum(0.5, x).value.dtype == np.where(x > 1, x, 2.).value.dtype == np.float32
 
 
+@pytest.mark.filterwarnings('ignore:Using a non-tuple sequence:FutureWarning')  # NumPy before 1.23 tries it as a tuple
 def test_an_array_whose_method_gets_a_node_refuses():
     """NumPy asks nobody there: it would make an array of objects."""
     x = Node(np.ones((2, 2)), 'x')
