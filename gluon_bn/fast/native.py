@@ -1,8 +1,9 @@
 """The native operators: C++, from the wheel or built by the user's compiler on first use, loaded into MXNet.
 
 ``layer.cc`` is batch norm alone, ``moving.cc`` the same for Gluon blocks, ``block.cc`` a convolution with batch norm,
-ReLU and pooling, ``dense.cc`` a dense layer, ``loss.cc`` the cross entropy, ``update.cc`` SGD, ``launch.cc`` saves calls
-from Python; each file's first lines say what it does. They use MXNet's own extension interface (``lib_api.h``, which its wheels ship) and OpenMP.
+ReLU and pooling, ``dense.cc`` a dense layer, ``loss.cc`` the cross entropy, ``update.cc`` SGD, ``launch.cc`` saves
+calls from Python; each file's first lines say what it does. They use MXNet's own extension interface (``lib_api.h``,
+which its wheels ship) and OpenMP.
 
 Nothing here raises: without a compiler, after a failed build, or with ``GLUON_BN_NATIVE=0`` in the environment,
 :func:`available` is False, :func:`native_status` says why, and MXNet's operators or the formula compute instead.
