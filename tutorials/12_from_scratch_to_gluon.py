@@ -190,9 +190,10 @@ assert losses['Gluon'][-1] < 0.8 * losses['Gluon'][0]
 np.testing.assert_allclose(distances[:10], expected[:10], rtol=0.01)
 
 # %% [markdown]
-# Over the first five steps the losses differ by less than 0.001. Rounding is not the same in the two, and each step makes
-# its difference larger: later the losses come apart, by less than 0.3 here, and both fall. The stored variances differ as
-# the formula says, to one part in a hundred over the first ten steps: after fifty steps a two-hundredth of the difference is left ($0.9^{50} = 0.005$).
+# Over the first five steps the losses differ by less than 0.001. Rounding is not the same in the two, and each step
+# makes its difference larger: later the losses come apart, by less than 0.3 here, and both fall. The stored variances
+# differ as the formula says, to one part in a hundred over the first ten steps: after fifty steps a two-hundredth of
+# the difference is left ($0.9^{50} = 0.005$).
 
 # %%
 assert round(0.9 ** 50, 3) == 0.005
@@ -245,12 +246,12 @@ assert difference(before, theirs(small)) < 1e-4
 # %% [markdown]
 # ## Facts and conjectures
 #
-# - Fact: for this network, these images and this seed, both ways give the same scores, gradients and first losses within
-#   the bounds above, and their stored statistics differ by $0.9^k (b_1 - g_0)$.
+# - Fact: for this network, these images and this seed, both ways give the same scores, gradients and first losses
+#   within the bounds above, and their stored statistics differ by $0.9^k (b_1 - g_0)$.
 # - Fact: on a CPU, Gluon's own layer moves its statistics in `backward`. On a GPU it does so in forward; we have not
 #   run it there.
-# - Conjecture: that rounding alone makes the losses come apart later. It fits that the difference grows step by step from
-#   the sixth digit on, and that the gradients of one batch agree; float64 throughout would be the test.
+# - Conjecture: that rounding alone makes the losses come apart later. It fits that the difference grows step by step
+#   from the sixth digit on, and that the gradients of one batch agree; float64 throughout would be the test.
 #
 # ## Exercises
 #

@@ -42,11 +42,11 @@ class CachedOp(_OfMXNet):  # type: ignore[misc]
     def __init__(self, sym, flags=()):
         self.handle = None  # so that one that is refused can be freed
         text = sym.tojson(remove_amp_cast=False)
-        self._training = None  # the graph of train mode, if there are two
+        self._training = None  # the graph of train mode, if there are two graphs
         if _MARK in text:
             training = Exchange(sym, json.loads(text), is_training=True)
             self._training = _OfMXNet(training.sym, flags)
-            self._own_outputs, self._moved = training.own_outputs, training.moved
+            self._own, self._old = training.own_outputs, training.old
             sym = Exchange(sym, json.loads(text), is_training=False).sym
         super().__init__(sym, flags)
 
@@ -55,10 +55,10 @@ class CachedOp(_OfMXNet):  # type: ignore[misc]
         if self._training is None or not autograd.is_training():
             return super().__call__(*args, **kwargs)
         outputs = self._training(*args, **kwargs)
-        if not self._moved:
+        if not isinstance(outputs, list):
             return outputs
-        formulations.move(outputs[self._own_outputs:], [args[position] for position in self._moved])
-        return outputs[0] if self._own_outputs == 1 else outputs[:self._own_outputs]
+        formulations.write(outputs[self._own:], [args[position] for position in self._old])
+        return outputs[0] if self._own == 1 else outputs[:self._own]
 
     def _register_op_hook(self, callback, monitor_all=False):
         super()._register_op_hook(callback, monitor_all)
@@ -69,30 +69,32 @@ class CachedOp(_OfMXNet):  # type: ignore[misc]
 class Exchange:
     """The graph of one mode: ``sym``, with the same inputs in the same order.
 
-    Behind its ``own_outputs`` are running statistics as they are to be afterwards; ``moved`` are the positions, among
-    the inputs, of those that they replace.
+    Behind its ``own_outputs`` come running statistics as they are to be afterwards; ``old`` are the positions, among
+    the inputs, of those that they replace. Then come outputs of which only the computation counts.
     """
 
     def __init__(self, sym, graph, is_training):
         self._nodes = []         # of the new graph
         self._entries = []       # for each node before: a new node, or a (node, output) for each of its outputs
-        self._moved = []         # new running statistics, and what they replace
+        self._moves = []         # running statistics, new and old
+        self._written = []       # outputs of what writes some
         self._is_training = is_training
         self._blocked = _behind_convolutions(graph['nodes'])
-        self._is_native = mx.current_context().device_type == 'cpu' and operators.available()
+        self._has_operators = mx.current_context().device_type == 'cpu' and operators.available()
         for number, node in enumerate(graph['nodes']):
             inputs = [_entry(self._entries, entry) for entry in node['inputs']]
             is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
             self._entries.append(self._exchange(number, node, inputs) if is_ours else self._append(node, inputs))
         heads = [_entry(self._entries, head) for head in graph['heads']]
         self.own_outputs = len(heads)
-        graph.update(nodes=self._nodes, heads=[[*entry, 0] for entry in heads + [new for new, _ in self._moved]],
+        heads += [new for new, _ in self._moves] + self._written
+        graph.update(nodes=self._nodes, heads=[[*entry, 0] for entry in heads],
                      arg_nodes=[number for number, node in enumerate(self._nodes) if node['op'] == 'null'])
         graph.pop('node_row_ptr', None)  # MXNet counts anew
         self.sym = mx.sym.load_json(json.dumps(graph))
         inputs = self.sym.list_inputs()
         assert inputs == sym.list_inputs()
-        self.moved = [inputs.index(self._nodes[old[0]]['name']) for _, old in self._moved]
+        self.old = [inputs.index(self._nodes[old[0]]['name']) for _, old in self._moves]
 
     def _append(self, node, inputs):
         self._nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
@@ -103,20 +105,21 @@ class Exchange:
         if node['attrs'][_MARK] == 'ranks':
             raise TypeError(f"{node['name']} exchanges numbers with other ranks, and a compiled graph cannot; call "
                             "hybridize(False), or set its group to None.")
-        options, is_half = _options(node['attrs']), node['attrs'][_MARK] == 'float16'
+        is_plain = node['attrs'][_MARK] != 'float16' and not self._blocked[number]
         with mx.name.Prefix(f"{node['name']}_"):
-            out, moved = formulations.of_symbols(*map(mx.sym.var, _INPUTS), options, self._is_training,
-                                                 self._is_native and not is_half and not self._blocked[number])
-        part = json.loads(mx.sym.Group([out, *moved]).tojson(remove_amp_cast=False))
+            out, new, written = formulations.of_symbols(*map(mx.sym.var, _INPUTS), _options(node['attrs']),
+                                                        self._is_training, self._has_operators, is_plain)
+        part = json.loads(mx.sym.Group([out, *new, *written]).tojson(remove_amp_cast=False))
         entries = []
         for each in part['nodes']:
             if each['op'] == 'null':
                 entries.append([inputs[_INPUTS.index(each['name'])]])
             else:
                 entries.append(self._append(each, [_entry(entries, entry) for entry in each['inputs']]))
-        out, *moved = [_entry(entries, head) for head in part['heads']]
-        self._moved += zip(moved, inputs[3:])
-        return [out]
+        heads = [_entry(entries, head) for head in part['heads']]
+        self._moves += zip(heads[1:1 + len(new)], inputs[3:])
+        self._written += heads[1 + len(new):]
+        return heads[:1]
 
 
 def _entry(entries, old):

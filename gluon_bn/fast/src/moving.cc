@@ -1,9 +1,14 @@
-// The operator _gluon_bn_moving: batch norm over one axis of any array, which moves the stored statistics itself, forward.
+// The operator _gluon_bn_moving, batch norm over one axis of any array, which moves the stored statistics itself, forward.
 //
 // inputs   X, gamma (C), beta (C), moving mean (C), moving variance (C): with training=1 both are written
 // outputs  y of the shape of X; and what backward needs, (3, C): mean, what it lost in rounding, variance
 //
 // Attributes: axis, eps, momentum, training, and fix_gamma=1, with which gamma counts as 1.
+//
+// And _gluon_bn_move, which moves the stored statistics alone, where MXNet's operator has computed all the rest:
+//
+// inputs   mean (C) and reciprocal standard deviation (C) of a batch, moving mean (C) and moving variance (C): both written
+// output   one value, 0: a graph computes what leads to an output
 #include "passes.h"
 
 namespace {
@@ -81,7 +86,44 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
   return MX_SUCCESS;
 }
 
+enum { NEW_MEAN, NEW_RSTD, MOVED_MEAN, MOVED_VAR, MOVE_INPUTS };
+
+template <typename T>
+MXReturnValue move(const Attributes& attributes, Tensors& in, Tensors& out) {
+  const T *new_mean = in[NEW_MEAN].data<T>(), *new_rstd = in[NEW_RSTD].data<T>();
+  T *mean = in[MOVED_MEAN].data<T>(), *var = in[MOVED_VAR].data<T>();
+  const Stored<T> stored = {mean, var, number(attributes, "momentum")};
+  const double eps = number(attributes, "eps");
+  for (size_t c = 0, C = in[NEW_MEAN].size(); c < C; ++c) {
+    const double rstd = new_rstd[c];
+    stored.update(c, new_mean[c], not_negative(1 / (rstd * rstd) - eps), mean, var);
+  }
+  out[0].data<T>()[0] = 0;
+  return MX_SUCCESS;
+}
+MXReturnValue move_has_no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // a graph wants one
+  return refuse("moved statistics have no gradient");
+}
+MXReturnValue move_infer_shape(const Attributes&, Shapes* in, Shapes* out) {
+  for (size_t i = NEW_RSTD; i < MOVE_INPUTS; ++i)
+    if (!has_shape(*in, i, in->at(NEW_MEAN), "an array of one value for each channel")) return MX_FAIL;
+  out->at(0) = {1};
+  return MX_SUCCESS;
+}
+MXReturnValue move_mutated(const Attributes&, std::vector<int>* indices) {
+  *indices = {MOVED_MEAN, MOVED_VAR};
+  return MX_SUCCESS;
+}
+
 }  // namespace
+
+REGISTER_OP(_gluon_bn_move)
+.setForward(by_dtype<move<float>, move<double> >, "cpu")
+.setBackward(move_has_no_gradient, "cpu")
+.setParseAttrs(takes<MOVE_INPUTS>)
+.setInferType(float32_or_64)
+.setInferShape(move_infer_shape)
+.setMutateInputs(move_mutated);
 
 REGISTER_OP(_gluon_bn_moving)
 .setForward(by_dtype<forward<float>, forward<double> >, "cpu")
