@@ -4,8 +4,7 @@ A map; the first lines of each module say the rest.
 
 ======================================================  ================================================================
 ``batch_norm``, ``functions``, ``optimizers``           the layer; activations and the loss; SGD and its kin
-``lenet``, ``sigmoid_mlp``, ``network``                 networks by hand, and what they share
-``nn``                                                  a Gluon block in the place of ``gluon.nn.BatchNorm``
+``lenet``, ``sigmoid_mlp``, ``network``, ``nn``         networks by hand, and what they share; Gluon blocks
 ``training``, ``data_parallel``, ``recalibration``       an epoch; several devices; exact statistics for test time
 ``checks``, ``network_state``                           what arguments must be; stored statistics of networks
 ``gradient_check``                                      gradients by differences, with which the others are compared
