@@ -81,7 +81,7 @@ class LeNet(Network):
         return (((20, 1, 3, 3), 20), ((50, 20, 5, 5), 50), ((50 * 4 * 4, self.num_fc), self.num_fc),
                 ((self.num_fc, self.num_outputs), self.num_outputs))
 
-    def __call__(self, X: NDArray | None, is_training: bool = True, debug: bool = False) -> NDArray:
+    def __call__(self, X: Any, is_training: bool = True, debug: bool = False) -> NDArray:
         """Scores before the softmax, ``(m, 1, 28, 28) -> (m, num_outputs)``.
 
         ``is_training=True`` normalises by the batch and updates ``bn_ewv_means`` and ``bn_ewv_vars``; False uses them

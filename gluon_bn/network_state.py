@@ -93,7 +93,7 @@ def merge_stored(net, group, rows):
         stored = [values[name].asnumpy() if rows else np.zeros(gamma.shape)
                   for values in (net.bn_ewv_means, net.bn_ewv_vars)]
         shards = group.gather(f'stored statistics of {name}', np.concatenate(([rows], *stored), dtype=np.float64))
-        n, means, variances = shards[:, 0], *np.split(shards[:, 1:], 2, axis=1)                    # (size,), (size, C)
+        n, (means, variances) = shards[:, 0], np.split(shards[:, 1:], 2, axis=1)                  # (size,), (size, C)
         total, mean, m2 = merge_moments(n, means, n[:, None] * variances)
         if total == 0:
             raise ValueError("no rank has had any rows; train first.")

@@ -36,8 +36,8 @@ def wait(parts, *arrays):
         failure = error
     for part in parts:  # asked in any case: of exceptions in two threads at once MXNet may lose one
         if part.layer.error is not None:
-            error, part.layer.error = part.layer.error, None
-            raise error from None
+            exchange, part.layer.error = part.layer.error, None
+            raise exchange from None
     if failure is not None:
         raise failure
 
