@@ -69,7 +69,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
         environment = _environment(
-            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program}, threads)
+            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
+             'pid': os.getpid()}, threads)
         process = subprocess.Popen(
             command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)

@@ -14,8 +14,9 @@ import threading
 import time
 
 BEAT = 0.5  # seconds between two signs of life
-SILENCE = 6  # seconds without one
-STOPPED = 2  # seconds without one, of a process that the kernel calls stopped
+SILENCE = 7  # seconds without one, of a process on another machine, once it trains
+STOPPED = 2  # seconds without one, of a process that the kernel of this machine calls stopped
+HANGING = 120  # seconds without one, of a process that may load libraries, or that this machine's kernel says lives
 LONGEST = 1 << 16  # bytes of a message
 WITHOUT_A_WORD = "has ended without a word: it was killed, or it crashed"
 JOINING = 10  # seconds until a connection must stand
@@ -97,7 +98,8 @@ class Watch:
             if worker.rank is None and not self._admit(worker, message):
                 open_ = False
                 break
-            if not message.keys() & {'token', 'beat'}:
+            worker.trains = worker.trains or 'trains' in message
+            if not message.keys() & {'token', 'beat', 'trains'}:
                 worker.has_ended = worker.has_ended or 'end' in message
                 heard.append((worker.rank, message))
         if not open_:
@@ -124,7 +126,7 @@ class Watch:
                 continue
             worker.send({'beat': 1})
             worker.silent += BEAT
-            why = _why_silent(worker.silent, worker.pid, worker.host)
+            why = _why_silent(worker.silent, worker.pid, worker.host, worker.trains)
             if why:
                 worker.has_ended = True
                 heard.append((rank, {'lost': why}))
@@ -137,7 +139,8 @@ class _Connection:
     def __init__(self, connection):
         self.connection = connection
         self.rank = self.pid = self.host = None
-        self.silent, self.has_ended, self.closed, self._buffer = 0, False, False, b''
+        self.silent, self._buffer = 0, b''
+        self.trains = self.has_ended = self.closed = False
 
     def send(self, message):
         try:
@@ -171,6 +174,7 @@ class Link:
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
         self.leaving = False  # True: the end of the watch does not matter any more
+        self.trains = False
         self.say(token=token, rank=rank, pid=os.getpid(), host=socket.gethostname())
         threading.Thread(target=self._live, daemon=True).start()
 
@@ -181,6 +185,11 @@ class Link:
                 self._socket.sendall(json.dumps(message).encode() + b'\n')
         except OSError:
             pass  # the thread sees it, too
+
+    def say_that_it_trains(self):
+        """All libraries are loaded: from now on silence means something."""
+        self.trains = True
+        self.say(trains=True)
 
     def close(self):
         """There is nothing more to say; the end of the watch does not matter from now on."""
@@ -204,7 +213,7 @@ class Link:
                 silent += BEAT
             except OSError:
                 break
-            why = _why_silent(silent, *self._watcher)
+            why = _why_silent(silent, *self._watcher, self.trains)
             if why:
                 self._lose(why)
                 return
@@ -218,11 +227,16 @@ class Link:
             self._on_lost(why)
 
 
-def _why_silent(seconds, pid, host):
-    """What is wrong with a process that has been silent for so long; None while it may just be slow."""
-    if seconds > STOPPED and host == socket.gethostname() and is_stopped(pid):
+def _why_silent(seconds, pid, host, trains):
+    """What is wrong with a process that has been silent for so long; None while it may just be slow.
+
+    One that loads MXNet on a busy machine can say nothing for many seconds: its beats come from a thread of Python.
+    """
+    here = host == socket.gethostname()
+    if seconds > STOPPED and here and is_stopped(pid):
         return "is stopped (SIGSTOP, or Ctrl-Z)"
-    return f"has given no sign of life for {SILENCE} seconds" if seconds > SILENCE else None
+    limit = SILENCE if trains and not here else HANGING
+    return f"has given no sign of life for {limit} seconds" if seconds > limit else None
 
 
 def is_stopped(pid):

@@ -74,8 +74,8 @@ class Worker:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
         if given:
-            self._link = Link(['127.0.0.1'], given['port'], given['token'], self.rank,
-                              on_lost=lambda why: os._exit(LOST), on_message=self._hear)
+            self._link = Link(['127.0.0.1'], given['port'], given['token'], self.rank, on_lost=_launcher_is_lost,
+                              on_message=self._hear, watcher=(given['pid'], socket.gethostname()))
             if self.group.size != given['workers']:
                 raise RuntimeError(f"mpiexec has started {given['workers']} workers, MPI knows of {self.group.size}: "
                                    f"{given['mpiexec']} belongs to another MPI than mpi4py uses; put the one of "
@@ -112,7 +112,12 @@ class Worker:
             self._link.say(progress=None)
 
     def log_to(self, folder):
-        """From now on, what this worker prints, and what its libraries do, is in ``rank-N.log`` in ``folder``."""
+        """From now on, what this worker prints, and what its libraries do, is in ``rank-N.log`` in ``folder``.
+
+        To be called when all is loaded that the work needs: from then on, a worker that is silent is lost.
+        """
+        if self._link:
+            self._link.say_that_it_trains()
         Path(folder).mkdir(parents=True, exist_ok=True)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -185,6 +190,12 @@ class Worker:
         time.sleep(0 if self.rank == 1 else 2)  # one of them is enough to say so
         self._complain(f"rank 0 {why}.")
         _abort(LOST)
+
+
+def _launcher_is_lost(why):
+    """It had the workers to itself: they end."""
+    print(f"The process that has launched this one {why}.", flush=True)
+    os._exit(LOST)
 
 
 def _abort(status):

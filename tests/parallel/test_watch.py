@@ -104,13 +104,23 @@ def test_a_stopped_process_is_lost_and_a_slow_one_is_not(watch, monkeypatch):
 
 def test_silence_is_a_loss_and_a_pause_of_the_watch_is_none(watch, monkeypatch):
     monkeypatch.setattr(watching, 'SILENCE', 1)
-    hello = b'{"token": "%s", "rank": 0, "pid": 1, "host": "elsewhere"}\n{"report": 1}\n' % watch.token.encode()
+    hello = (b'{"token": "%s", "rank": 0, "pid": 1, "host": "elsewhere"}\n{"trains": 1}\n{"report": 1}\n'
+             % watch.token.encode())
     with socket.create_connection(('127.0.0.1', watch.port)) as silent:
         silent.sendall(hello)
         heard(watch)
         monkeypatch.setattr(watch, '_ticked', watch._ticked - 3600)
         assert watch.look(0) == []
         assert heard(watch) == [(0, {'lost': 'has given no sign of life for 1 seconds'})]
+
+
+@pytest.mark.parametrize(('host', 'trains', 'limit'), [
+    ('elsewhere', False, watching.HANGING), ('elsewhere', True, watching.SILENCE),
+    (socket.gethostname(), True, watching.HANGING)])
+def test_who_loads_libraries_or_is_alive_here_may_be_silent_for_longer(host, trains, limit):
+    assert watching._why_silent(limit, os.getpid(), host, trains) is None
+    assert watching._why_silent(limit + 1, os.getpid(), host, trains) == (
+        f'has given no sign of life for {limit} seconds')
 
 
 def test_a_worker_notices_that_its_watch_is_gone(watch, link):
@@ -132,7 +142,8 @@ def test_a_worker_notices_that_its_watch_is_silent(monkeypatch):
     monkeypatch.setattr(watching, 'SILENCE', 1)
     lost = []
     with socket.create_server(('127.0.0.1', 0)) as server:
-        link = Link(['127.0.0.1'], server.getsockname()[1], 'token', 0, lost.append)
+        link = Link(['127.0.0.1'], server.getsockname()[1], 'token', 0, lost.append, watcher=(1, 'elsewhere'))
+        link.say_that_it_trains()
         deadline = time.monotonic() + 60
         while not lost:
             assert time.monotonic() < deadline
