@@ -1,6 +1,7 @@
 """Trained networks carried in and out: the graph of a network, batch norm folded into its neighbours, converters.
 
 ``graph`` and ``attributes`` say what a graph is, ``saved`` reads and writes MXNet's files of one, ``networks`` makes
-one of a network in memory, ``gluon`` makes a Gluon block of one. They use ``params``, ``support``, and the networks
-that they are asked about; only ``gluon``, ``torch`` and trials of what was written need MXNet.
+one of a network in memory, ``gluon`` makes a Gluon block of one. ``onnx`` and ``torch`` write it for others; ``layer``
+reads a node for them. They use ``params``, ``support``, and the networks that they are asked about. ``gluon`` needs
+MXNet, and so do ``onnx``, for its shapes, the way back from ``torch``, and trials of what was written.
 """
