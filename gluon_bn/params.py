@@ -27,7 +27,7 @@ from .support.files import atomic_write
 from .support.reading import MOST_BYTES, regular_file
 
 if TYPE_CHECKING:
-    from typing import Union
+    from typing import Any, Union
 
     Array = Union[np.ndarray, 'RowSparse', 'CSR']
 
@@ -85,7 +85,7 @@ def load(path: str | os.PathLike, most: int = MOST_BYTES) -> dict[str, Array] | 
             return _Reader(file, size).everything()
         except (_Damaged, OSError, MemoryError) as problem:
             raise ValueError(f"{path} is not a file of arrays that MXNet wrote, or is damaged: "
-                             f"{problem or 'it needs more memory than there is'}.") from problem
+                             f"{str(problem) or 'it needs more memory than there is'}.") from problem
 
 
 def save(path: str | os.PathLike, arrays: Mapping[str, Array] | list[Array] | Array) -> None:
@@ -102,7 +102,7 @@ def save(path: str | os.PathLike, arrays: Mapping[str, Array] | list[Array] | Ar
     [array([0, 1, 2])]
     """
     names = list(arrays) if isinstance(arrays, Mapping) else []
-    values = list(arrays.values()) if isinstance(arrays, Mapping) else (
+    values: list[Any] = list(arrays.values()) if isinstance(arrays, Mapping) else (
         list(arrays) if type(arrays) in (list, tuple) else [arrays])
     encoded = [_encoded(name) for name in names]
     values = [_writable(names[i] if names else f"array {i}", value) for i, value in enumerate(values)]

@@ -32,7 +32,7 @@ def batch_norm(part, X, gamma, beta, eps, impl):
     return out, (mean, var)
 
 
-class _SharedBatchNorm(mx.operator.CustomOp):  # type: ignore[misc]
+class _SharedBatchNorm(mx.operator.CustomOp):
     """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, means, M2.
 
     What cannot be computed is NaN, and ``SharedLayer.error`` says why: of exceptions in two threads at once MXNet may
@@ -90,7 +90,7 @@ class _SharedBatchNorm(mx.operator.CustomOp):  # type: ignore[misc]
 
 
 @mx.operator.register(OPERATOR)
-class _SharedBatchNormProp(mx.operator.CustomOpProp):  # type: ignore[misc]
+class _SharedBatchNormProp(mx.operator.CustomOpProp):
     """What MXNet has to know of it; all arguments come as text."""
 
     def __init__(self, number, absent, eps, impl):

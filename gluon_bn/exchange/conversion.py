@@ -18,6 +18,8 @@ from .attributes import parsed
 from .fold import folded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .graph import Graph
     from .running import Run
 
@@ -46,7 +48,7 @@ class Engine(NamedTuple):
     run: Callable
 
 
-def convert(symbol: str, params: str, to: str, shapes: list = (), output: str | None = None,
+def convert(symbol: str, params: str, to: str, shapes: Sequence = (), output: str | None = None,
             say: Callable[[str], object] = print) -> list[str]:
     """Write the saved network ``symbol``, ``params`` in the form ``to``, one of ``FORMS``; returns the paths written.
 
@@ -62,7 +64,7 @@ def convert(symbol: str, params: str, to: str, shapes: list = (), output: str | 
     """
     from .remarks import remarks
     graph = saved.read(symbol, params)
-    form, shapes = FORMS[to], shapes_of(graph, shapes)
+    form, shape_of = FORMS[to], shapes_of(graph, shapes)
     paths = _paths(symbol, output, form.endings)
     for path in paths:
         if any(os.path.exists(path) and os.path.samefile(path, given) for given in (symbol, params)):
@@ -72,9 +74,9 @@ def convert(symbol: str, params: str, to: str, shapes: list = (), output: str | 
         say(f"note: {sentence}")
     with tempfile.TemporaryDirectory() as folder:
         made = [os.path.join(folder, f'made{ending}') for ending in form.endings]
-        for sentence in form.make(graph, shapes, made) or ():
+        for sentence in form.make(graph, shape_of, made) or ():
             say(f"note: {sentence}")
-        _compare(graph, symbol, shapes, form, made, say)
+        _compare(graph, symbol, shape_of, form, made, say)
         for source, path in zip(made, paths):
             with open(source, 'rb') as new, atomic_write(path) as file:
                 shutil.copyfileobj(new, file)
@@ -111,8 +113,8 @@ def shapes_of(graph: Graph, given: list) -> dict[str, tuple]:
             layer, slot = consumers.get((id(node), 0), [(node, 0)])[0]
             if isinstance(shape, tuple) and shape and all(isinstance(size, int) and size > 0 for size in shape):
                 found[node.name] = shape
-            elif layer.op == 'FullyConnected' and slot == 0 and graph.value(layer.inputs[1]) is not None:
-                found[node.name] = (_BATCH, graph.value(layer.inputs[1]).shape[1])
+            elif layer.op == 'FullyConnected' and slot == 0 and (weight := graph.value(layer.inputs[1])) is not None:
+                found[node.name] = (_BATCH, weight.shape[1])
             else:
                 name = '' if len(graph.inputs) == 1 else f'{node.name}='
                 raise ValueError(f"the file does not say what shape the input {node.name} has; give it, the batch "

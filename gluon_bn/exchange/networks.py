@@ -37,8 +37,8 @@ def of_network(net: Any, shape: Sequence | None = None) -> Graph:
         raise TypeError(f"net is a {type(net).__name__}; expected a Gluon block, a LeNet, SigmoidMLP, "
                         "FullyConnectedNet or MLP.")
     from .gluon import of_block
-    several = shape is not None and len(shape) > 0 and not np.isscalar(shape[0])
-    return of_block(net, [f'data{i}' for i in range(len(shape))] if several and len(shape) > 1 else ['data'])
+    several = shape is not None and len(shape) > 1 and not np.isscalar(shape[0])
+    return of_block(net, [f'data{i}' for i in range(len(shape or ()))] if several else ['data'])
 
 
 class _Builder:

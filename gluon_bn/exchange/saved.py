@@ -54,9 +54,10 @@ def read(symbol: str | os.PathLike, params: str | os.PathLike | dict[str, np.nda
     >>> graph.inputs, list(graph.layers())
     (['data'], [<relu act>])
     """
-    is_text = isinstance(symbol, str) and symbol.lstrip()[:1] == '{'
-    where = "the text of the symbol" if is_text else os.fspath(symbol)
-    data = symbol.encode() if is_text else content(symbol, ValueError)
+    if isinstance(symbol, str) and symbol.lstrip()[:1] == '{':
+        where, data = "the text of the symbol", symbol.encode()
+    else:
+        where, data = os.fspath(symbol), content(symbol, ValueError)
     try:
         nodes, heads = _nodes(json_of(data))
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:

@@ -36,7 +36,7 @@ def install():
     nd.CachedOp = nd.op.CachedOp = CachedOp  # `mx.library.load` copies the second to the first
 
 
-class CachedOp(_OfMXNet):  # type: ignore[misc]
+class CachedOp(_OfMXNet):
     """MXNet's compiled graph; where there are marked operators, two of them with those exchanged."""
 
     def __init__(self, sym, flags=()):

@@ -11,7 +11,7 @@ from . import formulations, graphs
 graphs.install()
 
 
-class BatchNorm(mx.gluon.nn.BatchNorm):  # type: ignore[misc]
+class BatchNorm(mx.gluon.nn.BatchNorm):
     """Batch normalization as a Gluon block, a drop-in for :class:`mxnet.gluon.nn.BatchNorm`.
 
     It *is* one: constructor, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each of ``(C,)``) and
