@@ -1,6 +1,7 @@
 """Data parallel training in one process: a batch split over several devices, :class:`DataParallel`."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ class DataParallel:
                              "the network's context first.")
         self.nets = [net, *(_moved(net, ctx) for ctx in self.contexts[1:])]
         self.rows = [0] * len(self.contexts)
+        self._threads = ThreadPoolExecutor(len(self.contexts))  # the same ones for every step
 
     def step(self, data: NDArray, label: Any, lr: float) -> float:
         """One step of SGD on a batch, split as evenly as can be; returns the mean loss of its rows.
@@ -83,7 +85,7 @@ class DataParallel:
         parts = [part_of(m, rank, len(self.nets)) for rank in range(len(self.nets))]
         before = [dict(net.bn_ewv_means) for net in self.nets], [dict(net.bn_ewv_vars) for net in self.nets]
         try:
-            losses = in_threads(len(self.nets), lambda group: self._gradients(group, data, label, parts[group.rank]))
+            losses = self._on_each(lambda group: self._gradients(group, data, label, parts[group.rank]))
         except BaseException:
             for net, means, variances in zip(self.nets, *before):
                 net.bn_ewv_means, net.bn_ewv_vars = means, variances
@@ -101,7 +103,11 @@ class DataParallel:
         :func:`gluon_bn.network_state.merge_stored`.
         """
         if not self.synchronised:
-            in_threads(len(self.nets), lambda group: merge_stored(self.nets[group.rank], group, self.rows[group.rank]))
+            self._on_each(lambda group: merge_stored(self.nets[group.rank], group, self.rows[group.rank]))
+
+    def _on_each(self, work):
+        """``work(group)`` of each device, as a list."""
+        return in_threads(len(self.nets), work, self._threads)
 
     def _gradients(self, group, data, label, part):
         """Compute the gradients of one device's rows, in a thread of its own; returns the sum of their losses."""

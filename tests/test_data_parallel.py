@@ -1,4 +1,6 @@
 """A batch split over several devices of one process, against one device with all of it."""
+import threading
+
 import numpy as np
 import pytest
 
@@ -139,3 +141,19 @@ def test_a_shard_of_one_row_has_no_statistics_of_its_own(images):
 def test_contexts_that_do_not_fit_are_refused(contexts):
     with pytest.raises(ValueError, match='context'):
         DataParallel(gbn.LeNet(mx.cpu(0)), contexts)
+
+
+def test_steps_take_no_more_memory(images):
+    """MXNet keeps five megabytes and more for each thread that has used it: so the threads have to stay the same."""
+    devices = DataParallel(lenet(), [mx.cpu(0), mx.cpu(1)])
+    threads = set()
+    original = devices._gradients
+
+    def gradients(*arguments):
+        threads.add(threading.get_ident())
+        return original(*arguments)
+
+    devices._gradients = gradients
+    for data, label in batches(images, 4, 6):
+        devices.step(data, label, LR)
+    assert len(threads) == 2

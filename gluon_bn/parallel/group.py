@@ -175,8 +175,11 @@ class _Meeting:
             self._changed.notify_all()
 
 
-def in_threads(size, work):
+def in_threads(size, work, pool=None):
     """The list of ``work(group)`` of ``size`` workers, each a thread of this process: several ranks without MPI.
+
+    The threads are those of ``pool``, an executor with so many of them, or new ones. Whoever calls this often should
+    have a pool: MXNet keeps some megabytes for every thread that has used it, also when the thread has ended.
 
     The first exception of a worker ends all, and is raised here.
     """
@@ -192,11 +195,15 @@ def in_threads(size, work):
             why = f"{type(error).__name__}: {error}"
         meeting.leave(rank, why)
 
-    threads = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    if pool is not None:
+        for future in [pool.submit(run, rank) for rank in range(size)]:
+            future.result()
+    else:
+        threads = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if errors:
         raise errors[0]
     return results

@@ -1,13 +1,17 @@
 """LeNet on a batch that several ranks share, against one process with the whole batch."""
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pair
 import pytest
 
 import gluon_bn as gbn
 from gluon_bn._mxnet import autograd, mx, nd
-from gluon_bn.parallel.group import in_threads
+from gluon_bn.parallel import group as groups
 from gluon_bn.training import recorded_losses
 
+in_threads = functools.partial(groups.in_threads, pool=ThreadPoolExecutor(4))  # new threads cost memory for ever
 STEPS = 3
 LR = 1e-4  # small, since an activation beside 0 may be on its other side from the second step on: a ReLU
 
