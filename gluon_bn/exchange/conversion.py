@@ -96,7 +96,7 @@ def described(graph: Graph) -> str:
             f"{sum(value.size for value in graph.params.values()):,} numbers in {len(graph.params)} arrays")
 
 
-def shapes_of(graph: Graph, given: list) -> dict[str, tuple]:
+def shapes_of(graph: Graph, given: Sequence) -> dict[str, tuple]:
     """The shape of each input: one that was given, else one that the file has, else what a dense layer takes."""
     found = {}
     for name, shape in given:
