@@ -190,3 +190,20 @@ def test_a_tutorial(path, elsewhere):
     if path.name.startswith('07'):
         pytest.importorskip('sklearn')
     elsewhere(path)
+
+
+def test_a_network_as_mxnets_files_and_back(elsewhere):
+    elsewhere('-c', '''
+import numpy as np
+import gluon_bn as gbn
+from gluon_bn import params
+from gluon_bn.exchange import fold, networks, saved
+net = gbn.MLP([4, 3, 2], seed=0)
+net.loss(np.random.default_rng(0).normal(size=(6, 4)), np.arange(6) % 2)
+graph = fold.folded(networks.of_network(net))
+saved.write(graph, 'net-symbol.json', 'net-0000.params')
+assert list(params.load('net-0000.params')) == ['arg:dense1_weight', 'arg:dense1_bias', 'arg:dense2_weight',
+                                                'arg:dense2_bias']
+read = saved.read('net-symbol.json', 'net-0000.params')
+assert all((read.params[name] == value).all() for name, value in graph.params.items())
+''')

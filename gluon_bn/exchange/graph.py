@@ -123,8 +123,8 @@ class Graph:
                 needed.add(id(node))
                 waiting.extend(source for source, _ in node.inputs)
         nodes = [node for node in self.nodes if id(node) in needed]
-        names = {node.name for node in nodes if node.is_variable}
-        params = {name: value for name, value in self.params.items() if name in names}
+        params = {node.name: self.params[node.name] for node in nodes
+                  if node.is_variable and node.name in self.params}
         return Graph(nodes, self.heads, params, self.unused, self.notes)
 
     def auxiliary(self) -> set:
