@@ -15,6 +15,7 @@ class NotConvertible(ValueError):
 class Layer:
     """A node: its attributes by name, and what is wrong with it in a sentence.
 
+    >>> from gluon_bn.exchange.graph import Node
     >>> layer = Layer(Node('Pooling', 'pool0', {'pool_type': 'avg', 'odd': '3'}))
     >>> layer['pool_type'], layer['global_pool']
     ('avg', False)
@@ -54,7 +55,7 @@ class Layer:
         """The attribute ``name`` translated by the dict ``known``; others are refused."""
         value = self[name]
         if value not in known:
-            raise self.refused(f"has {name}={value}; known are {', '.join(map(str, known))}")
+            raise self.refused(f"has {name}={value}; known are {', '.join(dict.fromkeys(map(str, known)))}")
         return known[value]
 
     def channels_first(self):
