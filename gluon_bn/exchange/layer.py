@@ -55,7 +55,7 @@ class Layer:
         """The attribute ``name`` translated by the dict ``known``; others are refused."""
         value = self[name]
         if value not in known:
-            raise self.refused(f"has {name}={value}; known are {', '.join(map(str, known))}")
+            raise self.refused(f"has {name}={value}; known are {', '.join(dict.fromkeys(map(str, known)))}")
         return known[value]
 
     def channels_first(self):

@@ -288,7 +288,7 @@ def test_a_rank_that_ends_before_the_backward_pass_is_told_when_a_gradient_is_re
     in_threads(2, work)
 
 
-@pytest.mark.parametrize('group', [3, 'mpi', object()], ids=str)
+@pytest.mark.parametrize('group', [3, 'mpi', object()], ids=['number', 'string', 'object'])
 def test_what_is_no_group_is_refused(group):
     with pytest.raises(TypeError, match=r"group is a \w+; expected None or a group of gluon_bn.parallel"):
         layer_of(group, nd.ones((4, 3)))
