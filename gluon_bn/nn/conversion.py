@@ -26,8 +26,6 @@ def convert(net: _Net) -> _Net:
     >>> net = mx.gluon.model_zoo.vision.resnet18_v1()
     >>> gbn.convert(net) is net
     True
-    >>> net.features[1]
-    BatchNorm(axis=1, eps=1e-05, momentum=0.9, fix_gamma=False, use_global_stats=False, in_channels=64)
     >>> isinstance(net.features[1], gbn.nn.BatchNorm)
     True
     """
