@@ -68,9 +68,13 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         watch = Watch(workers)
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
+        shared = stack.enter_context(tempfile.TemporaryDirectory(
+            prefix='gluon_bn-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None))
         environment = _environment(
             {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
              'pid': os.getpid()}, threads)
+        # Open MPI keeps memory that its processes share in files, and those of a killed one stay.
+        environment.setdefault('OMPI_MCA_btl_sm_backing_directory', shared)
         process = subprocess.Popen(
             command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)

@@ -107,6 +107,18 @@ def test_what_happens_to_one_worker_ends_all_with_a_sentence(what, status, reaso
     assert re.fullmatch(rf'program: {who}:? .*({reason}).*Try again\.\n', err), err
 
 
+@pytest.mark.skipif(not os.path.isdir('/dev/shm'), reason='this system has no /dev/shm')
+def test_a_killed_worker_leaves_no_shared_memory_of_open_mpi(launched):
+    status, reported, _ = launched(2, """
+        worker.report(os.environ.get('OMPI_MCA_btl_sm_backing_directory'))
+        group.sum('x', np.ones(30000))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    assert status == 1
+    assert os.path.dirname(reported[1]) == '/dev/shm'
+    assert not os.path.exists(reported[1])
+
+
 def test_a_failure_of_all_is_blamed_on_nobody(launched):
     status, reported, err = launched(3, "raise WorkerEnded(3, 'the loss is nan', everywhere=True)")
     assert (status, err) == (3, 'program: the loss is nan\n')
