@@ -55,6 +55,7 @@ def attribute(node, name):
     Where the attribute is missing it is MXNet's default; strides, dilations and pads have a number for each dimension
     of the kernel. ``ValueError`` for one that must be there and is not, or that cannot be what it should.
 
+    >>> from gluon_bn.exchange.graph import Node
     >>> attribute(Node('Convolution', 'conv0', {'kernel': '(3, 3)'}), 'stride')
     (1, 1)
     >>> attribute(Node('BatchNorm', 'bn0', {'eps': '2e-05'}), 'fix_gamma')

@@ -15,6 +15,7 @@ SMALLEST_EPS = 1e-5  # that cuDNN takes, with which MXNet and PyTorch compute on
 def remarks(graph: Graph) -> list[str]:
     """Sentences on batch norms whose settings other frameworks do not have, or read in another way.
 
+    >>> from gluon_bn.exchange import saved
     >>> remarks(saved.read(mx.sym.BatchNorm(mx.sym.var('data'), eps=1e-6, fix_gamma=False, name='bn').tojson()))
     ['bn has eps=1e-06, below the 1e-05 that cuDNN takes at least: on a GPU its outputs may be others.']
     """

@@ -50,9 +50,9 @@ def read(symbol: str | os.PathLike, params: str | os.PathLike | dict[str, np.nda
     Raises ``ValueError``, in one sentence, for files that are damaged or no network, and for parameters that are
     missing.
 
-    >>> graph = read(mx.sym.relu(mx.sym.var('data')).tojson())
+    >>> graph = read(mx.sym.relu(mx.sym.var('data'), name='first').tojson())
     >>> graph.inputs, list(graph.layers())
-    (['data'], [<relu relu0>])
+    (['data'], [<relu first>])
     """
     is_text = isinstance(symbol, str) and symbol.lstrip()[:1] == '{'
     where = "the text of the symbol" if is_text else os.fspath(symbol)
