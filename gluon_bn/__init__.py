@@ -49,6 +49,9 @@ if TYPE_CHECKING:  # the table below, as type checkers and editors read it; a te
     from .batch_norm import pure_batch_norm as pure_batch_norm
     from .batch_norm import which_impl as which_impl
     from .exchange.fold import fold_batch_norm as fold_batch_norm
+    from .exchange.onnx import export_onnx as export_onnx
+    from .exchange.torch import from_torch as from_torch
+    from .exchange.torch import to_torch as to_torch
     from .fast.native import native_status as native_status
     from .functions import relu as relu
     from .functions import softmax as softmax
@@ -78,6 +81,7 @@ _MXNET_HALF = {
     'native_status': 'fast.native', 'relu': 'functions', 'softmax': 'functions', 'softmax_cross_entropy': 'functions',
     'sgd': 'optimizers', 'train_epoch': 'training', 'train_step': 'training', 'evaluate_accuracy': 'training',
     'recalibrate': 'recalibration', 'load_network': 'run.job', 'fold_batch_norm': 'exchange.fold',
+    'export_onnx': 'exchange.onnx', 'to_torch': 'exchange.torch', 'from_torch': 'exchange.torch',
     'try_gpu': '_mxnet.devices', 'try_all_gpus': '_mxnet.devices',
 }
 _MODULE_OF = {**_NUMPY_HALF, **_MXNET_HALF}

@@ -37,6 +37,7 @@ DEFAULTS = {
     'clip': {'a_min': _REQUIRED, 'a_max': _REQUIRED},
     'dot': {'transpose_a': False, 'transpose_b': False},
     'expand_dims': {'axis': _REQUIRED},
+    'hard_sigmoid': {'alpha': 0.2, 'beta': 0.5},
     'log_softmax': {'axis': -1, 'temperature': None},
     'max': {'axis': None, 'keepdims': False, 'exclude': False},
     'mean': {'axis': None, 'keepdims': False, 'exclude': False},

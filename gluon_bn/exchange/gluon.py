@@ -43,7 +43,10 @@ def of_block(net: Block, inputs: Sequence[str] = ('data',)) -> Graph:
                          f"{str(error).splitlines()[0] if str(error) else 'no reason given'}); expected a block that "
                          f"can be hybridized, and takes {len(arguments)} argument(s).") from error
     outputs = mx.sym.Group(list(outputs)) if isinstance(outputs, (list, tuple)) else outputs
-    return saved.read(outputs.tojson(), params)
+    graph = saved.read(outputs.tojson(), params)
+    place = {argument.name: i for i, argument in enumerate(arguments)}
+    graph.nodes.sort(key=lambda node: place.get(node.name, len(place)) if node.is_variable else len(place))
+    return graph  # its inputs are in the order of the arguments, not in that of their use
 
 
 def to_symbol(graph: Graph) -> Symbol:

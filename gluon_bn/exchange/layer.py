@@ -48,8 +48,7 @@ class Layer:
 
     def refused(self, why):
         """The exception to raise: ``why`` goes on after the operator and the layer's name."""
-        return NotConvertible(f"the operator {self.op} of layer {self.name!r} {why}: this cannot be converted; nothing "
-                              "was written.")
+        return NotConvertible(f"the operator {self.op} of layer {self.name!r} {why}: this cannot be converted.")
 
     def one_of(self, name, known):
         """The attribute ``name`` translated by the dict ``known``; others are refused."""

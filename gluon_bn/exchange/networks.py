@@ -134,12 +134,15 @@ def _numpy_network(net, build):
             gamma, beta = net.params[f'gamma{i}'], net.params[f'beta{i}']
             if net.bn_params:
                 param = net.bn_params[i - 1]
+                momentum = param.get('momentum', 0.9)
                 build.batch_norm(i, gamma, beta, param.get('running_mean'), param.get('running_var'),
-                                 param.get('eps', 1e-5))
+                                 param.get('eps', 1e-5), 0.9 if momentum is None else momentum)
             else:
                 build.layer('LayerNorm', f'ln{i}', [('gamma', gamma), ('beta', beta)], axis=-1, eps=1e-5)
         if i < net.num_layers:
             build.layer('Activation', f'relu{i}', act_type='relu')
+            if getattr(net, 'dropout_param', {'p': 0})['p']:
+                build.layer('Dropout', f'dropout{i}', p=net.dropout_param['p'])
     return build.finished()
 
 

@@ -3,14 +3,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ...support.arguments import sizes
+from ...support.arguments import shown, sizes
 from ...support.extras import import_extra
 from ...support.files import atomic_write
+from ..fold import folded
 from ..layer import Layer, NotConvertible
 from ..networks import of_network
-from . import elementwise, layers
+from . import axes, elementwise, layers
 from .builder import BATCH, IR_VERSION, OPSET, Builder
 from .shapes import Shapes
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..graph import Graph
 
-_OPERATORS = {**elementwise.OPERATORS, **layers.OPERATORS}
+_OPERATORS = {**axes.OPERATORS, **elementwise.OPERATORS, **layers.OPERATORS}
 
 
 def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fold: bool = False) -> None:
@@ -40,8 +39,8 @@ def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fo
         :func:`gluon_bn.fold_batch_norm`
 
     The file is of opset 17 (ONNX 1.12), has passed ONNX's checker, and takes the inputs ``data``, or ``data0``,
-    ``data1``, ...; an output is called ``<layer>_output``. Raises ``ValueError``, naming the operator and the layer, for
-    what cannot be converted; ``ImportError`` without the package onnx. Nothing is written then.
+    ``data1``, ...; an output is called ``<layer>_output``. Raises ``ValueError``, naming the operator and the layer,
+    for what cannot be converted; ``ImportError`` without the package onnx. Nothing is written then.
 
     Example
     -------
@@ -63,8 +62,10 @@ def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fo
 
 def _checked_shapes(shape):
     """A list of shapes, of one shape or several."""
-    several = len(shape) > 0 and not isinstance(shape[0], (int, np.integer))
-    return [sizes('shape', one) for one in (shape if several else [shape])]
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise TypeError(f"shape is {shown(shape)}; expected the shape of an input, such as (1, 3, 224, 224), or a list "
+                        "of shapes.")
+    return [sizes('shape', one) for one in (shape if isinstance(shape[0], (tuple, list)) else [shape])]
 
 
 def from_graph(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
@@ -96,7 +97,8 @@ def from_graph(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelP
     outputs = [_output(build, entry) for entry in graph.heads]
     inputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [BATCH, *build.inputs[name][1:]])
               for name in graph.inputs if name in build.inputs]
-    constants = [onnx.numpy_helper.from_array(array, name) for name, array in build.constants.items()]
+    used = {name for node in build.nodes for name in node.input}  # a gamma that MXNet does not read is not
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in build.constants.items() if name in used]
     model = onnx.helper.make_model(
         onnx.helper.make_graph(build.nodes, 'gluon_bn', inputs, outputs, constants), producer_name='gluon_bn',
         opset_imports=[onnx.helper.make_opsetid('', OPSET)], ir_version=IR_VERSION)

@@ -139,11 +139,6 @@ def embedding(layer, build):
     return build.add('Gather', [weight, indices], layer.name, axis=0)
 
 
-def softmax_output(layer, build):
-    """The softmax of its scores. The label is for training: it is no input of the ONNX graph."""
-    return softmax(layer, build, axis=output_axis(layer, len(build.shapes.of(layer.node.inputs[0]))))
-
-
 def softmax_activation(layer, build):
     """Over the classes, or over the channels."""
     dimensions = len(build.shapes.of(layer.node.inputs[0]))
@@ -152,17 +147,8 @@ def softmax_activation(layer, build):
     return softmax(layer, build, axis=1)
 
 
-def output_axis(layer, dimensions):
-    """The axis that SoftmaxOutput normalises, for an input of so many axes."""
-    multi_output, preserve_shape = layer['multi_output'], layer['preserve_shape']
-    if dimensions > 2 and not (multi_output or preserve_shape):
-        raise layer.refused(f"has an input of {dimensions} axes and neither multi_output nor preserve_shape")
-    return -1 if preserve_shape and not multi_output else 1
-
-
 OPERATORS = {
-    'BatchNorm': batch_norm, '_contrib_SyncBatchNorm': batch_norm, 'Convolution': convolution,
-    'Deconvolution': deconvolution, 'Embedding': embedding, 'FullyConnected': fully_connected,
-    'InstanceNorm': instance_norm, 'L2Normalization': l2_normalization, 'LRN': lrn, 'LayerNorm': layer_norm,
-    'Pooling': pooling, 'SoftmaxActivation': softmax_activation, 'SoftmaxOutput': softmax_output,
+    'BatchNorm': batch_norm, 'Convolution': convolution, 'Deconvolution': deconvolution, 'Embedding': embedding,
+    'FullyConnected': fully_connected, 'InstanceNorm': instance_norm, 'L2Normalization': l2_normalization, 'LRN': lrn,
+    'LayerNorm': layer_norm, 'Pooling': pooling, 'SoftmaxActivation': softmax_activation,
 }

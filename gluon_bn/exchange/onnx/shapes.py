@@ -1,4 +1,6 @@
 """Shapes of every value of a graph, and which sizes follow the batch: MXNet infers them for two batch sizes."""
+import math
+import warnings
 from collections import Counter
 
 from ..layer import NotConvertible
@@ -19,9 +21,11 @@ class Shapes:
 
     def target(self, entry, layer):
         """The shape of a value as ONNX's Reshape takes it: -1 for the size that follows the batch."""
-        shapes = [found[_key(entry)] for found in self._found]
+        shapes, before = ([found[_key(of)] for found in self._found] for of in (entry, layer.node.inputs[0]))
         if len(set(map(len, shapes))) > 1 or sum(a != b for a, b in zip(*shapes)) > 1:
             raise layer.refused("makes a shape in which more than one size follows that of the batch")
+        if any(math.prod(new) != math.prod(old) for new, old in zip(shapes, before)):
+            raise layer.refused(f"makes the shape {shapes[0]}, which fits one size of the batch alone")
         return [a if a == b else -1 for a, b in zip(*shapes)]
 
     def dimensions(self, entry, batch):
@@ -52,11 +56,16 @@ class Shapes:
                  if node.is_variable and node.name in {**graph.params, **self.inputs}}
         outputs = to_symbol(graph).get_internals()
         try:
-            _, shapes, _ = outputs.infer_shape_partial(**given)
+            with warnings.catch_warnings():  # of what cannot be inferred: it is refused below
+                warnings.simplefilter('ignore')
+                _, shapes, _ = outputs.infer_shape(**given)
         except mx.MXNetError as error:
-            reason = str(error).strip().splitlines()[-1]
-            size = f" with {extra} more examples in the batch than the shape says" if extra else ''
-            raise NotConvertible(f"the network does not fit the shapes {self.inputs}{size}: {reason}") from None
+            shapes, reason = None, str(error).strip().splitlines()[-1]
+        else:
+            reason = "MXNet infers no shape for one of its layers"
+        if shapes is None:
+            size = f", with {extra} more examples in the batch" if extra else ''
+            raise NotConvertible(f"the network does not fit inputs of the shapes {self.inputs}{size}: {reason}")
         found, counted = {}, Counter()
         for name, shape in zip(outputs.list_outputs(), shapes):  # outputs of one node follow one another
             number = int(name[1:].partition('_')[0])

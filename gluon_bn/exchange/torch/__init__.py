@@ -48,11 +48,13 @@ def to_torch(net: Any, inputs: int = 1) -> torch.nn.Module:
     """
     import_extra('torch', 'torch')
     from ..networks import of_network
-    from .by_hand import settings
+    from .by_hand import set_mean_over_all_batches, settings
     from .module import GraphModule
     graph = of_network(net, [()] * inputs)
     if not hasattr(net, 'collect_params'):
-        return GraphModule(graph, made_from=settings(net))
+        module = GraphModule(graph, made_from=settings(net))
+        set_mean_over_all_batches(net, module)
+        return module
     names = {param.name: name for name, param in reversed(list(net._collect_params_with_prefix().items()))}
     frozen = [name for name, param in net.collect_params().items() if param.grad_req == 'null']
     return GraphModule(graph, names if hasattr(net, '_children') and net._children else None, frozen)
@@ -104,13 +106,13 @@ def from_torch(module: torch.nn.Module, ctx: Context | None = None) -> Any:
 
 def _back(module, ctx):
     """The network of a module that ``to_torch`` made."""
-    graph = module.to_graph()
     if module.made_from:
         from .by_hand import network
-        return network(module.made_from, graph, ctx)
+        return network(module, ctx)
     from ..gluon import to_block
-    block = to_block(graph, ctx)
-    trained = {name for name, path in module.paths.items() if path in module.trained_paths()}
+    block = to_block(module.to_graph(), ctx)
+    trained_paths = module.trained_paths()
+    trained = {name for name, path in module.paths.items() if path in trained_paths}
     for name, param in block.collect_params().items():
         if name in trained:
             param.grad_req = 'write'

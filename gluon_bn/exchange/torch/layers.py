@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -70,8 +71,8 @@ def _fully_connected(layer, weight, bias=None):
 def _batch_norm(layer, gamma, beta, mean, var):
     axis = layer['axis']
     layer.ignore('output_mean_var')
-    module = BatchNorm(gamma.size, layer['use_global_stats'], eps=layer['eps'], momentum=round(1 - layer['momentum'], 12),
-                       device='meta')
+    momentum = round(1 - layer['momentum'], 12)  # 0.1, not 0.09999999999999998
+    module = BatchNorm(gamma.size, layer['use_global_stats'], eps=layer['eps'], momentum=momentum, device='meta')
     if axis == 1:
         return Placed(module)
     return Placed(module, before=partial(torch.movedim, source=axis, destination=1),
@@ -85,19 +86,23 @@ def _layer_norm(layer, gamma, beta):
     return Placed(nn.LayerNorm(gamma.size, eps=layer['eps'], device='meta'))
 
 
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """PyTorch's instance norm for inputs of any number of axes."""
+class InstanceNorm(nn.Module):
+    """PyTorch's instance norm for inputs of any number of axes, channels on axis 1."""
 
-    def _get_no_batch_dim(self):
-        return 0  # there is always a batch
+    affine = True
 
-    def _check_input_dim(self, input):
-        if input.dim() < 3:
-            raise ValueError(f"expected an input of at least three axes; got {input.dim()}.")
+    def __init__(self, num_features, eps):
+        super().__init__()
+        self.num_features, self.eps = num_features, eps
+        self.weight, self.bias = (nn.Parameter(torch.empty(num_features, device='meta')) for _ in range(2))
+
+    def forward(self, x):
+        """``(m, C, ...) -> (m, C, ...)``, each channel of each example normalised by itself."""
+        return functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
 def _instance_norm(layer, gamma, beta):
-    return Placed(InstanceNorm(gamma.size, eps=layer['eps'], affine=True, device='meta'))
+    return Placed(InstanceNorm(gamma.size, layer['eps']))
 
 
 def row_numbers(x, rows):

@@ -6,9 +6,8 @@ from torch import nn
 
 from ..graph import AUXILIARY, Graph, layer_name
 from ..layer import Layer
-from .functions import FUNCTIONS
 from .layers import LAYERS, with_fixed_gamma
-
+from .operators import OPERATORS
 
 _TAKEN = {*dir(nn.Module()), 'graph', 'paths', 'made_from', 'to_graph', 'trained_paths'}
 
@@ -28,7 +27,7 @@ class GraphModule(nn.Module):
     """
 
     def __init__(self, graph, names=None, frozen=(), made_from=None):
-        """``names``: dict variable -> its tensor's name, such as 'features.0.weight'; ``frozen`` ones are not trained."""
+        """``names``: dict variable -> its tensor's name, such as 'features.0.weight'; ``frozen`` are not trained."""
         super().__init__()
         graph = graph.pruned()
         self.graph, self.made_from, self.paths = Graph(graph.nodes, graph.heads, {}), made_from, {}
@@ -117,9 +116,9 @@ class _Building:
         node = layer.node
         converter, slots = LAYERS.get(node.op, (None, {}))
         if converter is None or (node.op == 'LeakyReLU' and len(node.inputs) == 1):
-            if node.op not in FUNCTIONS:
+            if node.op not in OPERATORS:
                 raise layer.refused("is not known here")
-            function = FUNCTIONS[node.op](layer)
+            function = OPERATORS[node.op](layer)
             layer.check_all_read()
             return (function, None, None), [self.reference(entry) for entry in node.inputs]
         sources = [source for source, _ in node.inputs[1:]]
