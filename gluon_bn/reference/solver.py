@@ -177,7 +177,9 @@ class Solver:
 
     def _hits(self, X, y):
         """How many of the examples have their largest score at their label."""
-        scores = floats('what the loss(X) of the model returns', self.model.loss(X), (len(X), None))    # (N, classes)
+        scores = as_array('what the loss(X) of the model returns', self.model.loss(X), 'scores, (N, num_classes)')
+        scores = scores.astype(float) if scores.dtype == bool else scores
+        scores = floats('what the loss(X) of the model returns', scores, (len(X), None))          # (N, num_classes)
         return int(np.sum(np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])))
 
     def _note_accuracies(self):
