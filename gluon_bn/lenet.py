@@ -138,8 +138,11 @@ class LeNet(Network):
 
         A subclass may do otherwise; it is computed layer by layer then, by the operators above.
         """
-        impl = 'plain' if self.impl == 'plain' else 'auto'  # 'fast' is not for every layer
-        return relu(watched(self, self._normalize(h, number, is_training, impl), number))
+        return relu(watched(self, self._normalize(h, number, is_training), number))
+
+    @property
+    def _layer_impl(self):
+        return 'plain' if self.impl == 'plain' else 'auto'  # 'fast' is not for every layer
 
     @property
     def _as_it_stands(self):

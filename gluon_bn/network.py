@@ -93,13 +93,18 @@ class Network:
         self._checked = check_params(self.params, self._shapes(), self._checked)
         check_examples(X, self._checked[0])
 
-    def _normalize(self, h, number, is_training, impl):
+    @property
+    def _layer_impl(self):
+        """The formulation that is asked for in each layer."""
+        return self.impl
+
+    def _normalize(self, h, number, is_training):
         """The batch norm of layer ``number``, or ``h`` itself in a net without."""
         if not self.batch_norm:
             return h
         return batch_norm(h, self.params['gamma' + number], self.params['beta' + number], self.bn_ewv_means,
                           self.bn_ewv_vars, self.momentum, self.eps, layer_name='bn' + number, is_training=is_training,
-                          impl=impl, group=self.group)
+                          impl=self._layer_impl, group=self.group)
 
     @property
     def _shares_batches(self):

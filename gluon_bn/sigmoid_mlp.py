@@ -116,7 +116,7 @@ class SigmoidMLP(Network):
 
     def before_sigmoid(self, h, number, is_training):
         """The input of the sigmoids of hidden layer ``number``: the batch norm of ``h``, or ``h`` in a net without."""
-        return self._normalize(h, number, is_training, self.impl)
+        return self._normalize(h, number, is_training)
 
     sigmoid_inputs = Network.activation_inputs
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .graph import Graph
-    from .running import Run
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2  # of the largest output; the second where parameters are float16
 _BATCH = 2  # of a shape that nobody has given
@@ -202,14 +201,8 @@ def _run_folded(graph, shapes, paths, engine):
     return engine and engine.run(saved.read(*paths), shapes)
 
 
-def _onnx_of(graph, shapes) -> Run:
-    from .onnx import from_graph
-    return running.run_model(from_graph(graph, shapes))
-
-
 _ENGINES = (Engine('MXNet', 'mxnet', lambda graph, shapes: running.by_mxnet(graph)),
-            Engine('PyTorch', 'torch', lambda graph, shapes: running.by_torch(graph)),
-            Engine('ONNX', 'onnx', _onnx_of))
+            Engine('PyTorch', 'torch', lambda graph, shapes: running.by_torch(graph)))
 FORMS = {'onnx': Form(('.onnx',), _make_onnx, _run_onnx, 'ONNX'),
          'torch': Form(('.pt2',), _make_torch, _run_torch, 'PyTorch'),
          'npz': Form(('.npz',), _make_npz, _run_npz),

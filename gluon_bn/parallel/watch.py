@@ -170,6 +170,7 @@ class Link:
 
     def __init__(self, hosts, port, token, rank, on_lost, on_message=None, watcher=(None, None)):
         self._socket = _connected(hosts, port)
+        self._socket.settimeout(BEAT)
         self._watcher = watcher
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
@@ -197,7 +198,6 @@ class Link:
         self._socket.close()
 
     def _live(self):
-        self._socket.settimeout(BEAT)
         silent, buffer, beaten = 0, b'', time.monotonic()
         while not self._closed:
             try:

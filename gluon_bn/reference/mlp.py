@@ -144,7 +144,7 @@ class MLP(RunningStatistics):
         anything has changed, for data that do not fit and values out of range.
         """
         epochs, batch_size = integer('epochs', epochs, at_least=1), integer(
-            'batch_size', batch_size, at_least=2, hint=f'an example {BETA_ALONE}')
+            'batch_size', batch_size, at_least=2, hint=f'of one example, {BETA_ALONE}')
         learning_rate = number('learning_rate', learning_rate, above=0)
         random = np.random.default_rng(integer('seed', seed, at_least=0))
         boolean('progress', progress)

@@ -111,6 +111,7 @@ def test_nvidias_libraries_are_loaded_for_everybody_in_the_order_in_which_they_n
     def distribution(name):
         if name != build:
             raise importlib.metadata.PackageNotFoundError(name)
+        return types.SimpleNamespace(version='1.9.1')
 
     def load(name, mode=None):
         loaded.append((os.path.basename(name), mode))

@@ -264,8 +264,9 @@ def test_tables_are_taken_by_position(rng):
     (lambda: MLP([4, 2], momentum=-0.1), 'momentum is -0.1; .*0.9 is the usual one, None the mean over all'),
     (lambda: MLP([4, 2], momentum=1.1), 'momentum is 1.1'), (lambda: MLP([4, 2], eps=-1e-9), '1e-5 is the usual one'),
     (lambda: MLP([4, 2]).fit(['train', 'dev', 'test'], 1), "data has .*; expected 'train', 'dev' and 'test'"),
-    (lambda: MLP([4, 2]).fit({'train': (3., [1]), 'dev': (3., [1]), 'test': (3., [1])}, 1), r'X of shape \(\); expe'),
-    (lambda: MLP([4, 2]).fit({}, 1, batch_size=1), 'batch_size is 1; .*with one example every output')])
+    (lambda: MLP([4, 2]).fit({'train': (3., [1]), 'dev': (3., [1]), 'test': (3., [1])}, 1),
+     r'train has X of shape \(\)'),
+    (lambda: MLP([4, 2]).fit({}, 1, batch_size=1), 'batch_size is 1; .*every output would be beta')])
 def test_what_is_just_out_of_range_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -33,6 +33,8 @@ WRONG = {
     'max_shift': [-1, 28, 1.5, True, None],
     'target': [-0.1, 1.1, math.nan, 'a', True],
     'tensorboard': ['', 5, None, 1, [], 'a\0b'],
+    'workers': [0, -1, 1.5, True, '2', None],
+    'statistics': ['global', None, 5, True],
     'checkpoint_seconds': [-1, math.nan, math.inf, None, True, '10'],
 }
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
@@ -75,7 +77,7 @@ def test_the_defaults_are_the_main_job_and_the_presets_what_is_said_of_them():
         'dataset': 'mnist', 'data_dir': None, 'ctx': 'auto', 'epochs': 1, 'batch_size': 64, 'lr': 0.001,
         'weight_scale': 0.01, 'momentum': 0.9, 'batch_norm': True, 'impl': 'auto', 'seed': 0, 'limit': None,
         'validation': 0, 'sgd_momentum': 0, 'schedule': 'constant', 'max_shift': 0, 'target': None,
-        'tensorboard': False, 'checkpoint_seconds': 10}
+        'tensorboard': False, 'checkpoint_seconds': 10, 'workers': 1, 'statistics': 'synchronised'}
     assert PRESETS == {
         'fast': {'epochs': 1, 'batch_size': 96, 'lr': 0.003, 'sgd_momentum': 0.9, 'schedule': 'one-cycle',
                  'target': 0.99},
