@@ -269,9 +269,11 @@ else:
     losses = []
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([sys.executable, '-m', 'gluon_bn', 'train', '--workers', str(workers), '--output', folder,
-                            '--limit', '640', '--batch-size', '64', '--epochs', '1', '--seed', '0'], check=True,
-                           stdout=subprocess.DEVNULL, timeout=300)
+            done = subprocess.run([
+                sys.executable, '-m', 'gluon_bn', 'train', '--workers', str(workers), '--output', folder,
+                '--limit', '640', '--batch-size', '64', '--epochs', '1', '--seed', '0'],
+                capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stderr
             metrics = (Path(folder) / 'metrics.jsonl').read_text(encoding='utf-8').splitlines()
             losses.append(json.loads(metrics[-1])['loss'])
     print(f"the loss after ten batches: {losses[0]:.6f} with one worker, {losses[1]:.6f} with two")
