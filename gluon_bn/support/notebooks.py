@@ -103,8 +103,11 @@ def _execute(notebook, name, quick, timeout):
     # No folders to look in: what is left is ipykernel's own kernel, of the Python that runs this.
     this_python = client.kernelspec.KernelSpecManager(kernel_dirs=[])
     manager = client.AsyncKernelManager(kernel_name='python3', kernel_spec_manager=this_python)
-    variables = environment(GLUON_BN_QUICK='1' if quick else '')
-    variables.pop('MPLBACKEND', None)
+    variables = environment()
+    for unwanted in ('MPLBACKEND', 'GLUON_BN_QUICK'):
+        variables.pop(unwanted, None)
+    if quick:
+        variables['GLUON_BN_QUICK'] = '1'
     runner = nbclient.NotebookClient(notebook, km=manager, timeout=timeout, extra_arguments=['--log-level=ERROR'],
                                      resources={'metadata': {'path': str(_ROOT)}})
     try:

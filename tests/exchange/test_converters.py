@@ -156,6 +156,10 @@ def assert_same(found, expected):
 
 def by_onnx(model, X):
     runtime = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    pads = [list(each.ints) for node in model.graph.node if node.op_type == 'AveragePool'
+            for each in node.attribute if each.name == 'pads']
+    if runtime.__version__.startswith('1.19.') and any(pad[:3] != pad[3:] for pad in pads if len(pad) == 6):
+        pytest.skip('ONNX Runtime 1.19 computes 3-D average pools with unequal pads wrongly')
     session = runtime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
     assert [value.name for value in session.get_inputs()] == ['data']
     return session.run(None, {'data': X})
