@@ -137,3 +137,14 @@ def read_events():
                 for kind in kinds for tag in events.Tags()[kind]}
 
     return read
+
+
+@pytest.fixture(scope='session')
+def mpi():
+    """The path of ``mpiexec``."""
+    pytest.importorskip('mpi4py', reason='mpi4py is not installed')
+    from gluon_bn.parallel.launch import mpiexec
+    try:
+        return mpiexec()
+    except ImportError as error:
+        pytest.skip(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_bn.parallel.launch import ENVIRONMENT, launch, mpiexec
+from gluon_bn.parallel.launch import ENVIRONMENT, launch
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
@@ -20,16 +20,6 @@ def work(worker):
     group, rank = worker.group, worker.rank
     worker.report(f'pids {group.share("pids", os.getpid())}')
 '''
-
-
-@pytest.fixture
-def mpi():
-    """The path of ``mpiexec``."""
-    pytest.importorskip('mpi4py', reason='mpi4py is not installed')
-    try:
-        return mpiexec()
-    except ImportError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

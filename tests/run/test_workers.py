@@ -16,7 +16,7 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn.parallel.group import GroupError, OneProcess, in_threads
-from gluon_bn.parallel.launch import ENVIRONMENT, mpiexec
+from gluon_bn.parallel.launch import ENVIRONMENT
 from gluon_bn.parallel.worker import Worker, WorkerEnded
 from gluon_bn.run import checkpoint, job, loop, workers
 from gluon_bn.run.configuration import Config, RunError
@@ -261,16 +261,6 @@ def test_a_group_of_one_writes_what_a_process_alone_does(tiny, tmp_path):
 # ---- by MPI ----------------------------------------------------------------------------------------------------------
 
 SMALL = ('--limit', '640', '--batch-size', '32', '--epochs', '2', '--seed', '5', '--ctx', 'cpu')
-
-
-@pytest.fixture(scope='module')
-def mpi():
-    """The path of ``mpiexec``."""
-    pytest.importorskip('mpi4py', reason='mpi4py is not installed')
-    try:
-        return mpiexec()
-    except ImportError as error:
-        pytest.skip(str(error))
 
 
 def start(*arguments, program=(), **options):
