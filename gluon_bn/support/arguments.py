@@ -1,6 +1,6 @@
 """Argument checks of the public functions: one rule for both halves of the package.
 
-- A number is a real and finite number of Python or NumPy. ``True`` is none, and neither is an array of one value.
+- A number is a finite ``int`` or ``float`` of Python or NumPy: MXNet and its operators know no others. ``True``, a ``Fraction`` and an array of one value are none.
 - A whole number is an ``int`` of Python or NumPy; 2.0 and ``True`` are none.
 - A boolean is ``True`` or ``False`` of Python or NumPy; 0, 1, None and ``'no'`` are none.
 - Labels are class numbers in one axis, ``(n,)``, whole and at least 0: an array of NumPy or MXNet, a list, a pandas
@@ -20,6 +20,7 @@ import numpy as np
 
 BETA_ALONE = "normalised by itself every output would be beta"  # one value minus its own mean is 0
 MOST_CLASSES = 2**24  # so far float32, the type of labels in batches, knows every whole number
+_NUMBERS = int, float, np.integer, np.floating
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -35,8 +36,8 @@ def number(name, value, at_least=None, above=None, at_most=None, below=None, hin
     """
     limits = at_least, above, at_most, below
     if type(value) is not float:  # most are
-        if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.bool_)):
-            raise TypeError(_message(name, value, 'a finite number', limits, hint or _hint_for_arrays(value, 'float')))
+        if not isinstance(value, _NUMBERS) or isinstance(value, (bool, np.bool_)):
+            raise TypeError(_message(name, value, 'a finite number', limits, hint or _converted_by('float', value)))
         try:
             as_float = float(value)
         except OverflowError:
@@ -59,7 +60,7 @@ def integer(name, value, at_least=None, at_most=None, hint=''):
     """
     limits = at_least, None, at_most, None
     if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)):
-        raise TypeError(_message(name, value, 'a whole number', limits, hint or _hint_for_arrays(value, 'int')))
+        raise TypeError(_message(name, value, 'a whole number', limits, hint or _converted_by('int', value)))
     value = operator.index(value)
     if not _within(value, *limits):
         raise ValueError(_message(name, value, 'a whole number', limits, hint))
@@ -237,5 +238,6 @@ def _short(limit):
     return f'{limit:g}' if isinstance(limit, float) else str(limit)
 
 
-def _hint_for_arrays(value, converter):
-    return f"make a number of it with {converter}(...)" if hasattr(value, 'shape') else ''
+def _converted_by(converter, value):
+    exact = hasattr(value, 'as_integer_ratio') and not isinstance(value, (int, float))  # a Fraction, a Decimal
+    return f"make a number of it with {converter}(...)" if hasattr(value, 'shape') or exact else ''

@@ -12,12 +12,14 @@ def atomic_write(path, mode='wb'):
     """Open a temporary file beside ``path``; it takes that name when the block ends without an exception.
 
     The bytes are on the disk before the name changes, so that whoever reads ``path``, at any moment and after any
-    crash, finds the old file or the new one, never a part.
+    crash, finds the old file or the new one, never a part. ``OSError`` for a device or a pipe.
 
     >>> with atomic_write(path, 'w') as file:
     ...     _ = file.write('all of it')
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # root would put a file into the place of /dev/null
+        raise OSError(f"{path} is no regular file but a device or a pipe, and is left alone; choose another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:

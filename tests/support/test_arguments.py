@@ -1,6 +1,7 @@
 """Numbers, booleans, labels and arrays of floats, as the public functions take them."""
 import math
 from contextlib import suppress
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +22,7 @@ def test_a_number_comes_back_as_the_float_that_it_is(value):
     assert type(number('v', value)) is float
 
 
-@pytest.mark.parametrize('value', [np.float64(.5), np.float32(.5), np.float16(.5), Fraction(1, 2)])
+@pytest.mark.parametrize('value', [np.float64(.5), np.float32(.5), np.float16(.5), np.longdouble(.5)])
 def test_numbers_of_other_libraries(value):
     assert number('v', value) == 0.5
 
@@ -30,6 +31,12 @@ def test_numbers_of_other_libraries(value):
 def test_what_is_no_number(value):
     with pytest.raises(TypeError, match='^lr is .*; expected a finite number, above 0'):
         number('lr', value, above=0)
+
+
+@pytest.mark.parametrize('value', [Fraction(1, 2), Decimal('0.5')])
+def test_a_number_that_mxnet_cannot_read(value):
+    with pytest.raises(TypeError, match=r'^eps is .*; expected a finite number \(make a number of it with float'):
+        number('eps', value)
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, np.float32('nan'), 10**400, -10**400])

@@ -113,3 +113,12 @@ def test_a_relative_cache_folder_is_reported_where_it_is_asked_for(tmp_path, mon
     with pytest.warns(RuntimeWarning, match='is not used') as warned:
         assert cache_dir() == tmp_path / 'gluon_bn'
     assert warned[0].filename == __file__
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes with names here')
+def test_a_pipe_is_left_alone(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(OSError, match='pipe is no regular file'), atomic_write(tmp_path / 'pipe') as file:
+        file.write(b'new')
+    assert os.listdir(tmp_path) == ['pipe']
+    assert not (tmp_path / 'pipe').is_file()
