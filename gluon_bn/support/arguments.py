@@ -1,6 +1,7 @@
 """Argument checks of the public functions: one rule for both halves of the package.
 
-- A number is a finite ``int`` or ``float`` of Python or NumPy: MXNet and its operators know no others. ``True``, a ``Fraction`` and an array of one value are none.
+- A number is a finite ``int`` or ``float`` of Python or NumPy: MXNet and its operators know no others. ``True``, a
+  ``Fraction`` and an array of one value are none.
 - A whole number is an ``int`` of Python or NumPy; 2.0 and ``True`` are none.
 - A boolean is ``True`` or ``False`` of Python or NumPy; 0, 1, None and ``'no'`` are none.
 - Labels are class numbers in one axis, ``(n,)``, whole and at least 0: an array of NumPy or MXNet, a list, a pandas
