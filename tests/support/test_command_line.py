@@ -156,7 +156,7 @@ def in_a_process(work, **options):
                           check=False, **options)
 
 
-@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+@pytest.mark.skipif(not Path('/dev/full').is_char_device(), reason='needs the device /dev/full')
 @pytest.mark.parametrize('flush', [True, False])
 def test_output_that_cannot_be_written_is_one_line_and_status_2(flush):
     with open('/dev/full', 'w') as full:
