@@ -255,7 +255,7 @@ def test_a_reader_that_has_had_enough_is_no_error(arguments):
     assert done.returncode in (1, 141)
 
 
-@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+@pytest.mark.skipif(not Path('/dev/full').is_char_device(), reason='needs the device /dev/full')
 def test_a_full_disk_is_one_line():
     with open('/dev/full', 'w') as full:
         done = subprocess.run([sys.executable, '-m', 'gluon_bn', '--help'], stdout=full, stderr=subprocess.PIPE,

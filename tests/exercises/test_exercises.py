@@ -54,6 +54,8 @@ def test_the_exercises_are_there():
     assert set(REQUIRED) <= {exercise.name.partition('_')[2] for exercise in EXERCISES}
 
 
+@pytest.mark.parametrize('exercise', [pytest.param(exercise, id=exercise.name, marks=(
+    [pytest.mark.slow] if exercise.name.endswith('lenet_forward') else [])) for exercise in EXERCISES])
 def test_skeleton_solution_and_mistakes(exercise):
     assert verify(exercise) == []
 

@@ -78,12 +78,14 @@ def test_processes_train_as_one_does(two_processes):
     compare(two_processes, train(None))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('library')
 def test_also_with_shards_of_one_row_and_of_none():
     """With one row, a rank computes its layers one by one, between native operators and those of the others."""
     compare(pair.run(4, train, (0, 25, 26, 40, 40)), train(None))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('library')
 def test_processes_compute_the_same_bits_every_time(two_processes):
     for (losses, _, kept), (losses_again, _, kept_again) in zip(two_processes, pair.run(2, train, (0, 10, 40))):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image
-from test_job import SMALL, kill_at_random_moments, metrics, state, train
+from test_job import SCRIPT, SMALL, kill_at_random_moments, metrics, state, train
 
 import gluon_bn as gbn
 from gluon_bn import data
@@ -22,7 +22,7 @@ from gluon_bn.run import job as run
 from gluon_bn.run.configuration import Config, RunError
 
 tensorboardx = pytest.importorskip('tensorboardX', reason='tensorboardX is not installed')
-STEPS = 20  # an epoch: 640 images in batches of 32
+STEPS = 10  # an epoch: 320 images in batches of 32
 
 
 def quiet(line):
@@ -31,7 +31,7 @@ def quiet(line):
 
 @pytest.fixture(scope='module')
 def config(small_data):
-    return Config(data_dir=str(small_data), ctx='cpu', epochs=2, batch_size=32, seed=5, sgd_momentum=0.5,
+    return Config(limit=320, data_dir=str(small_data), ctx='cpu', epochs=2, batch_size=32, seed=5, sgd_momentum=0.5,
                   schedule='one-cycle', tensorboard=True)
 
 
@@ -48,7 +48,7 @@ def test_the_scalars_are_those_of_the_metrics_and_of_the_steps(whole, read_event
     arrays, _ = checkpoint.load(whole / 'checkpoint' / 'latest.npz')
     expected = {'loss': list(enumerate(arrays['losses'])),
                 'lr': [(step, 0.001 * share) for step, share in enumerate(
-                    [*np.arange(1, 11) / 10, *np.arange(30, 0, -1) / 31])]}  # up over a quarter, down to the end
+                    [*np.arange(1, 6) / 5, *np.arange(15, 0, -1) / 16])]}  # up over a quarter, down to the end
     for tag, name in (('moving_loss', 'loss'), ('train_acc', 'train_acc'), ('test_acc', 'test_acc')):
         expected[tag] = [(STEPS * (1 + record['epoch']), record[name]) for record in metrics(whole)]
     assert set(found) == set(expected)
@@ -123,7 +123,7 @@ def sessions_in(folder):
 
 def test_the_run_is_one_row_of_hyper_parameters_and_results(whole, config):
     [(values, status)] = hparams_of(whole / 'tensorboard').values()
-    assert values == {**{name: getattr(config, name) for name in run_events.HYPERPARAMETERS}, 'limit': 'all'}
+    assert values == {**{name: getattr(config, name) for name in run_events.HYPERPARAMETERS}, 'limit': '320'}
     assert status == 1  # success
     assert set(sessions_in(whole / 'tensorboard').values()) == {1}
 
@@ -239,10 +239,10 @@ def test_a_folder_with_another_runs_files_is_refused(whole, config, tmp_path):
     assert not (tmp_path / 'run' / 'config.json').exists()
 
 
-def test_a_folder_that_cannot_be_made_is_refused(small_data, tmp_path):
+def test_a_folder_that_cannot_be_made_is_refused(small_data, tmp_path, script_here):
     Path(tmp_path / 'file').touch()
-    status, out, err = train(*SMALL, '--data-dir', small_data, '--output', tmp_path / 'run', '--tensorboard',
-                             tmp_path / 'file' / 'events')
+    status, out, err = script_here(SCRIPT, *SMALL, '--data-dir', small_data, '--output', tmp_path / 'run',
+                                   '--tensorboard', tmp_path / 'file' / 'events')
     assert (status, out) == (2, '')
     assert err == f"train_mnist: {tmp_path / 'file' / 'events'} cannot be written: Not a directory.\n"
 
@@ -260,9 +260,9 @@ def test_what_is_no_folder_is_refused(value):
         Config(tensorboard=value)
 
 
-def test_a_folder_in_folders_that_are_not_there_is_made_and_the_limit_is_in_the_row(config, tmp_path):
+def test_a_folder_in_folders_that_are_not_there_is_made_and_no_limit_is_in_the_row(config, tmp_path):
     events = tmp_path / 'a' / 'b' / 'run'
-    run.start(replace(config, epochs=1, limit=64, tensorboard=str(events)), tmp_path / 'run', quiet)
+    run.start(replace(config, epochs=1, limit=None, tensorboard=str(events)), tmp_path / 'run', quiet)
     [(values, _)] = hparams_of(tmp_path / 'a').values()
-    assert values['limit'] == '64'
+    assert values['limit'] == 'all'
     assert len(list(events.iterdir())) == 2

@@ -63,8 +63,8 @@ def uninterrupted(small_data, tmp_path_factory):
 
 
 def test_without_a_compiler_a_line_says_what_one_would_bring(small_data, tmp_path):
-    status, _, err = train(*SMALL[:4], '--data-dir', small_data, '--output', tmp_path / 'run',
-                           env={**os.environ, 'CXX': 'no-such-compiler'})
+    status, _, err = train('--limit', 32, '--epochs', 1, '--ctx', 'cpu', '--data-dir', small_data,
+                           '--output', tmp_path / 'run', env={**os.environ, 'CXX': 'no-such-compiler'})
     assert status == 0
     assert err.splitlines()[-1] == 'native operators: not in use, there is no C++ compiler (no-such-compiler).'
 
@@ -106,31 +106,32 @@ def test_the_same_seed_gives_the_same_history_bit_for_bit(uninterrupted, small_d
     assert state(tmp_path / 'again') == state(uninterrupted)
 
 
-def test_another_seed_gives_another_history(uninterrupted, small_data, tmp_path):
-    assert train(*SMALL, '--seed', 6, '--data-dir', small_data, '--output', tmp_path / 'other')[0] == 0
-    assert metrics(tmp_path / 'other') != metrics(uninterrupted)
+def test_another_seed_gives_another_history(finished, tiny, tmp_path):
+    run.start(replace(tiny, seed=6), tmp_path / 'other', quiet)
+    assert metrics(tmp_path / 'other') != metrics(finished)
 
 
-def test_resuming_a_finished_run_says_so_and_changes_nothing(uninterrupted):
+def test_resuming_a_finished_run_says_so_and_changes_nothing(uninterrupted, script_here):
     before = state(uninterrupted), metrics(uninterrupted)
-    status, out, _ = train('--resume', uninterrupted)
+    status, out, _ = script_here(SCRIPT, '--resume', uninterrupted)
     assert status == 0
     assert 'is finished: 2 of 2 epochs' in out
     assert (state(uninterrupted), metrics(uninterrupted)) == before
 
 
-def test_a_preset_is_a_configuration_whose_options_can_be_overridden(small_data, tmp_path):
-    status, out, err = train('--preset', 'fast', '--ctx', 'cpu', '--limit', 640, '--epochs', 3, '--batch-size', 32,
-                             '--target', 0.5, '--data-dir', small_data, '--output', tmp_path / 'run')
+def test_a_preset_is_a_configuration_whose_options_can_be_overridden(small_data, tmp_path, script_here):
+    status, out, err = script_here(SCRIPT, '--preset', 'fast', '--ctx', 'cpu', '--limit', 640, '--epochs', 3,
+                                   '--batch-size', 32, '--target', 0.5, '--data-dir', small_data,
+                                   '--output', tmp_path / 'run')
     assert status == 0, err
     config = json.loads((tmp_path / 'run' / 'config.json').read_text())
     assert (config['epochs'], config['sgd_momentum'], config['schedule']) == (3, 0.9, 'one-cycle')
     assert out.count('Test_acc 0.5 reached after ') == 1
 
 
-def test_held_out_images_are_scored_in_place_of_the_test_images(small_data, tmp_path):
+def test_held_out_images_are_scored_in_place_of_the_test_images(small_data, tmp_path, script_here):
     folder = tmp_path / 'run'
-    assert train(*SMALL, '--validation', 160, '--data-dir', small_data, '--output', folder)[0] == 0
+    assert script_here(SCRIPT, *SMALL, '--validation', 160, '--data-dir', small_data, '--output', folder)[0] == 0
     record = metrics(folder)[-1]
     assert 'test_acc' not in record
     images, labels = gbn.data.load('mnist', True, small_data)
@@ -222,9 +223,9 @@ def test_two_processes_never_train_in_one_folder(small_data, tmp_path):
     assert 'another process is training in' in err
 
 
-def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_checkpoint(small_data, tmp_path):
-    status, _, err = train(*SMALL, '--lr', 1e30, '--checkpoint-seconds', 0, '--no-batch-norm', '--data-dir', small_data,
-                           '--output', tmp_path / 'run')
+def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_checkpoint(small_data, tmp_path, script_here):
+    status, _, err = script_here(SCRIPT, *SMALL, '--lr', 1e30, '--checkpoint-seconds', 0, '--no-batch-norm',
+                                 '--data-dir', small_data, '--output', tmp_path / 'run')
     assert status == 3, err
     assert 'not finite' in err or 'the loss is' in err
     assert 'average) nan' not in err

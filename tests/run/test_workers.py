@@ -120,7 +120,7 @@ def in_float64(monkeypatch):
         monkeypatch.setattr(kind, 'evaluate', lambda self: {'train_acc': 0., 'test_acc': 0., 'eval_seconds': 0.})
 
 
-@pytest.mark.parametrize('size', [1, 2, 3, 5])
+@pytest.mark.parametrize('size', [1, 3, *(pytest.param(size, marks=pytest.mark.slow) for size in (2, 5))])
 def test_any_number_of_workers_computes_what_one_process_does(size, tiny, tmp_path, in_float64):
     job.start(replace(tiny, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
     lines = train(tiny, tmp_path / 'several', size)
@@ -303,6 +303,7 @@ def test_under_mpiexec_it_is_the_same_run_bit_for_bit(mpi, two_workers, small_da
     assert_same_bits(tmp_path / 'run', two_workers)
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_and_a_kill_it_ends_with_the_same_bits(mpi, two_workers, small_data, tmp_path):
     folder = tmp_path / 'run'
     process = start(*SMALL, '--workers', 2, '--data-dir', small_data, '--output', folder, '--checkpoint-seconds', 0)

@@ -17,7 +17,7 @@ from gluon_bn.studies.paper_figure.training import Digits, recorded_steps, train
 from gluon_bn.studies.study import load_mnist, run
 
 pytest.importorskip('tensorboardX', reason='tensorboardX is not installed')
-STEPS = 40
+STEPS = 20
 HISTOGRAMS = {f'{kind}/{name}{number}' for kind in ('weights', 'gradients') for number in '123'
               for name in ('W', 'b', 'gamma', 'beta')} | {
     f'{kind}/{name}4' for kind in ('weights', 'gradients') for name in ('W', 'b')} | {
