@@ -223,7 +223,7 @@ def test_two_processes_never_train_in_one_folder(small_data, tmp_path):
     assert 'another process is training in' in err
 
 
-def test_a_loss_that_is_not_finite_ends_with_status_3_and_keeps_the_last_good_checkpoint(small_data, tmp_path, script_here):
+def test_a_loss_that_is_not_finite_is_status_3_and_keeps_the_last_good_checkpoint(small_data, tmp_path, script_here):
     status, _, err = script_here(SCRIPT, *SMALL, '--lr', 1e30, '--checkpoint-seconds', 0, '--no-batch-norm',
                                  '--data-dir', small_data, '--output', tmp_path / 'run')
     assert status == 3, err
