@@ -183,6 +183,16 @@ def test_layers_that_are_something_else_stay_and_are_named():
     assert [isinstance(block, gbn.nn.BatchNorm) for block in net] == [False, True, False, False, False]
 
 
+def test_the_batch_norms_of_a_symbol_block_stay_and_are_named(recwarn):
+    x = mx.sym.var('data')
+    for layer, warnings in ((gluon.nn.BatchNorm(in_channels=3), 1), (gbn.nn.BatchNorm(in_channels=3), 0)):
+        recwarn.clear()
+        gbn.convert(gluon.SymbolBlock(layer(x), [x]))
+        assert [str(each.message) for each in recwarn if 'no plain BatchNorm as it is: SymbolBlock' in
+                str(each.message)] == [str(each.message) for each in recwarn]
+        assert len(recwarn) == warnings
+
+
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match='net is a dict; expected a gluon.Block'):
         gbn.convert({})

@@ -44,7 +44,6 @@ class Shapes:
 
     def _infer(self, extra):
         """dict ``(id(node), output)`` -> shape, with ``extra`` more examples in the batch."""
-        from ..._mxnet import mx
         from ..gluon import to_symbol
         graph = self._graph.copy()
         for i, node in enumerate(graph.nodes):  # two layers may have the same name; and no attribute may fix a size
@@ -59,7 +58,7 @@ class Shapes:
             with warnings.catch_warnings():  # of what cannot be inferred: it is refused below
                 warnings.simplefilter('ignore')
                 _, shapes, _ = outputs.infer_shape(**given)
-        except mx.MXNetError as error:
+        except Exception as error:  # MXNetError, and Exception itself for arrays of more than 2^31 values
             shapes, reason = None, str(error).strip().splitlines()[-1]
         else:
             reason = "MXNet infers no shape for one of its layers"
