@@ -85,12 +85,14 @@ class Exchange:
         self._moves = {}         # running statistics, old -> new: the last, if there are several
         self._written = []       # outputs of what writes some
         self._is_training = is_training
-        self._blocked = _behind_convolutions(graph['nodes'])
+        blocked = _behind_convolutions(graph['nodes'])
+        # A layer that stands several times is computed in one way each time: its statistics move in their order.
+        self._blocked = {_statistics(node) for number, node in enumerate(graph['nodes'])
+                         if _is_ours(node) and blocked[number]}
         self._has_operators = mx.current_context().device_type == 'cpu' and operators.available()
-        for number, node in enumerate(graph['nodes']):
+        for node in graph['nodes']:
             inputs = [_entry(self._entries, entry) for entry in node['inputs']]
-            is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
-            self._entries.append(self._exchange(number, node, inputs) if is_ours else self._append(node, inputs))
+            self._entries.append(self._exchange(node, inputs) if _is_ours(node) else self._append(node, inputs))
         heads = [_entry(self._entries, head) for head in graph['heads']]
         self.own_outputs = len(heads)
         heads += [*self._moves.values(), *self._written]
@@ -106,12 +108,12 @@ class Exchange:
         self._nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
         return len(self._nodes) - 1
 
-    def _exchange(self, number, node, inputs):
+    def _exchange(self, node, inputs):
         """Append the nodes of a formulation instead of ``node``."""
         if node['attrs'][_MARK] == 'ranks':
             raise TypeError(f"{node['name']} exchanges numbers with other ranks, and a compiled graph cannot; call "
                             "hybridize(False), or set its group to None.")
-        is_plain = node['attrs'][_MARK] != 'float16' and not self._blocked[number]
+        is_plain = node['attrs'][_MARK] != 'float16' and _statistics(node) not in self._blocked
         with mx.name.Prefix(f"{node['name']}_"):
             out, new, written = formulations.of_symbols(*map(mx.sym.var, _INPUTS), _options(node['attrs']),
                                                         self._is_training, self._has_operators, is_plain)
@@ -127,6 +129,15 @@ class Exchange:
         self._moves.update(zip(map(tuple, inputs[3:5]), heads[1:1 + len(new)]))
         self._written += heads[1 + len(new):]
         return heads[:1]
+
+
+def _is_ours(node):
+    return node['op'] == 'BatchNorm' and _MARK in node['attrs']
+
+
+def _statistics(node):
+    """Which running mean a batch norm moves."""
+    return tuple(node['inputs'][3][:2])
 
 
 def _entry(entries, old):

@@ -184,13 +184,11 @@ def test_layers_that_are_something_else_stay_and_are_named():
 
 
 def test_the_batch_norms_of_a_symbol_block_stay_and_are_named(recwarn):
-    x = mx.sym.var('data')
-    for layer, warnings in ((gluon.nn.BatchNorm(in_channels=3), 1), (gbn.nn.BatchNorm(in_channels=3), 0)):
+    x = mx.sym.var('data', dtype='float32')
+    for layer, said in ((gluon.nn.BatchNorm(in_channels=3), True), (gbn.nn.BatchNorm(in_channels=3), False)):
         recwarn.clear()
         gbn.convert(gluon.SymbolBlock(layer(x), [x]))
-        assert [str(each.message) for each in recwarn if 'no plain BatchNorm as it is: SymbolBlock' in
-                str(each.message)] == [str(each.message) for each in recwarn]
-        assert len(recwarn) == warnings
+        assert any('no plain BatchNorm as it is: SymbolBlock.' in str(each.message) for each in recwarn) is said
 
 
 def test_what_is_no_network_is_refused():
