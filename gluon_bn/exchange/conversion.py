@@ -71,6 +71,8 @@ def convert(symbol: str, params: str, to: str, shapes: Sequence = (), output: st
             raise ValueError(f"{path} is a folder; expected a file: choose another --output.")
         if any(os.path.exists(path) and os.path.samefile(path, given) for given in (symbol, params)):
             raise ValueError(f"{path} would be written over; choose another --output.")
+    if running.installed('mxnet'):
+        running.check_parameters(graph, shape_of)
     say(f"{symbol}: {described(graph)}")
     for sentence in (*graph.notes, *remarks(graph)):
         say(f"note: {sentence}")

@@ -42,6 +42,22 @@ def float_type(graph: Graph) -> np.dtype:
     return np.dtype('float64' if any(value.dtype == np.float64 for value in graph.params.values()) else 'float32')
 
 
+def check_parameters(graph: Graph, shapes: dict[str, tuple]) -> None:
+    """``ValueError`` if a parameter has another shape than its layer takes, with inputs of these shapes.
+
+    MXNet does not look at those of a batch norm, and computes with what lies behind them in memory.
+    """
+    from .gluon import to_symbol
+    symbol = to_symbol(graph)
+    arguments, _, auxiliary = symbol.infer_shape_partial(**shapes)
+    names = [*symbol.list_arguments(), *symbol.list_auxiliary_states()]
+    for name, expected in zip(names, [*(arguments or ()), *(auxiliary or ())]):
+        value = graph.params.get(name)
+        if value is not None and min(expected, default=0) > 0 and value.shape != tuple(expected):
+            raise ValueError(f"the parameter {name} has the shape {value.shape}, and its layer takes {tuple(expected)} "
+                             f"for inputs of {shapes}; expected the parameters of this network, or other inputs.")
+
+
 def by_mxnet(graph: Graph) -> Run:
     """MXNet, with the graph as it is."""
     return mxnet_of_symbol(graph, saved.to_json(graph))

@@ -192,6 +192,16 @@ def test_outputs_that_differ_are_refused(exported, tmp_path, capsys, monkeypatch
             capsys)
 
 
+@pytest.mark.parametrize(('name', 'shape'), [
+    ('aux:net_batchnorm0_running_var', (1,)), ('arg:net_batchnorm0_gamma', (3,)), ('arg:net_batchnorm1_beta', (4,)),
+    ('arg:net_batchnorm0_beta', ()), ('arg:net_conv0_bias', (0,)), ('arg:net_dense0_weight', (3, 7))])
+def test_parameters_that_do_not_fit_are_named(name, shape, exported, tmp_path, capsys):
+    symbol, path, *_ = exported
+    params.save(path, {**params.load(path), name: np.ones(shape, 'f')})
+    refused([symbol, path, '--to', 'folded', '--shape', '1,2,6,6'], f'the parameter {name[4:]} has the shape {shape}, '
+            'and its layer takes (', tmp_path, capsys)
+
+
 def test_numbers_that_are_not_finite_are_refused(exported, tmp_path, capsys):
     symbol, arrays, *_ = exported
     broken = params.load(arrays)
