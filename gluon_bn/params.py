@@ -200,17 +200,7 @@ class _Reader:
     def sparse(self, kind, shape, indices, data):
         """A sparse array whose parts fit together."""
         array = kind(shape, *indices, data)
-        if any(part.dtype.kind != 'i' or part.ndim != 1 for part in indices):
-            fits = False
-        elif kind is RowSparse:
-            rows, = indices
-            fits = data.shape == (len(rows), *shape[1:]) and _within(rows, shape[0] if shape else 0)
-        else:
-            indptr, columns = indices
-            fits = (len(shape) == 2 and data.shape == columns.shape and _within(columns, shape[1])
-                    and len(indptr) in (0, shape[0] + 1) and (np.diff(indptr) >= 0).all()
-                    and (len(indptr) == 0 or (indptr[0], indptr[-1]) == (0, len(data))))
-        if not fits:
+        if not _fits(array):
             raise _Damaged(f"{self.what} is a sparse array of shape {shape} whose parts do not fit together")
         return array
 
@@ -278,6 +268,20 @@ class _Reader:
         return data
 
 
+def _fits(array):
+    """Whether the parts of a sparse array are one: as many values as indices, and none outside of the shape."""
+    shape, *indices, data = array
+    if any(part.dtype.kind != 'i' or part.ndim != 1 for part in indices):
+        return False
+    if isinstance(array, RowSparse):
+        rows, = indices
+        return data.shape == (len(rows), *shape[1:]) and _within(rows, shape[0] if shape else 0)
+    indptr, columns = indices
+    return (len(shape) == 2 and data.shape == columns.shape and _within(columns, shape[1])
+            and len(indptr) in (0, shape[0] + 1) and (np.diff(indptr) >= 0).all()
+            and (len(indptr) == 0 or (indptr[0], indptr[-1]) == (0, len(data))))
+
+
 def _within(indices, size):
     return len(indices) == 0 or (indices.min() >= 0 and indices.max() < size)
 
@@ -314,11 +318,11 @@ def _writable(name, value):
 def _writable_sparse(name, value):
     parts = [np.ascontiguousarray(part, _type_of(name, np.asarray(part))) for part in value[1:]]
     shape = tuple(int(size) for size in value.shape)
-    fits = all(part.ndim == 1 and part.dtype.kind == 'i' for part in parts[:-1])
-    if not fits or len(shape) != (2 if isinstance(value, CSR) else parts[-1].ndim):
-        raise ValueError(f"{name} is a sparse array of shape {shape} whose parts do not fit together; expected indices "
-                         "that are whole numbers, and values of as many axes.")
-    return type(value)(shape, *parts)
+    array = type(value)(shape, *parts)
+    if not _fits(array):
+        raise ValueError(f"{name} is a sparse array of shape {shape} whose parts do not fit together; expected whole "
+                         "numbers within the shape as indices, and values for each of them.")
+    return array
 
 
 def _type_of(name, array):

@@ -151,6 +151,11 @@ def test_a_number_that_mxnet_writes_and_cannot_read_is_read(path):
     ([np.ma.masked_equal([1., 2.], 1)], ValueError, 'has masked values'),
     ([RowSparse((2, 2), np.array([0.]), np.ones((1, 2)))], ValueError, 'parts do not fit together'),
     ([CSR((2,), np.array([0]), np.array([0]), np.ones(1))], ValueError, 'parts do not fit together'),
+    ([RowSparse((4, 2), np.array([7]), np.ones((1, 2)))], ValueError, 'parts do not fit together'),
+    ([RowSparse((4, 5), np.array([1]), np.ones((1, 2)))], ValueError, 'parts do not fit together'),
+    ([RowSparse((4, 2), np.array([1, 2]), np.ones((1, 2)))], ValueError, 'parts do not fit together'),
+    ([CSR((2, 2), np.array([0, 1]), np.array([0]), np.ones(1))], ValueError, 'parts do not fit together'),
+    ([CSR((2, 2), np.array([0, 1, 1]), np.array([2]), np.ones(1))], ValueError, 'parts do not fit together'),
     ([RowSparse((2, 2), np.array([0]), np.ones((1, 2))), np.float32(1)], ValueError, 'write two')])
 def test_what_mxnet_could_not_read_is_refused_and_the_file_stays(values, error, message, path):
     path.write_bytes(b'before')

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
@@ -58,16 +59,20 @@ def convert(symbol: str, params: str, to: str, shapes: Sequence = (), output: st
     output : path, or what stands before the endings of two files; None is beside ``symbol``
     say : is called with each line of what there is to know
 
-    Raises ``ValueError`` for files that are damaged, for what cannot be converted, and for outputs that differ by more
-    than ``TOLERANCE`` of the largest; ``ImportError`` for a missing extra. Nothing is written then.
+    Raises ``ValueError`` for files that are damaged, for what cannot be converted, and for an output that differs by
+    more than ``TOLERANCE`` of its largest value; ``ImportError`` for a missing extra. Nothing is written then.
     """
     from .remarks import remarks
     graph = saved.read(symbol, params)
     form, shape_of = FORMS[to], shapes_of(graph, shapes)
     paths = _paths(symbol, output, form.endings)
     for path in paths:
+        if os.path.isdir(path) or path.endswith(os.sep):
+            raise ValueError(f"{path} is a folder; expected a file: choose another --output.")
         if any(os.path.exists(path) and os.path.samefile(path, given) for given in (symbol, params)):
             raise ValueError(f"{path} would be written over; choose another --output.")
+    if running.installed('mxnet'):
+        running.check_parameters(graph, shape_of)
     say(f"{symbol}: {described(graph)}")
     for sentence in (*graph.notes, *remarks(graph)):
         say(f"note: {sentence}")
@@ -76,9 +81,11 @@ def convert(symbol: str, params: str, to: str, shapes: Sequence = (), output: st
         for sentence in form.make(graph, shape_of, made) or ():
             say(f"note: {sentence}")
         _compare(graph, symbol, shape_of, form, made, say)
-        for source, path in zip(made, paths):
-            with open(source, 'rb') as new, atomic_write(path) as file:
-                shutil.copyfileobj(new, file)
+        with ExitStack() as written:  # no file takes its name before all are on the disk
+            for source, path in zip(made, paths):
+                with open(source, 'rb') as new:
+                    shutil.copyfileobj(new, written.enter_context(atomic_write(path)))
+        for path in paths:
             say(f"wrote {path} ({os.path.getsize(path):,} bytes)")
     return paths
 
@@ -149,7 +156,7 @@ def _compare(graph, symbol, shapes, form, made, say):
         f"outputs up to {largest:.3g}, random inputs of "
         f"{' and '.join('x'.join(map(str, shape)) for shape in shapes.values())}")
     half = any(value.dtype == np.float16 for value in graph.params.values())
-    if difference > (HALF_TOLERANCE if half else TOLERANCE) * largest:
+    if difference > (HALF_TOLERANCE if half else TOLERANCE) * max(largest, running.SMALL):
         raise ValueError(f"the outputs differ by {difference:.2g}, and the largest is {largest:.3g}: this is more than "
                          "rounding; nothing was written.")
 
@@ -169,7 +176,8 @@ def _make_torch(graph, shapes, paths):
     from .torch import from_graph
     module, torch = from_graph(graph), import_extra('torch', 'torch')
     # In an example with one image PyTorch would take it as a network for one image.
-    example = tuple(torch.zeros(max(2, batch), *rest) for batch, *rest in shapes.values())
+    dtype = next((value.dtype for value in module.parameters() if value.is_floating_point()), torch.float32)
+    example = tuple(torch.zeros(max(2, batch), *rest, dtype=dtype) for batch, *rest in shapes.values())
     batch = getattr(torch.export.Dim, 'AUTO', None) or torch.export.Dim('batch')  # the first where PyTorch has it
     program = torch.export.export(module, example, dynamic_shapes=(({0: batch},) * len(example),))
     torch.export.save(program, paths[0])

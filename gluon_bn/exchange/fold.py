@@ -231,10 +231,12 @@ def _set_weights(graph, layer, weight, bias):
 def _parameter(graph, layer, name, value):
     """A new variable for ``layer``, with a value; it has this name unless a variable of another layer has."""
     others = {source.name for node in graph.layers() if node is not layer for source, _ in node.inputs}
-    if name in others:
-        name = f'{layer.name}_{name}'
-    variable = Node('null', name)
-    graph.params[name] = value
+    free, number = name, 0
+    while free in others:  # layers may have the same name, too: one that is called several times
+        free = f'{layer.name}_{name}{f"_{number}" if number else ""}'
+        number += 1
+    variable = Node('null', free)
+    graph.params[free] = value
     graph.nodes.insert(graph.nodes.index(layer), variable)
     return variable
 

@@ -28,9 +28,13 @@ _ALIASES = {  # names of operators in old files -> the name that MXNet has now f
     'broadcast_plus': 'broadcast_add', 'broadcast_minus': 'broadcast_sub', 'pad': 'Pad', 'cast': 'Cast',
     'split': 'SliceChannel', 'SwapAxis': 'swapaxes', 'sum_axis': 'sum', 'max_axis': 'max', 'min_axis': 'min',
 }
+# Attributes for placing and training a layer; before 0.9 without the __ that others of the user's have.
+_OF_USERS = 'ctx_group', 'lr_mult', 'wd_mult', 'force_mirroring', 'mirror_stage'
 _VERSION = 10901  # of MXNet, whose form of the JSON is written
 _OTHER_NAMES = (('_moving_mean', '_running_mean'), ('_moving_var', '_running_var'))
 _PARAMETER_ENDINGS = ('weight', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_var', 'running_mean', 'running_var')
+_LEAST_INPUTS = {**dict.fromkeys(('Convolution', 'Deconvolution', 'FullyConnected', 'Embedding'), 2),
+                 **dict.fromkeys(('BatchNorm', 'LayerNorm', 'InstanceNorm', 'GroupNorm'), 3)}
 _TWO_AXES = ('FullyConnected', 'Flatten')  # operators whose output has them
 _AS_COMPUTED = {'LinearRegressionOutput': 'identity', 'MAERegressionOutput': 'identity', 'SVMOutput': 'identity',
                 'LogisticRegressionOutput': 'sigmoid', 'MakeLoss': 'identity'}  # what such a layer does in forward
@@ -96,7 +100,8 @@ def to_json(graph: Graph) -> str:
               'inputs': entries(node.inputs)} for node in graph.nodes]
     return json.dumps({'nodes': nodes, 'arg_nodes': [number for number, node in enumerate(graph.nodes)
                                                      if node.is_variable],
-                       'heads': entries(graph.heads), 'attrs': {'mxnet_version': ['int', _VERSION]}}, indent=2) + '\n'
+                       'heads': entries(graph.heads), 'attrs': {'mxnet_version': ['int', _VERSION]}}, indent=2,
+                      ensure_ascii=False) + '\n'  # MXNet does not read \u00e9
 
 
 def _nodes(description):
@@ -110,8 +115,10 @@ def _nodes(description):
             raise ValueError(f"{name} ({op}) contains networks of its own, such as a loop; these cannot be carried out")
         # 'param' are an operator's own before 0.9, where 'attr' are the user's; later they are one.
         attrs = {key: str(value) for part in ('attr', 'attrs', 'param') for key, value in
-                 (described.get(part) or {}).items()}
+                 (described.get(part) or {}).items() if not key.endswith(_OF_USERS)}
         inputs = [_entry(nodes, entry) for entry in described['inputs']]
+        if len(inputs) < _LEAST_INPUTS.get(_ALIASES.get(op, op), 0):
+            raise ValueError(f"{name} ({op}) has {len(inputs)} inputs, and needs {_LEAST_INPUTS[_ALIASES.get(op, op)]}")
         nodes.append(Node(_ALIASES.get(op, op), name, attrs, inputs))
     heads = [_entry(nodes, entry) for entry in description['heads']]
     if not heads:
@@ -122,7 +129,8 @@ def _nodes(description):
 def _entry(nodes, entry):
     """``[number of a node, number of its output, version]``, of the nodes so far."""
     number, output = entry[0], entry[1] if len(entry) > 1 else 0
-    if not (type(number) is int and type(output) is int and 0 <= number < len(nodes) and output >= 0):
+    if not (type(number) is int and type(output) is int and 0 <= number < len(nodes) and output >= 0) or (
+            output and nodes[number].is_variable):
         raise ValueError(f"an input is {entry}, and there are {len(nodes)} nodes before it")
     return nodes[number], output
 

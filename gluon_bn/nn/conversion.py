@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from .._mxnet import mx
+from .graphs import has_unmarked
 from .layer import BatchNorm
 
 gluon = mx.gluon
@@ -20,8 +21,9 @@ def convert(net: _Net) -> _Net:
     to them goes on, a ``Trainer`` too. Compiled graphs in ``net`` are dropped, and compiled anew at the next call. If
     ``net`` is part of a network, convert the whole.
 
-    A subclass of Gluon's layer (``SyncBatchNorm``, or one of your own) and ``BatchNormReLU`` compute something else.
-    They stay, and a warning says so. What is no ``gluon.Block`` is a ``TypeError``.
+    A subclass of Gluon's layer (``SyncBatchNorm``, or one of your own) and ``BatchNormReLU`` compute something else;
+    in a ``SymbolBlock`` batch norms are no blocks. They stay, and a warning says so. What is no ``gluon.Block`` is a
+    ``TypeError``.
 
     >>> net = mx.gluon.model_zoo.vision.resnet18_v1()
     >>> gbn.convert(net) is net
@@ -41,7 +43,8 @@ def convert(net: _Net) -> _Net:
         if isinstance(block, gluon.HybridBlock):
             block._clear_cached_op()
     others = {type(block).__name__ for block in blocks
-              if isinstance(block, (gluon.nn.BatchNorm, gluon.nn.BatchNormReLU)) and not isinstance(block, BatchNorm)}
+              if isinstance(block, (gluon.nn.BatchNorm, gluon.nn.BatchNormReLU)) and not isinstance(block, BatchNorm)
+              or isinstance(block, gluon.SymbolBlock) and has_unmarked(block._cached_graph[1])}
     if others:
         warnings.warn(f"gluon_bn.convert has left what is no plain BatchNorm as it is: {', '.join(sorted(others))}.",
                       stacklevel=2)

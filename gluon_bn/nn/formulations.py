@@ -25,9 +25,12 @@ def of_arrays(x, gamma, beta, running_mean, running_var, options):
     return out
 
 
-def of_symbols(x, gamma, beta, running_mean, running_var, options, is_training, has_operators, is_plain):
+def of_symbols(x, gamma, beta, running_mean, running_var, old_mean, old_var, options, is_training, has_operators,
+               is_plain):
     """``(out, new, written)`` as symbols: the layer's output and what has to be computed beside it.
 
+    ``old_mean`` and ``old_var`` are what the running statistics have become before this layer: in a graph in which it
+    stands several times, they move each time.
     ``new`` are running statistics that are still to be written to their places; what computes ``written`` does so
     itself. ``has_operators``: the native operators are at hand. ``is_plain``: they can take the data as they lie.
     """
@@ -41,7 +44,7 @@ def of_symbols(x, gamma, beta, running_mean, running_var, options, is_training, 
     if has_operators:
         written = mx.sym._internal._gluon_bn_move(*batch, *running, eps=options['eps'], momentum=options['momentum'])
         return out, [], [mx.sym.BlockGrad(written)]
-    return out, [mx.sym.BlockGrad(new) for new in _moved(mx.sym, *batch, *running, options)], []
+    return out, [mx.sym.BlockGrad(new) for new in _moved(mx.sym, *batch, old_mean, old_var, options)], []
 
 
 def by_operator(F, x, gamma, beta, running_mean, running_var, options, is_training):

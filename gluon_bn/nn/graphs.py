@@ -15,7 +15,7 @@ from ..fast import operators
 from . import formulations
 
 _MARK = '__gluon_bn__'
-_INPUTS = ('data', 'gamma', 'beta', 'running_mean', 'running_var')
+_INPUTS = ('data', 'gamma', 'beta', 'running_mean', 'running_var', 'old_mean', 'old_var')
 # The operators that keep the memory layout of a convolution before them.
 _KEEP_LAYOUT = frozenset(('Activation', 'BatchNorm', 'Concat', 'LeakyReLU', 'Pooling', 'add_n', 'elemwise_add'))
 _OfMXNet: Any = nd.CachedOp
@@ -29,6 +29,12 @@ def mark(is_half):
 def mark_of_ranks():
     """Those of an operator of which nothing can be compiled, since it exchanges numbers with other ranks."""
     return {_MARK: 'ranks'}
+
+
+def has_unmarked(sym):
+    """Whether the graph of a symbol has a batch norm that is not ours."""
+    nodes = json.loads(sym.tojson())['nodes']
+    return any(node['op'] == 'BatchNorm' and _MARK not in node.get('attrs', {}) for node in nodes)
 
 
 def install():
@@ -76,39 +82,42 @@ class Exchange:
     def __init__(self, sym, graph, is_training):
         self._nodes = []         # of the new graph
         self._entries = []       # for each node before: a new node, or a (node, output) for each of its outputs
-        self._moves = []         # running statistics, new and old
+        self._moves = {}         # running statistics, old -> new: the last, if there are several
         self._written = []       # outputs of what writes some
         self._is_training = is_training
-        self._blocked = _behind_convolutions(graph['nodes'])
+        blocked = _behind_convolutions(graph['nodes'])
+        # A layer that stands several times is computed in one way each time: its statistics move in their order.
+        self._blocked = {_statistics(node) for number, node in enumerate(graph['nodes'])
+                         if _is_ours(node) and blocked[number]}
         self._has_operators = mx.current_context().device_type == 'cpu' and operators.available()
-        for number, node in enumerate(graph['nodes']):
+        for node in graph['nodes']:
             inputs = [_entry(self._entries, entry) for entry in node['inputs']]
-            is_ours = node['op'] == 'BatchNorm' and _MARK in node['attrs']
-            self._entries.append(self._exchange(number, node, inputs) if is_ours else self._append(node, inputs))
+            self._entries.append(self._exchange(node, inputs) if _is_ours(node) else self._append(node, inputs))
         heads = [_entry(self._entries, head) for head in graph['heads']]
         self.own_outputs = len(heads)
-        heads += [new for new, _ in self._moves] + self._written
+        heads += [*self._moves.values(), *self._written]
         graph.update(nodes=self._nodes, heads=[[*entry, 0] for entry in heads],
                      arg_nodes=[number for number, node in enumerate(self._nodes) if node['op'] == 'null'])
         graph.pop('node_row_ptr', None)  # MXNet counts anew
-        self.sym = mx.sym.load_json(json.dumps(graph))
+        self.sym = mx.sym.load_json(json.dumps(graph, ensure_ascii=False))  # MXNet does not read \u00e9
         inputs = self.sym.list_inputs()
         assert inputs == sym.list_inputs()
-        self.old = [inputs.index(self._nodes[old[0]]['name']) for _, old in self._moves]
+        self.old = [inputs.index(self._nodes[node]['name']) for node, _ in self._moves]
 
     def _append(self, node, inputs):
         self._nodes.append({**node, 'inputs': [[*entry, 0] for entry in inputs]})
         return len(self._nodes) - 1
 
-    def _exchange(self, number, node, inputs):
+    def _exchange(self, node, inputs):
         """Append the nodes of a formulation instead of ``node``."""
         if node['attrs'][_MARK] == 'ranks':
             raise TypeError(f"{node['name']} exchanges numbers with other ranks, and a compiled graph cannot; call "
                             "hybridize(False), or set its group to None.")
-        is_plain = node['attrs'][_MARK] != 'float16' and not self._blocked[number]
+        is_plain = node['attrs'][_MARK] != 'float16' and _statistics(node) not in self._blocked
         with mx.name.Prefix(f"{node['name']}_"):
             out, new, written = formulations.of_symbols(*map(mx.sym.var, _INPUTS), _options(node['attrs']),
                                                         self._is_training, self._has_operators, is_plain)
+        inputs = [*inputs, *(self._moves.get(tuple(old), old) for old in inputs[3:])]
         part = json.loads(mx.sym.Group([out, *new, *written]).tojson(remove_amp_cast=False))
         entries = []
         for each in part['nodes']:
@@ -117,9 +126,18 @@ class Exchange:
             else:
                 entries.append(self._append(each, [_entry(entries, entry) for entry in each['inputs']]))
         heads = [_entry(entries, head) for head in part['heads']]
-        self._moves += zip(heads[1:1 + len(new)], inputs[3:])
+        self._moves.update(zip(map(tuple, inputs[3:5]), heads[1:1 + len(new)]))
         self._written += heads[1 + len(new):]
         return heads[:1]
+
+
+def _is_ours(node):
+    return node['op'] == 'BatchNorm' and _MARK in node['attrs']
+
+
+def _statistics(node):
+    """Which running mean a batch norm moves."""
+    return tuple(node['inputs'][3][:2])
 
 
 def _entry(entries, old):

@@ -110,6 +110,33 @@ def test_torch(exported, capsys):
     assert any(name.endswith('running_var') for name in program.state_dict)
 
 
+@pytest.mark.parametrize('dtype', ['float16', 'float64'])
+@pytest.mark.parametrize('form', ['npz', 'folded', 'torch'])
+def test_parameters_of_another_type_keep_it(form, dtype, exported, capsys):
+    if form == 'torch':
+        pytest.importorskip('torch')
+    symbol, path, X, expected = exported
+    arrays = {name: value if dtype == 'float16' and 'batchnorm' in name else value.astype(dtype)
+              for name, value in params.load(path).items()}
+    params.save(path, arrays)
+    assert convert(symbol, path, '--to', form, '--shape', '3,2,6,6') == 0
+    assert 'largest difference between the original in MXNet and ' in capsys.readouterr().out
+    if form == 'folded':
+        folded = params.load(symbol.parent / 'net-folded-0000.params')
+        assert {value.dtype.name for value in folded.values()} == {dtype}
+
+
+def test_a_name_with_quotes_is_converted(tmp_path, capsys):
+    torch = pytest.importorskip('torch')
+    net = mx.sym.FullyConnected(mx.sym.var('data'), num_hidden=2, name='"a"\\b')
+    (tmp_path / 'm-symbol.json').write_text(net.tojson())
+    arrays = {'"a"\\b_weight': np.ones((2, 3), 'f'), '"a"\\b_bias': np.ones(2, 'f')}
+    params.save(tmp_path / 'm-0001.params', arrays)
+    assert convert(tmp_path / 'm-symbol.json', tmp_path / 'm-0001.params', '--to', 'torch', '--shape', '2,3') == 0
+    assert 'wrote ' in capsys.readouterr().out
+    assert torch.export.load(tmp_path / 'm.pt2').module()(torch.ones(2, 3)).tolist() == [[4, 4], [4, 4]]
+
+
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 def refused(arguments, message, folder, capsys):
@@ -148,9 +175,12 @@ def test_the_files_that_are_read_are_not_written_over(exported, tmp_path, capsys
 
 def test_a_folder_in_the_place_of_the_file_is_refused(exported, tmp_path, capsys):
     symbol, arrays, *_ = exported
-    (tmp_path / 'there').mkdir()
-    refused([symbol, arrays, '--to', 'npz', '--shape', '1,2,6,6', '--output', tmp_path / 'there'], 'there', tmp_path,
-            capsys)
+    for folder in ('there', 'one-0000.params', 'two-symbol.json'):
+        (tmp_path / folder).mkdir()
+    for form, output in (('npz', 'there'), ('npz', f'new{os.sep}'), ('folded', 'one'), ('folded', 'two')):
+        refused([symbol, arrays, '--to', form, '--shape', '1,2,6,6', '--output', f'{tmp_path}{os.sep}{output}'],
+                'is a folder; expected a file: choose another --output', tmp_path, capsys)
+    assert not (tmp_path / 'new').exists()
 
 
 def test_outputs_that_differ_are_refused(exported, tmp_path, capsys, monkeypatch):
@@ -160,6 +190,16 @@ def test_outputs_that_differ_are_refused(exported, tmp_path, capsys, monkeypatch
         for name, value in graph.params.items()})
     refused([symbol, arrays, '--to', 'npz', '--shape', '1,2,6,6'], 'more than rounding; nothing was written', tmp_path,
             capsys)
+
+
+@pytest.mark.parametrize(('name', 'shape'), [
+    ('aux:net_batchnorm0_running_var', (1,)), ('arg:net_batchnorm0_gamma', (3,)), ('arg:net_batchnorm1_beta', (4,)),
+    ('arg:net_batchnorm0_beta', ()), ('arg:net_conv0_bias', (0,)), ('arg:net_dense0_weight', (3, 7))])
+def test_parameters_that_do_not_fit_are_named(name, shape, exported, tmp_path, capsys):
+    symbol, path, *_ = exported
+    params.save(path, {**params.load(path), name: np.ones(shape, 'f')})
+    refused([symbol, path, '--to', 'folded', '--shape', '1,2,6,6'], f'the parameter {name[4:]} has the shape {shape}, '
+            'and its layer takes (', tmp_path, capsys)
 
 
 def test_numbers_that_are_not_finite_are_refused(exported, tmp_path, capsys):

@@ -1,4 +1,6 @@
 """Operators of MXNet, one by one, as ONNX Runtime and PyTorch compute them after conversion."""
+import re
+
 import numpy as np
 import pytest
 
@@ -201,6 +203,10 @@ REFUSED = {
     'random slopes': (IMAGE, lambda x: S.LeakyReLU(x, act_type='rrelu'), 'LeakyReLU.*act_type=rrelu'),
     'dropout at any time': (IMAGE, lambda x: S.Dropout(x, mode='always'), 'Dropout.*mode=always'),
     'layer norm of channels': (IMAGE, lambda x: S.LayerNorm(x, axis=1), 'LayerNorm.*axis=1'),
+    'mean and variance of a batch norm': (IMAGE, lambda x: S.Group(list(S.BatchNorm(x, output_mean_var=True))),
+                                          'BatchNorm.*gives its output 1'),
+    'variance taken by a layer': (IMAGE, lambda x: S.exp(S.BatchNorm(x, output_mean_var=True)[2]),
+                                  'BatchNorm.*gives its output 2'),
     'unknown': (IMAGE, lambda x: S.sort(x), 'sort'),
     'target shape': (IMAGE, lambda x: S.Deconvolution(x, kernel=(2, 2), num_filter=2, target_shape=(10, 8)),
                      'Deconvolution.*target_shape'),
@@ -212,7 +218,7 @@ def refused_graph(case, rng):
     shape, make, words = REFUSED[case]
     symbol = make(S.var('data'))
     graph = random_graph(symbol, shape, rng)
-    return graph, {'data': shape}, words, symbol.name
+    return graph, {'data': shape}, words, next(node.name for node in graph.layers() if re.match(node.op, words))
 
 
 @every_refusal

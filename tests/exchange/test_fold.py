@@ -191,6 +191,29 @@ def test_shared_weights_are_merged_into_for_each_layer_alone(randomized, rng, sa
     same(gluon.to_block(graph)(X), net(X))
 
 
+class Repeated(mx.gluon.HybridBlock):
+    """One layer several times, each time with a batch norm of its own; the layers have the same name in the graph."""
+
+    def __init__(self, layer, times):
+        super().__init__()
+        self.layer, self.times, self.norms = layer, times, sequential(*[nn.BatchNorm() for _ in range(times)])
+
+    def hybrid_forward(self, F, x):
+        for norm in self.norms:
+            x = F.relu(norm(self.layer(x)))
+        return x
+
+
+@pytest.mark.parametrize('times', [2, 3, 5])
+@pytest.mark.parametrize('biases', [True, False])
+def test_a_layer_that_is_called_several_times(times, biases, randomized, rng, same):
+    net = randomized(Repeated(nn.Conv2D(4, 1, in_channels=4, use_bias=biases), times), (2, 4, 3, 3))
+    X = nd.array(rng.normal(size=(2, 4, 3, 3)))
+    graph = fold.folded(networks.of_network(net))
+    assert (left(graph), len(graph.params)) == ([], 2 * times)
+    same(gluon.to_block(graph)(X), net(X))
+
+
 # ---- what stays ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(('net', 'why'), [

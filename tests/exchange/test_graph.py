@@ -10,6 +10,7 @@ from gluon_bn import params
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn.exchange import attributes, conversion, gluon, networks, running, saved
 from gluon_bn.exchange.graph import Node
+from gluon_bn.exchange.layer import Layer
 
 nn, vision = mx.gluon.nn, mx.gluon.model_zoo.vision
 
@@ -214,6 +215,32 @@ def test_mxnet_computes_the_text_of_a_symbol_as_it_reads_it(old_params, rng, mon
     same(run({'data': X})[0], mxnets_own(json.dumps(OLD), old_params, X))
 
 
+def test_attributes_for_placing_and_training_a_layer_are_left_out(old_params, rng, same):
+    X = rng.normal(size=(3, 1, 5, 5)).astype('f')
+    expected = running.by_mxnet(saved.read(json.dumps(OLD), old_params))({'data': X})[0]
+    described = json.loads(json.dumps(OLD))
+    described['nodes'][2]['attr'] = {'ctx_group': 'dev1', 'weight_lr_mult': '0.1', 'wd_mult': '0'}
+    graph = saved.read(json.dumps(described), old_params)
+    same(running.by_mxnet(graph)({'data': X})[0], expected)
+    assert Layer(next(graph.layers())).unread == Layer(next(saved.read(json.dumps(OLD)).layers())).unread
+
+
+@pytest.mark.parametrize('name', ['Schicht ä', '层', 'a"b', 'a\\b', 'a/b.c'])
+def test_any_name_is_written_as_mxnet_reads_it(name, rng, same):
+    graph = saved.read(mx.sym.FullyConnected(mx.sym.var('data'), num_hidden=2, name=name).tojson(), {
+        f'{name}_weight': rng.normal(size=(2, 3)).astype('f'), f'{name}_bias': rng.normal(size=2).astype('f')})
+    X = rng.normal(size=(4, 3)).astype('f')
+    same(gluon.to_block(graph)(nd.array(X)), X @ graph.params[f'{name}_weight'].T + graph.params[f'{name}_bias'])
+
+
+def test_each_output_is_compared_by_its_own_values():
+    first = [np.array([1e6, 1.]), np.array([0.5, 0.25])]
+    difference, largest = running.largest_difference(first, [first[0], np.array([0.5, 0.5])])
+    assert (difference, largest) == (0.25, 0.5)
+    assert running.largest_difference(first, first)[0] == 0
+    assert running.largest_difference([], []) == (0, 0)
+
+
 def test_attributes_of_the_version_between_are_under_attr(old_params):
     described = json.loads(json.dumps(OLD))
     for node in described['nodes']:
@@ -250,6 +277,9 @@ def test_missing_parameters_are_named(old_params):
     (lambda d: d['nodes'][2].update(inputs=[[0.5, 0]]), 'an input is'), (lambda d: d.update(nodes=3), 'TypeError'),
     (lambda d: d['nodes'][2].update(inputs=[[]]), 'IndexError'), (lambda d: d['nodes'][2].update(name=[1]), 'no text'),
     (lambda d: d['nodes'][2].update(subgraphs=[{}]), 'networks of its own'),
+    (lambda d: d['nodes'][2].update(inputs=[[0, 1], [1, 0]]), 'an input is'),
+    (lambda d: d['nodes'][2].update(inputs=[[0, 0]]), 'conv .Convolution. has 1 inputs, and needs 2'),
+    (lambda d: d['nodes'][5].update(inputs=[[2, 0]]), 'bn .BatchNorm. has 1 inputs, and needs 3'),
     (lambda d: d['nodes'][2].update(attr=[1]), 'AttributeError')])
 def test_damaged_symbols_are_refused(change, message, tmp_path):
     described = json.loads(json.dumps(OLD))

@@ -151,6 +151,15 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written(make, words,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_shape_that_does_not_fit_is_one_sentence_with_the_layers_name(tmp_path, capfd):
+    net = nn.Dense(3, in_units=5, prefix='dense7_')
+    net.initialize()
+    for shape, words in (((2, 12), r'dense7_fwd.*\[3,5\]'), ((2, 2**30, 8), 'does not fit')):
+        with pytest.raises(ValueError, match=words):
+            gbn.export_onnx(net, tmp_path / 'net.onnx', shape)
+    assert capfd.readouterr() == ('', '')
+
+
 def _cast(net):
     net.cast('float16')
     return net

@@ -335,6 +335,87 @@ def test_a_forward_that_cannot_be_followed_is_refused():
         gbn.from_torch(small_module().state_dict())
 
 
+class Module(torch.nn.Module):
+    """A module whose forward is a function of it and its input."""
+
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self.of = forward
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.of(self, x)
+
+
+def test_a_layer_that_is_there_twice_is_computed_twice(rng, same):
+    relu, linear = torch.nn.ReLU(), torch.nn.Linear(4, 4)
+    part = torch.nn.Sequential(linear, relu)
+    module = torch.nn.Sequential(linear, relu, torch.nn.Linear(4, 4), relu, part, part)
+    X = rng.normal(size=(3, 4)).astype('f')
+    net = gbn.from_torch(module)
+    same(net(nd.array(X)), outputs(module, X))
+    assert net[0] is net[4][0]
+    assert list(net._children) == list('012345')
+    assert len(list(net.collect_params())) == 4
+
+
+@pytest.mark.parametrize('forward', [
+    lambda self, x: torch.chunk(x, 2, 2)[1], lambda self, x: x.chunk(2, dim=3)[-1],
+    lambda self, x: x.permute(0, -1, 1, 2), lambda self, x: x * self.number,
+    lambda self, x: torch.flatten(x, 1), lambda self, x: x.flatten(start_dim=1)])
+@pytest.mark.parametrize('hybridized', [False, True])
+def test_steps_of_a_forward(forward, hybridized, rng, same, recwarn):
+    module = Module(forward, number=torch.nn.Parameter(torch.tensor(2.5)))
+    X = rng.normal(size=(2, 3, 4, 4)).astype('f')
+    net = gbn.from_torch(module)
+    if hybridized:
+        net.hybridize()
+    same(net(nd.array(X)), outputs(module, X))
+    assert [warning for warning in recwarn if 'unregistered container' in str(warning.message)] == []
+
+
+@pytest.mark.parametrize(('make', 'words'), [
+    (lambda: Module(lambda self, x: torch.flatten(x)), 'start_dim=0'),
+    (lambda: Module(lambda self, x: x.flatten()), 'start_dim=0'),
+    (lambda: Module(lambda self, x: x.relu()[0]), 'getitem.*takes the piece 0'),
+    (lambda: Module(lambda self, x: self.up(x, output_size=[9, 9]), up=torch.nn.ConvTranspose2d(2, 2, 2, 2)),
+     "'up'.*is called with more than its input"),
+    (lambda: Module(lambda self, x: self.up(x, [9, 9]), up=torch.nn.ConvTranspose2d(2, 2, 2, 2)),
+     "'up'.*is called with more than its input"),
+    (lambda: torch.nn.Sequential(torch.nn.Softmax()), "Softmax at '0' has dim=None"),
+    (lambda: small_module().bfloat16(), '0.weight is of torch.bfloat16; expected float32'),
+    (lambda: small_module().half(), '0.weight is of torch.float16; expected float32'),
+    (lambda: torch.nn.Linear(2, 2, device='meta'), 'weight has no values')])
+def test_what_would_become_something_else_is_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        gbn.from_torch(make())
+
+
+@pytest.mark.parametrize('make', [
+    lambda layer: layer, lambda layer: torch.nn.Sequential(layer), lambda layer: torch.nn.Sequential(
+        torch.nn.Sequential(layer)), lambda layer: Module(lambda self, x: self.part(x) * 2, part=layer)])
+@pytest.mark.parametrize('place', [0, -1])
+def test_hooks_are_refused_wherever_they_are(make, place):
+    module = make(torch.nn.Linear(2, 2))
+    list(module.modules())[place].register_forward_hook(lambda module, inputs, output: output * 2)
+    with pytest.raises(ValueError, match='has hooks'):
+        gbn.from_torch(module)
+
+
+@pytest.mark.parametrize('make', [torch.nn.Sequential,
+                                  lambda a, b: Module(lambda self, x: self.b(self.a(x)), a=a, b=b)])
+def test_a_parameter_that_two_layers_train_is_refused(make, rng, same):
+    first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+    second.weight = first.weight
+    module = make(first, second)
+    with pytest.raises(ValueError, match='weight and .*weight of .* are one parameter'):
+        gbn.from_torch(module)
+    first.weight.requires_grad_(False)
+    X = rng.normal(size=(3, 3)).astype('f')
+    same(gbn.from_torch(module)(nd.array(X)), outputs(module, X))
+
+
 def test_a_network_that_is_not_ready_is_refused():
     with pytest.raises(ValueError, match='bn1 has no stored statistics'):
         gbn.to_torch(gbn.LeNet())

@@ -183,6 +183,14 @@ def test_layers_that_are_something_else_stay_and_are_named():
     assert [isinstance(block, gbn.nn.BatchNorm) for block in net] == [False, True, False, False, False]
 
 
+def test_the_batch_norms_of_a_symbol_block_stay_and_are_named(recwarn):
+    x = mx.sym.var('data', dtype='float32')
+    for layer, said in ((gluon.nn.BatchNorm(in_channels=3), True), (gbn.nn.BatchNorm(in_channels=3), False)):
+        recwarn.clear()
+        gbn.convert(gluon.SymbolBlock(layer(x), [x]))
+        assert any('no plain BatchNorm as it is: SymbolBlock.' in str(each.message) for each in recwarn) is said
+
+
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match='net is a dict; expected a gluon.Block'):
         gbn.convert({})

@@ -160,6 +160,36 @@ def test_running_statistics_move_in_forward_once_whatever_backward_does(formulat
     assert (running(net)[0] != after_forward[0]).all()
 
 
+@pytest.mark.parametrize('filters', [5, 8])  # behind 8 filters MXNet's kernels compute
+def test_a_layer_that_is_called_several_times_moves_its_running_statistics_each_time(formulation, mode, filters, rng):
+    class Repeated(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__(prefix='net_')
+            with self.name_scope():
+                self.conv, self.norm = gluon.nn.Conv2D(filters, 1), make(momentum=0.5)
+
+        def hybrid_forward(self, F, x):
+            y = self.norm(self.conv(x))
+            return y, self.norm(y), self.norm(y * 3 + 1)
+
+    net = Repeated()
+    net.initialize(mx.init.Xavier())
+    if mode is not None:
+        net.hybridize(**mode)
+    X = array(rng, (6, 3, 4, 4))
+    expected = [0, 1]
+    for _ in range(2):
+        with autograd.record():
+            y, *_ = net(X)
+        first = net.conv(X).asnumpy().astype('f8')
+        second = y.asnumpy().astype('f8')
+        for batch in (first, second, second * 3 + 1):
+            moments = batch.mean((0, 2, 3)), batch.var((0, 2, 3))
+            expected = [0.5 * old + 0.5 * new for old, new in zip(expected, moments)]
+    for found, right in zip(running(net), expected):
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5)
+
+
 def test_gluons_own_running_statistics_move_in_backward_on_a_cpu_and_twice_if_it_runs_twice(rng):
     net = network(make(OWN, momentum=0.5), None, mx.cpu())
     X = array(rng, (6, 3, 2, 2))
@@ -343,6 +373,15 @@ class TestGluonsMachinery:
             assert len(states) == 2
             y = symbol.bind(mx.cpu(), {'data': X, **arguments}, aux_states=states).forward(is_train=False)[0]
         np.testing.assert_allclose(y.asnumpy(), net(X).asnumpy(), rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize('prefix', ['Schicht ä ', '层_', 'a"b_'])
+    def test_any_name_is_compiled(self, formulation, prefix, rng):
+        layer = gbn.nn.BatchNorm(prefix=prefix)
+        layer.initialize()
+        layer.hybridize()
+        with autograd.record():
+            y = layer(array(rng, (5, 3)))
+        np.testing.assert_allclose(y.asnumpy().mean(0), 0, atol=1e-6)
 
     def test_a_symbol_is_mxnets_operator(self):
         symbol = gbn.nn.BatchNorm(prefix='bn_')(mx.sym.var('data'))

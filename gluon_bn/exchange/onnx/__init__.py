@@ -111,10 +111,5 @@ def from_graph(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelP
 
 def _output(build, entry):
     """The description of an output of the network, under a name of its own."""
-    node, number = entry
-    try:
-        value = build.value(entry)
-    except IndexError:
-        raise Layer(node).refused(f"gives its output {number} to the user") from None
-    name = build.add('Identity', [value], f'{node.name}_output')
+    name = build.add('Identity', [build.value(entry)], f'{entry[0].name}_output')
     return build.helper.make_tensor_value_info(name, 1, build.shapes.dimensions(entry, BATCH))

@@ -2,6 +2,7 @@
 import numpy as np
 
 from ...support.extras import import_extra
+from ..layer import Layer
 
 OPSET, IR_VERSION = 17, 8  # of ONNX 1.12; every runtime since then reads both
 BATCH = 'batch'  # the name of the axis that may have any size
@@ -23,7 +24,10 @@ class Builder:
         """The name of the ONNX value of ``(node, number of its output)``; a parameter or an input is added."""
         node, number = entry
         if not node.is_variable:
-            return self._values[id(node)][number]
+            names = self._values[id(node)]
+            if number >= len(names):
+                raise Layer(node).refused(f"gives its output {number} to the user or to another layer")
+            return names[number]
         if node.name in self.graph.params:
             self.constants.setdefault(node.name, self.graph.params[node.name])
         else:

@@ -1,6 +1,6 @@
 """Shapes of every value of a graph, and which sizes follow the batch: MXNet infers them for two batch sizes."""
 import math
-import warnings
+import re
 from collections import Counter
 
 from ..layer import NotConvertible
@@ -44,7 +44,6 @@ class Shapes:
 
     def _infer(self, extra):
         """dict ``(id(node), output)`` -> shape, with ``extra`` more examples in the batch."""
-        from ..._mxnet import mx
         from ..gluon import to_symbol
         graph = self._graph.copy()
         for i, node in enumerate(graph.nodes):  # two layers may have the same name; and no attribute may fix a size
@@ -55,15 +54,13 @@ class Shapes:
                  for node, twin in zip(self._graph.nodes, graph.nodes)
                  if node.is_variable and node.name in {**graph.params, **self.inputs}}
         outputs = to_symbol(graph).get_internals()
+        reason = "MXNet infers no shape for one of its layers"
         try:
-            with warnings.catch_warnings():  # of what cannot be inferred: it is refused below
-                warnings.simplefilter('ignore')
-                _, shapes, _ = outputs.infer_shape(**given)
-        except mx.MXNetError as error:
-            shapes, reason = None, str(error).strip().splitlines()[-1]
-        else:
-            reason = "MXNet infers no shape for one of its layers"
-        if shapes is None:
+            _, shapes, _ = outputs.infer_shape_partial(**given)  # infer_shape prints what it was given
+        except Exception as error:  # MXNetError, and Exception itself for arrays of more than 2^31 values
+            shapes, reason = None, re.sub(r'\bn(\d+)\b', lambda found: self._graph.nodes[int(found[1])].name,
+                                          str(error).strip().splitlines()[-1])
+        if not shapes or any(min(shape, default=0) < 1 for shape in shapes):
             size = f", with {extra} more examples in the batch" if extra else ''
             raise NotConvertible(f"the network does not fit inputs of the shapes {self.inputs}{size}: {reason}")
         found, counted = {}, Counter()

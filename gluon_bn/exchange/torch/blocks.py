@@ -135,6 +135,13 @@ def _softplus(module, path):
     return gluon.Activation('softrelu'), {}
 
 
+def _softmax(module, path):
+    axis, name = module.dim, 'softmax' if isinstance(module, nn.Softmax) else 'log_softmax'
+    if axis is None:
+        raise refused(module, path, "has dim=None, and decides by its input; set a number first")
+    return gluon.HybridLambda(lambda F, x: getattr(F, name)(x, axis=axis)), {}
+
+
 def _simple(make):
     return lambda module, path: (make(module), {})
 
@@ -166,27 +173,46 @@ BLOCKS = {
     nn.Identity: _simple(lambda module: gluon.HybridLambda(lambda F, x: F.identity(x))),
     nn.Dropout: _simple(lambda module: gluon.Dropout(module.p)),
     nn.Dropout2d: _simple(lambda module: gluon.Dropout(module.p, axes=(2, 3))),
-    nn.Softmax: _simple(lambda module: gluon.HybridLambda(lambda F, x: F.softmax(x, axis=module.dim))),
-    nn.LogSoftmax: _simple(lambda module: gluon.HybridLambda(lambda F, x: F.log_softmax(x, axis=module.dim))),
+    nn.Softmax: _softmax, nn.LogSoftmax: _softmax,
 }
+
+
+def refuse_hooks(module, path):
+    """Refuse a module with functions of the user's around its ``forward``, which nobody can carry over."""
+    if module._forward_hooks or module._forward_pre_hooks or hasattr(module, 'parametrizations'):
+        raise refused(module, path, "has hooks or a parametrization, which may change what it computes")
+
+
+def refuse_tied(module):
+    """Refuse a module in which two layers train the same parameter: their blocks would train one each."""
+    first = {}
+    for layer_path, layer in module.named_modules():
+        for name, param in layer.named_parameters(layer_path, recurse=False):
+            other = first.setdefault(id(param), name)
+            if other != name and param.requires_grad:
+                raise NotConvertible(f"{name} and {other} of {type(module).__name__} are one parameter, and would be "
+                                     "two here, each trained for itself: set requires_grad to False, or make a copy.")
 
 
 def block_of(module, path, ctx):
     """The Gluon block of one layer of PyTorch, with its values on ``ctx``."""
     if type(module) not in BLOCKS:
         raise refused(module, path, "is not known here")
-    if module._forward_hooks or module._forward_pre_hooks or hasattr(module, 'parametrizations'):
-        raise refused(module, path, "has hooks or a parametrization, which may change what it computes")
+    refuse_hooks(module, path)
     block, arrays = BLOCKS[type(module)](module, path)
     block.initialize(ctx=ctx)
     for name, tensor in arrays.items():
-        give(getattr(block, name), tensor)
+        give(getattr(block, name), tensor, f'{path}.{name}'.lstrip('.'))
     return block
 
 
-def give(param, tensor):
-    """The values of a tensor, and whether they are trained, to a parameter."""
+def give(param, tensor, name):
+    """The values of a tensor, and whether they are trained, to a parameter; ``name`` is for what is refused."""
+    if tensor.is_meta or (tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64)):
+        what = 'has no values' if tensor.is_meta else f'is of {tensor.dtype}'
+        raise NotConvertible(f"{name} {what}; expected float32 or float64: load the values, and call module.float().")
     array = tensor.detach().cpu().numpy()
+    array = array.reshape(array.shape or (1,))  # MXNet has no arrays without axes
     param.shape = array.shape
     param.cast(array.dtype)
     param.set_data(mx.nd.array(array, dtype=array.dtype))

@@ -1,4 +1,5 @@
 """PyTorch module that computes a graph: the layers with parameters are its submodules."""
+import re
 from collections import Counter
 
 import torch
@@ -88,7 +89,8 @@ class GraphModule(nn.Module):
 
 
 def _safe(path):
-    """A path none of whose parts is an attribute that every module has."""
+    """A path none of whose parts is an attribute that every module has, or would break the code of torch.export."""
+    path = re.sub(r'["\\\n\r]', '_', path)
     return '.'.join(f'{part}_' if part in _TAKEN or not part else part for part in path.split('.')) if path else path
 
 
@@ -101,8 +103,10 @@ class _Building:
 
     def reference(self, entry):
         """Where the value of ``entry`` is: the name of a parameter of the module, or the number of a result."""
-        node, _ = entry
+        node, output = entry
         if not node.is_variable or node.name not in self.arrays:
+            if output and node.op != 'SliceChannel':
+                raise Layer(node).refused(f"gives its output {output} to the user or to another layer")
             return self.module._reference(entry)
         if node.name not in self.module.paths:
             path = _safe(self.names.get(node.name, node.name))

@@ -7,7 +7,13 @@ from torch.nn import functional
 
 from ..._mxnet import mx
 from ..layer import NotConvertible
-from .blocks import BLOCKS, block_of, give
+from .blocks import BLOCKS, block_of, give, refuse_hooks, refuse_tied
+
+
+def _flattened(start_dim=0, end_dim=-1):
+    """The layer of ``torch.flatten``, which has another default than ``nn.Flatten``."""
+    return nn.Flatten(start_dim, end_dim)
+
 
 _MODULE_OF = {  # a function -> the layer that does the same, with the same settings in the same order
     functional.relu: nn.ReLU, torch.relu: nn.ReLU, torch.relu_: nn.ReLU, functional.relu6: nn.ReLU6,
@@ -17,7 +23,7 @@ _MODULE_OF = {  # a function -> the layer that does the same, with the same sett
     torch.tanh: nn.Tanh, functional.tanh: nn.Tanh, functional.avg_pool1d: nn.AvgPool1d,
     functional.avg_pool2d: nn.AvgPool2d, functional.avg_pool3d: nn.AvgPool3d,
     functional.adaptive_avg_pool1d: nn.AdaptiveAvgPool1d, functional.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d,
-    functional.adaptive_avg_pool3d: nn.AdaptiveAvgPool3d, torch.flatten: nn.Flatten, 'flatten': nn.Flatten,
+    functional.adaptive_avg_pool3d: nn.AdaptiveAvgPool3d, torch.flatten: _flattened, 'flatten': _flattened,
     'relu': nn.ReLU, 'relu_': nn.ReLU, 'sigmoid': nn.Sigmoid, 'tanh': nn.Tanh,
     torch.softmax: nn.Softmax, 'softmax': nn.Softmax, torch.log_softmax: nn.LogSoftmax, 'log_softmax': nn.LogSoftmax,
 }
@@ -50,21 +56,26 @@ class TracedNet(mx.gluon.HybridBlock):
 
     def __init__(self, module, ctx):
         super().__init__()
+        refuse_hooks(module, '')
+        refuse_tied(module)
         try:
             graph = Tracer().trace(module)
         except Exception as error:  # forward is the user's, and may do anything with what it gets
             raise NotConvertible(f"the forward of {type(module).__name__} cannot be traced by torch.fx "
                                  f"({type(error).__name__}: {str(error).splitlines()[0]}); expected one without "
                                  "decisions that depend on its input.") from error
-        self._module_name, self._graph_nodes, self._blocks = type(module).__name__, list(graph.nodes), {}
+        self._module_name, self._graph_nodes, self._paths = type(module).__name__, list(graph.nodes), {}
         for node in self._graph_nodes:
             if node.op == 'call_module':
-                self._blocks[node] = self._place(node.target, module, ctx)
+                if len(node.args) != 1 or node.kwargs:
+                    raise _refused(node, "is called with more than its input")
+                self._place(node.target, module, ctx)
+                self._paths[node] = node.target
             elif node.op in ('call_function', 'call_method'):
                 as_layer = _as_layer(node)
                 if as_layer is not None:
-                    self._blocks[node] = block_of(as_layer, node.name, ctx)
-                    self.register_child(self._blocks[node], f'step_{node.name}')
+                    self._paths[node] = f'step_{node.name}'
+                    self.register_child(block_of(as_layer, node.name, ctx), self._paths[node])
                 else:
                     _check_known(node)
             elif node.op == 'get_attr':
@@ -73,7 +84,7 @@ class TracedNet(mx.gluon.HybridBlock):
         self(*(mx.sym.var(f'data{i}') for i in range(len(inputs))))  # what is not known is refused now, not later
 
     def _place(self, path, module, ctx):
-        """The block of a submodule, as a child in containers of the same names."""
+        """Make the block of a submodule, as a child in containers of the same names."""
         parent, parts = self, path.split('.')
         for part in parts[:-1]:
             if part not in parent._children:
@@ -81,16 +92,22 @@ class TracedNet(mx.gluon.HybridBlock):
             parent = parent._children[part]
         if parts[-1] not in parent._children:  # else the same layer is called again
             parent.register_child(block_of(module.get_submodule(path), path, ctx), parts[-1])
-        return parent._children[parts[-1]]
+
+    def _block(self, path):
+        """The child of that name."""
+        block = self
+        for part in path.split('.'):
+            block = block._children[part]
+        return block
 
     def _parameter(self, node, module, ctx):
         parent, _, name = node.target.rpartition('.')
         tensor = getattr(module.get_submodule(parent), name)
         if not isinstance(tensor, torch.Tensor):
             raise NotConvertible(f"{node.target} of {type(module).__name__} is no tensor; this cannot be converted.")
-        param = self.params.get(node.target.replace('.', '_'), shape=tuple(tensor.shape))
+        param = self.params.get(node.target.replace('.', '_'), shape=tuple(tensor.shape) or (1,))
         param.initialize(ctx=ctx)
-        give(param, tensor)
+        give(param, tensor, node.target)
         if not isinstance(tensor, nn.Parameter):
             param.grad_req = 'null'
         self._reg_params[node.name] = param
@@ -104,8 +121,8 @@ class TracedNet(mx.gluon.HybridBlock):
                 values[node] = next(inputs)
             elif node.op == 'get_attr':
                 values[node] = params[node.name]
-            elif node in self._blocks:
-                values[node] = self._blocks[node](arguments[0])
+            elif node in self._paths:
+                values[node] = self._block(self._paths[node])(arguments[0])
             elif node.op == 'output':
                 outputs = arguments[0]
                 return list(outputs) if isinstance(outputs, (tuple, list)) else outputs
@@ -196,11 +213,12 @@ def _size(F, node, x, settings, named):
 
 
 def _getitem(F, node, x, settings, named):
-    if x == 'shape' and settings == [0]:
+    if isinstance(x, str) and settings == [0]:
         return _BATCH
-    if isinstance(x, str) or not isinstance(settings[0], int):
+    parts = node.args[0]
+    if _OTHERS.get(parts.target) != 'chunk' or not isinstance(settings[0], int):
         raise _refused(node, f"takes the piece {settings[0]}")
-    return x[settings[0]]
+    return x[settings[0] % len(x)]
 
 
 def _clamp(F, node, x, settings, named):
@@ -214,7 +232,8 @@ def _transpose(F, node, x, settings, named):
 
 
 def _permute(F, node, x, settings, named):
-    return F.transpose(x, axes=settings[0] if isinstance(settings[0], (tuple, list)) else tuple(settings))
+    axes = settings[0] if isinstance(settings[0], (tuple, list)) else settings
+    return F.transpose(x, axes=tuple(axis % len(axes) for axis in axes))
 
 
 def _chunk(F, node, x, settings, named):
