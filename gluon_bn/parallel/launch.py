@@ -65,7 +65,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     """
     program = mpiexec()
     with ExitStack() as stack:
-        watch = Watch(workers)
+        watch = Watch(range(workers))
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
         shared = stack.enter_context(tempfile.TemporaryDirectory(
@@ -84,7 +84,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         status, sentence = job.run()
         if job.closed_without_a_word:
             _ended(process, 1)  # mpiexec may say why, if it is not this process that ends it
-            found = re.search(rf'PID {job.failure["pid"]} on node \S+\s+exited on\s+signal (\d+)', _text(said))
+            pid = watch.workers[job.failure['rank']].pid
+            found = re.search(rf'PID {pid} on node \S+\s+exited on\s+signal (\d+)', _text(said))
             if found:  # Open MPI tells; MPICH may name another process
                 sentence = sentence.replace(WITHOUT_A_WORD, f"was ended by {_signal(int(found.group(1)))}")
         elif status and not sentence:
@@ -159,8 +160,7 @@ class _Job:
             self._show(*message['show'])
         elif 'lost' in message or not message.get('everywhere', True):
             if not self.failure:
-                self.failure = {**message, 'pid': self.watch.workers[rank].pid,
-                                'sentence': self.watch.describe(rank) + sentence_of(message)}
+                self.failure = {**message, 'rank': rank, 'sentence': self.watch.describe(rank) + sentence_of(message)}
         elif 'end' in message:
             self.ends[rank] = message
             self._until = min(self._until, time.monotonic() + ENDING)

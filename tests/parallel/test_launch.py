@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 
-import psutil
 import pytest
+from processes import alive
 
 from gluon_bn.parallel import launch as launching
+from gluon_bn.parallel import watch as watching
 from gluon_bn.parallel.launch import launch, mpiexec
 from gluon_bn.support.threads import physical_cores
 
@@ -20,13 +21,6 @@ FOREVER = '''
         group.sum('x', np.ones(3))
         time.sleep(0.01)
 '''
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def assert_nobody_is_left(text):
@@ -194,6 +188,46 @@ def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path,
     monkeypatch.setattr(launching, 'mpiexec', lambda: str(bad))
     assert launch('program', ['-c', ''], 2) == 7
     assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots\n'
+
+
+# ---- who does not join -----------------------------------------------------------------------------------------------
+
+STOPS_FIRST = '''
+    from gluon_bn.parallel.mpi import rank_of
+    guard.MISSING = 3
+    folder, own = {folder!r}, rank_of(os.environ)
+    with open(os.path.join(folder, 'pid-%d' % own), 'w') as file:
+        file.write(str(os.getpid()))
+    if own == {rank}:
+        {how}
+'''
+HOW = ['os.kill(os.getpid(), signal.SIGSTOP)', 'workers.MpiGroup = lambda: os.kill(os.getpid(), signal.SIGSTOP)']
+
+
+def assert_none_of_these_is_left(folder, size):
+    pids = [int((folder / f'pid-{rank}').read_text()) for rank in range(size)]
+    assert_nobody_is_left(f'pids {pids}')
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
+def test_who_does_not_join_ends_the_job_in_time(how, rank, launched, tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, 'MISSING', 3)
+    status, _, err = launched(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert status == 1
+    assert re.fullmatch(f'program: rank {rank} ' + (
+        r'has not joined the others within 3 seconds\.\n' if how == HOW[0] else
+        r'\(process \d+ on \S+\) is stopped \(SIGSTOP, or Ctrl-Z\)\.\n'), err), err
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
+def test_under_mpiexec_who_does_not_join_ends_the_job_in_time(how, rank, under_mpiexec, tmp_path):
+    status, out, err = under_mpiexec(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert status
+    assert re.search(rf'^program: .*rank {rank} \(process \d+ on \S+\) is stopped.*\.$', err, re.M), out + err
 
 
 # ---- under mpiexec itself, as on a cluster ---------------------------------------------------------------------------
