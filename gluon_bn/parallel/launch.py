@@ -35,6 +35,9 @@ ENVIRONMENT = {
     'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe', 'OMPI_MCA_rmaps_base_oversubscribe': '1',
     'PRTE_MCA_hwloc_default_binding_policy': 'none', 'OMPI_MCA_hwloc_base_binding_policy': 'none',
 }
+# Variables of a job that this process is a part of, of a cluster or of MPI: mpiexec would start workers where that job
+# has its machines, and they would take themselves for its processes.
+OTHER_JOBS = ('SLURM_', 'PBS_', 'LSB_', 'PE_HOSTFILE', 'PMI_', 'PMI2_', 'PMIX_', 'OMPI_COMM_WORLD_', 'HYDI_')
 
 
 def mpiexec():
@@ -72,7 +75,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
             prefix='gluon_bn-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None))
         environment = _environment(
             {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
-             'pid': os.getpid()}, threads)
+             'pid': os.getpid(), 'shared': shared}, threads)
         # Open MPI keeps memory that its processes share in files, and those of a killed one stay.
         environment.setdefault('OMPI_MCA_btl_sm_backing_directory', shared)
         process = subprocess.Popen(
@@ -168,7 +171,8 @@ class _Job:
 
 def _environment(watch, threads):
     root = str(Path(__file__).resolve().parent.parent.parent)
-    environment = {**os.environ, **ENVIRONMENT, WATCH: json.dumps(watch),
+    own = {name: value for name, value in os.environ.items() if not name.startswith(OTHER_JOBS)}
+    environment = {**own, **ENVIRONMENT, WATCH: json.dumps(watch),
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
     # What it is now, MXNet may have set, for this process.
     given = str(threads) if threads else _variables_at_the_start().get('OMP_NUM_THREADS')

@@ -160,13 +160,32 @@ def test_ctrl_c_lets_the_workers_come_to_an_end(mpi, program, capfd):
     assert_nobody_is_left(reported[0])
 
 
-def test_nobody_outlives_a_launcher_that_is_killed(mpi, program, tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_and_nothing_outlives_a_launcher_that_is_killed(number, mpi, program, tmp_path):
     code = ("import sys; from gluon_bn.parallel.launch import launch; "
             "launch('program', sys.argv[1:], 2, lambda line: print(line, flush=True))")
-    with subprocess.Popen([sys.executable, '-c', code, program(FOREVER)], stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        process.kill()
-    assert_nobody_is_left(line)
+    lines = "worker.report(os.environ.get('OMPI_MCA_btl_sm_backing_directory'))\ngroup.sum('x', np.ones(30000))"
+    with subprocess.Popen([sys.executable, '-c', code, program(lines + FOREVER.replace('\n    ', '\n'))],
+                          stdout=subprocess.PIPE, text=True) as process:
+        pids, folder = process.stdout.readline(), process.stdout.readline().strip()
+        assert os.path.isdir(folder)
+        process.send_signal(number)
+    assert_nobody_is_left(pids)
+    assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize('variables', [
+    {'SLURM_JOB_ID': '7', 'SLURM_JOBID': '7', 'SLURM_NODELIST': 'n[1-2]', 'SLURM_JOB_NODELIST': 'n[1-2]',
+     'SLURM_NNODES': '2', 'SLURM_TASKS_PER_NODE': '2(x2)', 'SLURM_PROCID': '0', 'SLURM_NTASKS': '4'},
+    {'PBS_JOBID': '3', 'PBS_NODEFILE': '/nowhere', 'PBS_ENVIRONMENT': 'PBS_BATCH'},
+    {'PMI_RANK': '1', 'PMI_SIZE': '8', 'PMI_FD': '9'},
+    {'OMPI_COMM_WORLD_RANK': '3', 'OMPI_COMM_WORLD_SIZE': '8', 'PMIX_RANK': '3', 'PMIX_NAMESPACE': 'x@1',
+     'PMIX_SERVER_URI4': 'x.0;tcp4://127.0.0.1:9'}], ids=['Slurm', 'PBS', 'MPICH', 'Open MPI'])
+def test_workers_of_this_machine_are_no_part_of_the_job_around(variables, launched, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    status, reported, err = launched(2, "worker.report(str(group.size))")
+    assert (status, reported[1:], err) == (0, ['2'], '')
 
 
 def test_without_mpi_a_sentence_says_how_to_get_it(monkeypatch):
