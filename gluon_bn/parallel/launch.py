@@ -35,6 +35,9 @@ ENVIRONMENT = {
     'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe', 'OMPI_MCA_rmaps_base_oversubscribe': '1',
     'PRTE_MCA_hwloc_default_binding_policy': 'none', 'OMPI_MCA_hwloc_base_binding_policy': 'none',
 }
+# Variables of a job that this process is a part of, of a cluster or of MPI: mpiexec would start workers where that job
+# has its machines, and they would take themselves for its processes.
+OTHER_JOBS = ('SLURM_', 'PBS_', 'LSB_', 'PE_HOSTFILE', 'PMI_', 'PMI2_', 'PMIX_', 'OMPI_COMM_WORLD_', 'HYDI_')
 
 
 def mpiexec():
@@ -65,14 +68,14 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     """
     program = mpiexec()
     with ExitStack() as stack:
-        watch = Watch(workers)
+        watch = Watch(range(workers))
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
         shared = stack.enter_context(tempfile.TemporaryDirectory(
             prefix='gluon_bn-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None))
         environment = _environment(
             {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
-             'pid': os.getpid()}, threads)
+             'pid': os.getpid(), 'shared': shared}, threads)
         # Open MPI keeps memory that its processes share in files, and those of a killed one stay.
         environment.setdefault('OMPI_MCA_btl_sm_backing_directory', shared)
         process = subprocess.Popen(
@@ -84,7 +87,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         status, sentence = job.run()
         if job.closed_without_a_word:
             _ended(process, 1)  # mpiexec may say why, if it is not this process that ends it
-            found = re.search(rf'PID {job.failure["pid"]} on node \S+\s+exited on\s+signal (\d+)', _text(said))
+            pid = watch.workers[job.failure['rank']].pid
+            found = re.search(rf'PID {pid} on node \S+\s+exited on\s+signal (\d+)', _text(said))
             if found:  # Open MPI tells; MPICH may name another process
                 sentence = sentence.replace(WITHOUT_A_WORD, f"was ended by {_signal(int(found.group(1)))}")
         elif status and not sentence:
@@ -159,8 +163,7 @@ class _Job:
             self._show(*message['show'])
         elif 'lost' in message or not message.get('everywhere', True):
             if not self.failure:
-                self.failure = {**message, 'pid': self.watch.workers[rank].pid,
-                                'sentence': self.watch.describe(rank) + sentence_of(message)}
+                self.failure = {**message, 'rank': rank, 'sentence': self.watch.describe(rank) + sentence_of(message)}
         elif 'end' in message:
             self.ends[rank] = message
             self._until = min(self._until, time.monotonic() + ENDING)
@@ -168,7 +171,8 @@ class _Job:
 
 def _environment(watch, threads):
     root = str(Path(__file__).resolve().parent.parent.parent)
-    environment = {**os.environ, **ENVIRONMENT, WATCH: json.dumps(watch),
+    own = {name: value for name, value in os.environ.items() if not name.startswith(OTHER_JOBS)}
+    environment = {**own, **ENVIRONMENT, WATCH: json.dumps(watch),
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
     # What it is now, MXNet may have set, for this process.
     given = str(threads) if threads else _variables_at_the_start().get('OMP_NUM_THREADS')

@@ -9,6 +9,20 @@ from .group import Group
 SPIN = 0.001  # seconds of asking again at once; after that the processor is left to others between two questions
 PAUSE = 50e-6
 
+RANKS = ('PMI_RANK', 'OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'SLURM_PROCID')  # of MPICH, Open MPI, its relatives, Slurm
+
+
+def rank_of(environment):
+    """The rank of a process with these variables, as whoever has started it says; None if that is not known.
+
+    MPI itself knows it only when all processes have joined.
+
+    >>> rank_of({'PMI_RANK': '3'})
+    3
+    """
+    said = [environment[name] for name in RANKS if environment.get(name, '').isdecimal()]
+    return int(said[0]) if said else None
+
 
 def load_mpi():
     """The module ``mpi4py.MPI``, which joins this process to its MPI job; ``ImportError`` naming the extra."""

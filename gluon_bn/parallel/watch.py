@@ -17,15 +17,16 @@ BEAT = 0.5  # seconds between two signs of life
 SILENCE = 7  # seconds without one, of a process on another machine, once it trains
 STOPPED = 2  # seconds without one, of a process that the kernel of this machine calls stopped
 HANGING = 120  # seconds without one, of a process that may load libraries, or that this machine's kernel says lives
+MISSING = 120  # seconds until each worker must have joined
 LONGEST = 1 << 16  # bytes of a message
 WITHOUT_A_WORD = "has ended without a word: it was killed, or it crashed"
-JOINING = 10  # seconds until a connection must stand
+CONNECTING = 10  # seconds until a connection must stand
 
 
 class Watch:
-    """Who watches ``size`` workers. ``look`` gives what they have said, and says which of them are lost.
+    """Who watches the workers ``ranks``. ``look`` gives what they have said, and says which of them are lost.
 
-    >>> watch = Watch(1)
+    >>> watch = Watch([0])
     >>> link = Link(watch.hosts, watch.port, watch.token, 0, on_lost=print)
     >>> link.say(report='Hello')
     >>> heard = []
@@ -37,11 +38,12 @@ class Watch:
     >>> watch.close()
     """
 
-    def __init__(self, size, everywhere=False):
+    def __init__(self, ranks, everywhere=False):
+        self._missing, self._waited = set(ranks), 0
         self.token = secrets.token_hex(16)
         self._listener = socket.socket()
         self._listener.bind(('' if everywhere else '127.0.0.1', 0))
-        self._listener.listen(size)
+        self._listener.listen(len(self._missing))
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self.hosts = own_addresses() if everywhere else ['127.0.0.1']
@@ -116,11 +118,17 @@ class Watch:
             return False
         worker.rank, worker.pid, worker.host = (message[name] for name in ('rank', 'pid', 'host'))
         self.workers[worker.rank] = worker
+        self._missing.discard(worker.rank)
         return True
 
     def _tick(self):
         """Send beats; what is silent is counted in ticks, so that a pause of this process accuses nobody."""
         heard = []
+        self._waited += BEAT
+        if self._waited > MISSING:  # before what is silent: that may wait for just these
+            heard = [(rank, {'lost': f"has not joined the others within {MISSING} seconds"})
+                     for rank in sorted(self._missing)]
+            self._missing.clear()
         for rank, worker in self.workers.items():
             if worker.has_ended:
                 continue
@@ -262,7 +270,7 @@ def _connected(hosts, port):
     errors = []
     for host in hosts:
         try:
-            return socket.create_connection((host, port), JOINING)
+            return socket.create_connection((host, port), CONNECTING)
         except OSError as error:
             errors.append(f"{host}: {error.strerror or error}")
     raise ConnectionError("no connection to the process that watches over the workers, at port "

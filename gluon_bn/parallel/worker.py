@@ -7,20 +7,23 @@ for it; lines for the user go through ``Worker.report`` and ``Worker.progress``,
 import faulthandler
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
 import threading
 import time
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ..support.progress import progress
 from ..support.tether import end_with
 from ..support.threads import physical_cores
 from .group import GroupError
-from .mpi import MpiGroup, load_mpi
+from .guard import Guard
+from .mpi import MpiGroup, load_mpi, rank_of
 from .watch import BEAT, Link, Watch
 
 WATCH = 'GLUON_BN_WATCH'  # of the launcher's: JSON with its port, its token and the number of workers
@@ -46,13 +49,12 @@ def as_worker(name, work):
     ``name`` is that of the program in messages. An exception on this worker alone ends the job: the user reads one
     sentence with the rank and the reason.
     """
-    end_with(os.getppid(), at_once=False)
-    worker = Worker(name, MpiGroup())
+    parent, worker = os.getppid(), Worker(name)
     try:
-        worker.join()
+        worker.join(parent)
         status, sentence, everywhere = work(worker) or 0, '', True
     except BaseException as error:
-        status, sentence, everywhere = _end_by(error)
+        status, sentence, everywhere = _end_by(error, worker.logs)
     worker.end(status, sentence, everywhere)
     return status
 
@@ -60,35 +62,56 @@ def as_worker(name, work):
 class Worker:
     """What a worker has beside its work: ``group``, ``interrupted`` (by Ctrl-C or SIGTERM), and the way to the user."""
 
-    def __init__(self, name, group):
-        self.name, self.group, self.rank = name, group, group.rank
+    def __init__(self, name, group=None):
+        self.name, self.group, self.rank = name, group, group and group.rank
         self.interrupted = False
+        self.logs = False  # whether what is printed goes to a file
         self._out, self._err = sys.stdout, sys.stderr  # where the user reads, also when what is printed goes to a file
         self._link = self._watch = None
         self._leaving = False
 
-    def join(self):
-        """Join the watch and choose the number of threads. MXNet must not be loaded yet."""
+    def join(self, parent):
+        """Join the others and the watch, end with the process ``parent``, and choose the number of threads.
+
+        MXNet must not be loaded yet. How long it may take is bounded: by the launcher's watch, or else by a guard.
+        """
         faulthandler.enable()
-        given = json.loads(os.environ.pop(WATCH, 'null'))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
-        if given:
-            self._link = Link(['127.0.0.1'], given['port'], given['token'], self.rank, on_lost=_launcher_is_lost,
-                              on_message=self._hear, watcher=(given['pid'], socket.gethostname()))
-            if self.group.size != given['workers']:
-                raise RuntimeError(f"mpiexec has started {given['workers']} workers, MPI knows of {self.group.size}: "
-                                   f"{given['mpiexec']} belongs to another MPI than mpi4py uses; put the one of "
-                                   "mpi4py's MPI first in PATH.")
-        elif self.group.size > 1:
-            if self.rank == 0:
-                self._watch = Watch(self.group.size, everywhere=True)
-                threading.Thread(target=self._look, daemon=True).start()
-            *watch, watcher = self.group.share('watch', self._watch and [
-                self._watch.hosts, self._watch.port, self._watch.token, [os.getpid(), socket.gethostname()]])[0]
-            if self.rank != 0:
-                self._link = Link(*watch, self.rank, on_lost=self._rank_0_is_lost, watcher=watcher)
-        set_threads(self.group)
+        given = json.loads(os.environ.pop(WATCH, 'null'))
+        with ExitStack() as guarded:
+            if given:
+                self._join_launcher(given, rank_of(os.environ))
+            else:
+                guarded.enter_context(Guard(self.name))
+            end_with(parent, at_once=False)
+            self.group = MpiGroup()
+            self.rank = self.group.rank
+            if given:
+                self._join_launcher(given, self.rank)
+            elif self.group.size > 1:
+                self._join_rank_0()
+            set_threads(self.group)
+
+    def _join_launcher(self, given, rank):
+        """Connect to the launcher as soon as the rank is known: maybe before MPI, which waits for all."""
+        if not self._link and rank is not None:
+            self._link = Link(['127.0.0.1'], given['port'], given['token'], rank,
+                              on_lost=partial(_launcher_is_lost, given['shared']), on_message=self._hear,
+                              watcher=(given['pid'], socket.gethostname()))
+        if self.group and self.group.size != given['workers']:
+            raise RuntimeError(f"mpiexec has started {given['workers']} workers, MPI knows of {self.group.size}: "
+                               f"{given['mpiexec']} belongs to another MPI than mpi4py uses; put the one of "
+                               "mpi4py's MPI first in PATH.")
+
+    def _join_rank_0(self):
+        if self.rank == 0:
+            self._watch = Watch(range(1, self.group.size), everywhere=True)
+            threading.Thread(target=self._look, daemon=True).start()
+        *watch, watcher = self.group.share('watch', self._watch and [
+            self._watch.hosts, self._watch.port, self._watch.token, [os.getpid(), socket.gethostname()]])[0]
+        if self.rank != 0:
+            self._link = Link(*watch, self.rank, on_lost=self._rank_0_is_lost, watcher=watcher)
 
     def report(self, line):
         """Show ``line``, if this is rank 0."""
@@ -126,6 +149,7 @@ class Worker:
         for number in (1, 2):
             os.dup2(file, number)
         os.close(file)
+        self.logs = True
         print(f"== {time.strftime('%Y-%m-%d %H:%M:%S')} rank {self.rank} of {self.group.size}, process {os.getpid()} "
               f"on {socket.gethostname()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}", flush=True)
 
@@ -135,7 +159,7 @@ class Worker:
         try:
             answer = do()
         except Exception as error:
-            said = _end_by(error)[:2]
+            said = _end_by(error, self.logs)[:2]
         all_said = self.group.share(what, said)
         failed = [rank for rank, said in enumerate(all_said) if said]
         if failed:
@@ -158,8 +182,8 @@ class Worker:
             if self.group.leave(LEAVING):
                 return
         elif not self._link:
-            self._complain(f"rank {self.rank}: {sentence}" if self.group.size > 1 else sentence)
-            if self.group.size == 1:
+            self._complain(f"rank {self.rank}: {sentence}" if self.group and self.group.size > 1 else sentence)
+            if not self.group or self.group.size == 1:
                 return
         else:
             time.sleep(TO_BE_ENDED)
@@ -192,15 +216,17 @@ class Worker:
         _abort(LOST)
 
 
-def _launcher_is_lost(why):
-    """It had the workers to itself: they end."""
+def _launcher_is_lost(shared, why):
+    """It had the workers to itself: they end, and remove its folder ``shared``, which it cannot do any more."""
+    shutil.rmtree(shared, ignore_errors=True)
     print(f"The process that has launched this one {why}.", flush=True)
     os._exit(LOST)
 
 
 def _abort(status):
     """End all workers of the MPI job."""
-    load_mpi().COMM_WORLD.Abort(status)
+    with suppress(Exception):  # it may be MPI that this worker could not load
+        load_mpi().COMM_WORLD.Abort(status)
     os._exit(status)
 
 
@@ -217,15 +243,19 @@ def set_threads(group):
     os.environ.setdefault('OMP_NUM_THREADS', str(max(1, physical_cores() // len(beside))))
 
 
-def _end_by(error):
-    """Exit status, sentence, and whether it is so everywhere, of a worker that an exception has ended."""
+def _end_by(error, logs):
+    """Exit status, sentence, and whether it is so everywhere, of a worker that an exception has ended.
+
+    Where it comes from is printed for a log, and of what nobody has expected.
+    """
     sentence = ' '.join(str(error).split())
     if isinstance(error, WorkerEnded):
         return error.status, sentence, error.everywhere
     if isinstance(error, GroupError):
         return LOST, sentence, True
     if isinstance(error, (ValueError, OSError, RuntimeError, ImportError)) and sentence:
-        traceback.print_exc()
+        if logs:
+            traceback.print_exc()
         return 2, sentence, False
     if isinstance(error, ArithmeticError) and sentence:
         return 3, sentence, False

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
 import os, signal, sys, time
 import numpy as np
+from gluon_bn.parallel import guard, worker as workers
 from gluon_bn.parallel.group import GroupError
 from gluon_bn.parallel.worker import WorkerEnded, as_worker
 
@@ -24,10 +25,13 @@ def work(worker):
 
 @pytest.fixture
 def program(tmp_path):
-    """A function: the path of a program whose workers run these lines, with ``worker``, ``group`` and ``rank``."""
-    def write(lines):
+    """A function: the path of a program whose workers run these lines, with ``worker``, ``group`` and ``rank``.
+
+    The lines of ``before`` come first, when nobody has joined yet.
+    """
+    def write(lines, before=''):
         path = tmp_path / 'program.py'
-        path.write_text(PROGRAM + textwrap.indent(textwrap.dedent(lines), '    ')
+        path.write_text(PROGRAM + textwrap.indent(textwrap.dedent(lines), '    ') + '\n\n' + textwrap.dedent(before)
                         + "\n\nsys.exit(as_worker('program', work))\n")
         return str(path)
     return write
@@ -36,9 +40,9 @@ def program(tmp_path):
 @pytest.fixture
 def launched(mpi, program, capfd):
     """A function: run such lines in so many workers; ``(status, what was reported, standard error)``."""
-    def run(workers, lines, **options):
+    def run(workers, lines, before='', **options):
         reported = []
-        status = launch('program', [program(lines)], workers, reported.append, **options)
+        status = launch('program', [program(lines, before)], workers, reported.append, **options)
         return status, reported, capfd.readouterr().err
     return run
 
@@ -46,8 +50,8 @@ def launched(mpi, program, capfd):
 @pytest.fixture
 def under_mpiexec(mpi, program):
     """A function: run such lines with ``mpiexec`` itself; ``(status, standard output, standard error)``."""
-    def run(workers, lines):
-        done = subprocess.run([mpi, '-n', str(workers), sys.executable, program(lines)], timeout=300, text=True,
+    def run(workers, lines, before=''):
+        done = subprocess.run([mpi, '-n', str(workers), sys.executable, program(lines, before)], timeout=300, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, check=False,
                               env={**os.environ, **ENVIRONMENT, 'PYTHONPATH': str(ROOT)})
         return done.returncode, done.stdout, done.stderr

@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 
-import psutil
 import pytest
+from processes import alive
 
 from gluon_bn.parallel import launch as launching
+from gluon_bn.parallel import watch as watching
 from gluon_bn.parallel.launch import launch, mpiexec
 from gluon_bn.support.threads import physical_cores
 
@@ -20,13 +21,6 @@ FOREVER = '''
         group.sum('x', np.ones(3))
         time.sleep(0.01)
 '''
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def assert_nobody_is_left(text):
@@ -166,13 +160,32 @@ def test_ctrl_c_lets_the_workers_come_to_an_end(mpi, program, capfd):
     assert_nobody_is_left(reported[0])
 
 
-def test_nobody_outlives_a_launcher_that_is_killed(mpi, program, tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_and_nothing_outlives_a_launcher_that_is_killed(number, mpi, program, tmp_path):
     code = ("import sys; from gluon_bn.parallel.launch import launch; "
             "launch('program', sys.argv[1:], 2, lambda line: print(line, flush=True))")
-    with subprocess.Popen([sys.executable, '-c', code, program(FOREVER)], stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        process.kill()
-    assert_nobody_is_left(line)
+    lines = "worker.report(os.environ.get('OMPI_MCA_btl_sm_backing_directory'))\ngroup.sum('x', np.ones(30000))"
+    with subprocess.Popen([sys.executable, '-c', code, program(lines + FOREVER.replace('\n    ', '\n'))],
+                          stdout=subprocess.PIPE, text=True) as process:
+        pids, folder = process.stdout.readline(), process.stdout.readline().strip()
+        assert os.path.isdir(folder)
+        process.send_signal(number)
+    assert_nobody_is_left(pids)
+    assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize('variables', [
+    {'SLURM_JOB_ID': '7', 'SLURM_JOBID': '7', 'SLURM_NODELIST': 'n[1-2]', 'SLURM_JOB_NODELIST': 'n[1-2]',
+     'SLURM_NNODES': '2', 'SLURM_TASKS_PER_NODE': '2(x2)', 'SLURM_PROCID': '0', 'SLURM_NTASKS': '4'},
+    {'PBS_JOBID': '3', 'PBS_NODEFILE': '/nowhere', 'PBS_ENVIRONMENT': 'PBS_BATCH'},
+    {'PMI_RANK': '1', 'PMI_SIZE': '8', 'PMI_FD': '9'},
+    {'OMPI_COMM_WORLD_RANK': '3', 'OMPI_COMM_WORLD_SIZE': '8', 'PMIX_RANK': '3', 'PMIX_NAMESPACE': 'x@1',
+     'PMIX_SERVER_URI4': 'x.0;tcp4://127.0.0.1:9'}], ids=['Slurm', 'PBS', 'MPICH', 'Open MPI'])
+def test_workers_of_this_machine_are_no_part_of_the_job_around(variables, launched, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    status, reported, err = launched(2, "worker.report(str(group.size))")
+    assert (status, reported[1:], err) == (0, ['2'], '')
 
 
 def test_without_mpi_a_sentence_says_how_to_get_it(monkeypatch):
@@ -194,6 +207,46 @@ def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path,
     monkeypatch.setattr(launching, 'mpiexec', lambda: str(bad))
     assert launch('program', ['-c', ''], 2) == 7
     assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots\n'
+
+
+# ---- who does not join -----------------------------------------------------------------------------------------------
+
+STOPS_FIRST = '''
+    from gluon_bn.parallel.mpi import rank_of
+    guard.MISSING = 3
+    folder, own = {folder!r}, rank_of(os.environ)
+    with open(os.path.join(folder, 'pid-%d' % own), 'w') as file:
+        file.write(str(os.getpid()))
+    if own == {rank}:
+        {how}
+'''
+HOW = ['os.kill(os.getpid(), signal.SIGSTOP)', 'workers.MpiGroup = lambda: os.kill(os.getpid(), signal.SIGSTOP)']
+
+
+def assert_none_of_these_is_left(folder, size):
+    pids = [int((folder / f'pid-{rank}').read_text()) for rank in range(size)]
+    assert_nobody_is_left(f'pids {pids}')
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
+def test_who_does_not_join_ends_the_job_in_time(how, rank, launched, tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, 'MISSING', 3)
+    status, _, err = launched(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert status == 1
+    assert re.fullmatch(f'program: rank {rank} ' + (
+        r'has not joined the others within 3 seconds\.\n' if how == HOW[0] else
+        r'\(process \d+ on \S+\) is stopped \(SIGSTOP, or Ctrl-Z\)\.\n'), err), err
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
+def test_under_mpiexec_who_does_not_join_ends_the_job_in_time(how, rank, under_mpiexec, tmp_path):
+    status, out, err = under_mpiexec(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert status
+    assert re.search(rf'^program: .*rank {rank} \(process \d+ on \S+\) is stopped.*\.$', err, re.M), out + err
 
 
 # ---- under mpiexec itself, as on a cluster ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from gluon_bn.parallel.watch import WITHOUT_A_WORD, Link, Watch, is_stopped
 
 @pytest.fixture
 def watch():
-    opened = Watch(2)
+    opened = Watch(range(2))
     yield opened
     opened.close()
 
@@ -114,6 +114,15 @@ def test_silence_is_a_loss_and_a_pause_of_the_watch_is_none(watch, monkeypatch):
         assert heard(watch) == [(0, {'lost': 'has given no sign of life for 1 seconds'})]
 
 
+def test_who_does_not_join_is_lost_once(watch, link, monkeypatch):
+    monkeypatch.setattr(watching, 'MISSING', 1)
+    link(1).say(report=1)
+    assert heard(watch, 2) == [(1, {'report': 1}), (0, {'lost': 'has not joined the others within 1 seconds'})]
+    assert watch.describe(0) == 'rank 0'
+    monkeypatch.setattr(watch, '_ticked', watch._ticked - 3600)
+    assert watch.look(0) == []
+
+
 @pytest.mark.parametrize(('host', 'trains', 'limit'), [
     ('elsewhere', False, watching.HANGING), ('elsewhere', True, watching.SILENCE),
     (socket.gethostname(), True, watching.HANGING)])
@@ -135,7 +144,7 @@ def test_a_worker_notices_that_its_watch_is_gone(watch, link):
         time.sleep(0.01)
     time.sleep(0.1)
     assert lost == ['has ended']
-    watch.__init__(2)
+    watch.__init__(range(2))
 
 
 def test_a_worker_notices_that_its_watch_is_silent(monkeypatch):

@@ -7,8 +7,8 @@ import textwrap
 import time
 import types
 
-import psutil
 import pytest
+from processes import alive
 
 from gluon_bn.exercises.catalog import find
 from gluon_bn.support import notebooks, tether
@@ -36,13 +36,6 @@ def script(tmp_path, monkeypatch):
     for path in tmp_path.glob('*.pid'):
         if alive(int(path.read_text())):
             os.kill(int(path.read_text()), signal.SIGKILL)
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def within_time(condition):

@@ -1,0 +1,97 @@
+"""A guard over the start of MPI: :class:`Guard`, a process that ends its worker when that, or another one, never comes.
+
+To join, each worker waits for all others, deep inside of MPI, where no other thread of Python runs. So as long as there
+is no watch, a small process beside each worker looks after it, until the worker has joined.
+"""
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+from .mpi import rank_of
+from .watch import BEAT, MISSING, STOPPED, is_stopped
+
+LATER = 2  # seconds that others leave to rank 0 to say the same
+
+
+class Guard:
+    """A block in which this process joins the others. It is killed, with a sentence, if it is stopped meanwhile, or if
+    it has waited for ``MISSING`` seconds. No other thread may run when the block begins: it forks.
+    """
+
+    def __init__(self, name):
+        self._name = name
+
+    def __enter__(self):
+        worker, (reading, self._joined) = os.getpid(), os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._guard = os.fork()
+        if self._guard == 0:
+            os.close(self._joined)
+            try:
+                _guard(worker, reading, self._name)
+            finally:
+                os._exit(0)
+        os.close(reading)
+        os.set_inheritable(self._joined, False)
+
+    def __exit__(self, *error):
+        os.close(self._joined)
+        os.waitpid(self._guard, 0)
+
+
+def _guard(worker, reading, name):
+    """Stay until the other end of the pipe closes: the worker has joined, or has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker has it, too
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    rank, stopped, waited = rank_of(os.environ), 0, 0
+    while not select.select([reading], [], [], BEAT)[0]:
+        waited += BEAT
+        stopped = stopped + BEAT if is_stopped(worker) else 0
+        if stopped > STOPPED:
+            return _end(worker, name, f"{_called(rank, worker)} is stopped (SIGSTOP, or Ctrl-Z)")
+        if waited > MISSING + (LATER if rank else 0):
+            who = ', '.join(_stopped_beside(worker)) or "one of them has not begun, or stands still on another machine"
+            return _end(worker, name, f"{_called(rank, worker)} has waited {MISSING} seconds for the others: {who}")
+    return None
+
+
+def _end(worker, name, sentence):
+    with contextlib.suppress(OSError):
+        os.write(2, f"{name}: {sentence}.\n".encode())
+    time.sleep(BEAT)  # whoever carries these words is ended together with the job
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+
+
+def _called(rank, pid):
+    return f"{'a worker' if rank is None else f'rank {rank}'} (process {pid} on {socket.gethostname()})"
+
+
+def _stopped_beside(worker):
+    """The stopped processes of this machine that the same mpiexec has started, in words."""
+    parent, found = _parent_of(worker), []
+    for pid in filter(str.isdecimal, os.listdir('/proc') if os.path.isdir('/proc') else ()):
+        if _parent_of(pid) == parent and is_stopped(pid):
+            found.append(f"{_called(rank_of(_environment_of(pid)), pid)} is stopped")
+    return found
+
+
+def _parent_of(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
+            return file.read().rpartition(')')[2].split()[1]
+    except OSError:
+        return None
+
+
+def _environment_of(pid):
+    try:
+        with open(f'/proc/{pid}/environ', 'rb') as file:
+            return dict(os.fsdecode(pair).partition('=')[::2] for pair in file.read().split(b'\0'))
+    except OSError:
+        return {}
