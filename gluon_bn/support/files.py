@@ -12,14 +12,15 @@ def atomic_write(path, mode='wb'):
     """Open a temporary file beside ``path``; it takes that name when the block ends without an exception.
 
     The bytes are on the disk before the name changes, so that whoever reads ``path``, at any moment and after any
-    crash, finds the old file or the new one, never a part. ``OSError`` for a device or a pipe.
+    crash, finds the old file or the new one, never a part. ``OSError`` for a folder, a device or a pipe.
 
     >>> with atomic_write(path, 'w') as file:
     ...     _ = file.write('all of it')
     """
     path = Path(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):  # root would put a file into the place of /dev/null
-        raise OSError(f"{path} is no regular file but a device or a pipe, and is left alone; choose another name.")
+    if path.exists() and not path.is_file():  # root would put a file into the place of /dev/null
+        what = 'a folder' if path.is_dir() else 'a device or a pipe'
+        raise OSError(f"{path} is {what}, and is left as it is; choose another name for the file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:

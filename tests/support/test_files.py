@@ -116,9 +116,11 @@ def test_a_relative_cache_folder_is_reported_where_it_is_asked_for(tmp_path, mon
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes with names here')
-def test_a_pipe_is_left_alone(tmp_path):
+def test_what_is_no_file_is_left_alone(tmp_path):
     os.mkfifo(tmp_path / 'pipe')
-    with pytest.raises(OSError, match='pipe is no regular file'), atomic_write(tmp_path / 'pipe') as file:
-        file.write(b'new')
-    assert os.listdir(tmp_path) == ['pipe']
-    assert not (tmp_path / 'pipe').is_file()
+    (tmp_path / 'folder').mkdir()
+    for name, what in (('pipe', 'a device or a pipe'), ('folder', 'a folder')):
+        with pytest.raises(OSError, match=f'{name} is {what}'), atomic_write(tmp_path / name) as file:
+            file.write(b'new')
+        assert not (tmp_path / name).is_file()
+    assert sorted(os.listdir(tmp_path)) == ['folder', 'pipe']
