@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from processes import alive
 
 from gluon_bn.exercises import harness, runner
 from gluon_bn.exercises.__main__ import print_verdict
@@ -195,14 +196,6 @@ sys.stdout.close()
             break
         time.sleep(0.05)
     assert not alive(child)
-
-
-def alive(pid):
-    try:
-        with open(f'/proc/{pid}/stat', encoding='ascii') as file:
-            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
-    except OSError:
-        return False
 
 
 def test_a_broken_harness_is_no_pass(check, monkeypatch):
