@@ -135,7 +135,7 @@ def symbol_file():
     """MXNet's file of a small network."""
     return json.dumps({
         'nodes': [{'op': 'null', 'name': 'data', 'inputs': []}, {'op': 'null', 'name': 'w', 'inputs': []},
-                  {'op': 'BatchNorm', 'name': 'bn', 'param': {'eps': '1e-3'}, 'inputs': [[0, 0]]},
+                  {'op': 'BatchNorm', 'name': 'bn', 'param': {'eps': '1e-3'}, 'inputs': [[0, 0], [1, 0], [1, 0]]},
                   {'op': 'SoftmaxOutput', 'name': 'out', 'attr': {'multi_output': 'True'},
                    'inputs': [[2, 0], [1, 0, 0]]}],
         'heads': [[3, 0]], 'attrs': {'mxnet_version': ['int', 800]}}).encode()

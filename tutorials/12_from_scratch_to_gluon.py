@@ -118,8 +118,9 @@ def difference(a, b):
 
 
 print(f"scores differ by {difference(scores_by_hand, scores):.1e}, losses by {difference(loss_by_hand, loss):.1e}")
-assert difference(scores_by_hand, scores) < 1e-4
-assert difference(loss_by_hand, loss) < 1e-5
+rounding_of_loss = 1e-5 if gbn.native_status().startswith('native operators: in use') else 1e-4
+assert difference(scores_by_hand, scores) < 10 * rounding_of_loss
+assert difference(loss_by_hand, loss) < rounding_of_loss
 for name, parameter in pairs.items():
     if name in ('b1', 'b2', 'b3'):
         rounding = abs(parameter.grad().asnumpy()).max() / abs(pairs[f'W{name[1]}'].grad().asnumpy()).max()
@@ -128,11 +129,13 @@ for name, parameter in pairs.items():
         continue
     part = difference(as_gluons(name, by_hand.params[name].grad), parameter.grad())
     print(f"gradient of {name:<7} differs by {part:.1e} of its largest value")
-    assert part < 1e-2, name
+    assert part < 1000 * rounding_of_loss, name
 
 # %% [markdown]
 # Scores agree to four digits and losses to five, gradients to a hundredth of the largest value at least; on most
-# machines it is much less. (The bias of a layer before batch norm has no gradient: the batch's mean takes it away.)
+# machines it is much less. Without native operators it is a digit less: the block computes by MXNet's own operator
+# then, which adds 43,264 values a channel in float32. (The bias of a layer before batch norm has no gradient: the
+# batch's mean takes it away.)
 #
 # ## Twenty numbers of the stored statistics, and where they differ
 #

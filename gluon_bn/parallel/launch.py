@@ -34,6 +34,7 @@ ENVIRONMENT = {
     'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
     'PRTE_MCA_rmaps_default_mapping_policy': ':oversubscribe', 'OMPI_MCA_rmaps_base_oversubscribe': '1',
     'PRTE_MCA_hwloc_default_binding_policy': 'none', 'OMPI_MCA_hwloc_base_binding_policy': 'none',
+    'UCX_LOG_LEVEL': 'fatal',  # a library below MPI prints of what this machine does not have, and goes on without it
 }
 # Variables of a job that this process is a part of, of a cluster or of MPI: mpiexec would start workers where that job
 # has its machines, and they would take themselves for its processes.
