@@ -200,7 +200,7 @@ class Repeated(mx.gluon.HybridBlock):
 
     def hybrid_forward(self, F, x):
         for norm in self.norms:
-            x = F.relu(norm(self.layer(x)))
+            x = F.tanh(norm(self.layer(x)))
         return x
 
 
