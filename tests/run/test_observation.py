@@ -54,12 +54,18 @@ def test_training_that_is_observed_ends_with_the_same_bits(batch):
 @pytest.mark.parametrize('in_one_array', [False, True], ids=['separate', 'joined'])
 @pytest.mark.parametrize('name', NETS)
 def test_weights_and_gradients_are_those_of_training(name, in_one_array, batch):
-    net = NETS[name]()
+    """In float64: the two formulations round otherwise, and in float32 one ReLU in a hundred runs is on its other side.
+    """
+    net, (X, y) = NETS[name](), batch
+    X = X.astype('float64')
+    for key, param in net.params.items():
+        net.params[key] = param.astype('float64')
+        net.params[key].attach_grad()
     if in_one_array:
         joined(net.params)
-    observed = observe(net, *batch)
+    observed = observe(net, X, y)
     with autograd.record():
-        loss = softmax_cross_entropy(net(batch[0]), nd.one_hot(batch[1], 10)).mean()
+        loss = softmax_cross_entropy(net(X), nd.one_hot(y, 10, dtype='float64')).mean()
     loss.backward()
     assert set(observed) == {'pre-activations', 'weights', 'gradients'}
     assert list(observed['weights']) == list(observed['gradients']) == list(net.params)
@@ -67,7 +73,7 @@ def test_weights_and_gradients_are_those_of_training(name, in_one_array, batch):
         np.testing.assert_array_equal(observed['weights'][key], param.asnumpy())
         expected = param.grad.asnumpy()
         scale = max(np.abs(net.params['W' + key[-1]].grad.asnumpy()).max(), np.abs(expected).max())
-        np.testing.assert_allclose(observed['gradients'][key], expected, atol=1e-4 * scale, err_msg=key)
+        np.testing.assert_allclose(observed['gradients'][key], expected, rtol=0, atol=1e-9 * scale, err_msg=key)
 
 
 @pytest.mark.parametrize('name', NETS)
