@@ -58,6 +58,8 @@ def test_a_network_of_numpy_on_test_images(make, tmp_path, same):
         ('resnet50_v1', 64), ('resnet50_v2', 64)))])
 def test_a_network_of_the_model_zoo(name, size, fold, rng, randomized, tmp_path, same):
     net = randomized(getattr(vision, name)(classes=7), (1, 3, size, size))
+    if 'squeezenet' in name:  # it ends with a ReLU, behind which next to nothing may be left by chance
+        net.output[0].bias.set_data(nd.full(7, 10))
     X = rng.normal(size=(2, 3, size, size)).astype('f')
     gbn.export_onnx(net, tmp_path / 'net.onnx', (5, 3, size, size), fold=fold)
     same(computed(tmp_path / 'net.onnx', X), net(nd.array(X)))
