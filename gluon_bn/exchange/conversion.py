@@ -155,8 +155,7 @@ def _compare(graph, symbol, shapes, form, made, say):
     say(f"largest difference between the original in {engine.title} and what is written in {title}: {difference:.2g}, "
         f"outputs up to {largest:.3g}, random inputs of "
         f"{' and '.join('x'.join(map(str, shape)) for shape in shapes.values())}")
-    half = any(value.dtype == np.float16 for value in graph.params.values())
-    if difference > (HALF_TOLERANCE if half else TOLERANCE) * max(largest, running.SMALL):
+    if difference > (HALF_TOLERANCE if running.is_half(graph) else TOLERANCE) * max(largest, running.SMALL):
         raise ValueError(f"the outputs differ by {difference:.2g}, and the largest is {largest:.3g}: this is more than "
                          "rounding; nothing was written.")
 

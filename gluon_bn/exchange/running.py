@@ -42,6 +42,11 @@ def float_type(graph: Graph) -> np.dtype:
     return np.dtype('float64' if any(value.dtype == np.float64 for value in graph.params.values()) else 'float32')
 
 
+def is_half(graph: Graph) -> bool:
+    """Whether some of its parameters are float16."""
+    return any(value.dtype == np.float16 for value in graph.params.values())
+
+
 def check_parameters(graph: Graph, shapes: dict[str, tuple]) -> None:
     """``ValueError`` if a parameter has another shape than its layer takes, with inputs of these shapes.
 
@@ -94,7 +99,7 @@ def run_module(module, graph: Graph) -> Run:
     """PyTorch, with a module that takes the inputs of ``graph``."""
     import torch
 
-    half = any(value.dtype == np.float16 for value in graph.params.values())
+    half = is_half(graph)
 
     def run(inputs):
         with torch.no_grad():

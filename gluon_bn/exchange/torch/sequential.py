@@ -16,12 +16,9 @@ def block_or_none(module, ctx):
 def _block(module, ctx, path, made):
     """The block of a module; ``made`` has those so far: a layer in two places is one block in two places."""
     if id(module) not in made:
-        made[id(module)] = (_sequential if type(module) is nn.Sequential else _layer)(module, ctx, path, made)
+        made[id(module)] = (_sequential(module, ctx, path, made) if type(module) is nn.Sequential else
+                            block_of(module, path, ctx))
     return made[id(module)]
-
-
-def _layer(module, ctx, path, made):
-    return block_of(module, path, ctx)
 
 
 def _sequential(module, ctx, path, made):
