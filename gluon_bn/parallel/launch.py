@@ -25,6 +25,7 @@ from ..support.tether import command_of
 from .watch import WITHOUT_A_WORD, Watch
 from .worker import LOST, WATCH, sentence_of
 
+MEMORY = '/dev/shm'  # a folder that is kept in memory, where the system has one
 SAVING = 8  # seconds that workers have, after Ctrl-C, to save and to end
 ENDING = 20  # seconds that all of them have to end when the first one has
 
@@ -72,8 +73,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         watch = Watch(range(workers))
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
-        shared = stack.enter_context(tempfile.TemporaryDirectory(
-            prefix='gluon_bn-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None))
+        shared = stack.enter_context(_folder_in_memory())
         environment = _environment(
             {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
              'pid': os.getpid(), 'shared': shared}, threads)
@@ -99,6 +99,14 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     elif job.failure:
         sentence = ' '.join(filter(None, (sentence, _said(after_failure))))
     return complain(name, sentence, status) if status else 0
+
+
+def _folder_in_memory():
+    """A temporary folder in memory; on disk where a machine has no such place, or lets this user write none there."""
+    try:
+        return tempfile.TemporaryDirectory(prefix='gluon_bn-', dir=MEMORY)
+    except OSError:
+        return tempfile.TemporaryDirectory(prefix='gluon_bn-')
 
 
 def _said(words):

@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from processes import alive
@@ -101,8 +103,8 @@ def test_what_happens_to_one_worker_ends_all_with_a_sentence(what, status, reaso
     assert re.fullmatch(rf'program: {who}:? .*({reason}).*Try again\.\n', err), err
 
 
-@pytest.mark.skipif(not os.path.isdir('/dev/shm'), reason='this system has no /dev/shm')
-def test_a_killed_worker_leaves_no_shared_memory_of_open_mpi(launched):
+def killed_worker(launched):
+    """Kill a worker that uses shared memory; returns the folder where Open MPI had it."""
     status, reported, _ = launched(2, """
         worker.report(os.environ.get('OMPI_MCA_btl_sm_backing_directory'))
         while True:
@@ -111,8 +113,22 @@ def test_a_killed_worker_leaves_no_shared_memory_of_open_mpi(launched):
                 os.kill(os.getpid(), signal.SIGKILL)
     """)
     assert status == 1
-    assert os.path.dirname(reported[1]) == '/dev/shm'
-    assert not os.path.exists(reported[1])
+    return Path(reported[1])
+
+
+@pytest.mark.skipif(not os.access('/dev/shm', os.W_OK), reason='this system has no /dev/shm, or none for this user')
+def test_a_killed_worker_leaves_no_shared_memory_of_open_mpi(launched):
+    folder = killed_worker(launched)
+    assert str(folder.parent) == '/dev/shm'
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize('place', ['/proc', '/nowhere'], ids=['not writable', 'missing'])
+def test_workers_run_where_there_is_no_memory_to_write_in(place, launched, monkeypatch):
+    monkeypatch.setattr(launching, 'MEMORY', place)
+    folder = killed_worker(launched)
+    assert str(folder.parent) == tempfile.gettempdir()
+    assert not folder.exists()
 
 
 def test_a_failure_of_all_is_blamed_on_nobody(launched):
