@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._mxnet import autograd, nd
+from ._mxnet.features import all_but_features, beside, first_values
 from .checks import check_layer, stored_statistics
 from .fast import batch_norm as fast
 from .parallel.shared_layer import part_of_layer
@@ -33,33 +34,17 @@ def normalize_batch(X, gamma, beta, eps):
     A constant is taken from every feature first. Neither ``out`` nor ``var`` depends on it, and a float32 mean of 1e5
     would be rounded to a multiple of 0.008.
     """
-    shift = _first_values(X)                                                     # (C,)
-    X = X - _beside(shift, X)                                                    # of a constant feature exactly 0
-    mean = nd.mean(X, axis=_all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
-    var = nd.mean((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
+    shift = first_values(X)                                                     # (C,)
+    X = X - beside(shift, X)                                                    # of a constant feature exactly 0
+    mean = nd.mean(X, axis=all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
+    var = nd.mean((X - beside(mean, X)) ** 2, axis=all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
     return normalize_with(X, mean, var, gamma, beta, eps), shift + mean, var
 
 
 def normalize_with(X, mean, var, gamma, beta, eps):
     """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
-    X_hat = (X - _beside(mean, X)) / nd.sqrt(_beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
-    return _beside(gamma, X) * X_hat + _beside(beta, X)                          # y     = gamma x_hat + beta
-
-
-def _first_values(X):
-    """One value of each feature, ``(C,)``, a constant to autograd."""
-    one = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
-    return nd.BlockGrad(one).reshape((-1,))
-
-
-def _all_but_features(X):
-    """The axes that are averaged: ``(0,)`` for ``(m, D)``, ``(0, 2, 3)`` for ``(m, C, H, W)``."""
-    return (0, *range(2, X.ndim))
-
-
-def _beside(v, X):
-    """``v`` of shape ``(C,)`` as ``(1, C)`` or ``(1, C, 1, 1)``, so that it broadcasts along the features of ``X``."""
-    return v.reshape((1, -1) + (1,) * (X.ndim - 2))
+    X_hat = (X - beside(mean, X)) / nd.sqrt(beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
+    return beside(gamma, X) * X_hat + beside(beta, X)                          # y     = gamma x_hat + beta
 
 
 def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5) -> NDArray:

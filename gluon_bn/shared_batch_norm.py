@@ -13,6 +13,7 @@ import numpy as np
 
 from ._mxnet import mx, nd
 from ._mxnet.arrays import spec_of
+from ._mxnet.features import all_but_features, beside, first_values
 from .fast import operators, ranks
 from .parallel.shared_layer import by_number
 
@@ -142,28 +143,28 @@ class _Plain:
 
     @staticmethod
     def statistics(X):
-        first = nd.slice(X, begin=(0,) * X.ndim, end=(1, None) + (1,) * (X.ndim - 2))  # (1, C) or (1, C, 1, 1)
-        X = X - first                                                          # see batch_norm.normalize_batch
-        mean = nd.mean(X, axis=_all_but_features(X))                                     # (C,)
-        m2 = nd.sum((X - _beside(mean, X)) ** 2, axis=_all_but_features(X))              # (C,)
-        mean, m2, first = (array.asnumpy().astype(np.float64).ravel() for array in (mean, m2, first))
+        first = first_values(X)                                                          # (C,)
+        X = X - beside(first, X)                                               # see batch_norm.normalize_batch
+        mean = nd.mean(X, axis=all_but_features(X))                                     # (C,)
+        m2 = nd.sum((X - beside(mean, X)) ** 2, axis=all_but_features(X))              # (C,)
+        mean, m2, first = (array.asnumpy().astype(np.float64) for array in (mean, m2, first))
         return np.concatenate(([X.size // X.shape[1]], first + mean, m2))
 
     @staticmethod
     def normalize(X, gamma, beta, numbers, eps):
-        return _beside(gamma, X) * _x_hat(X, numbers, eps) + _beside(beta, X)
+        return beside(gamma, X) * _x_hat(X, numbers, eps) + beside(beta, X)
 
     @staticmethod
     def sums(X, g, numbers, eps):
-        sums = [nd.sum(g * factor, axis=_all_but_features(X)) for factor in (1, _x_hat(X, numbers, eps))]
+        sums = [nd.sum(g * factor, axis=all_but_features(X)) for factor in (1, _x_hat(X, numbers, eps))]
         return np.concatenate(([X.size // X.shape[1]], *(array.asnumpy().astype(np.float64) for array in sums)))
 
     @staticmethod
     def gradient(X, g, gamma, numbers, totals, eps):
         mean_g, mean_gx = (totals[1:] / totals[0]).reshape(2, -1)                        # (C,)
         scale = gamma * nd.array(_rstd(numbers, eps), X.context, dtype=X.dtype)          # (C,)
-        mean_g, mean_gx = (_beside(nd.array(mean, X.context, dtype=X.dtype), X) for mean in (mean_g, mean_gx))
-        return _beside(scale, X) * (g - mean_g - _x_hat(X, numbers, eps) * mean_gx)
+        mean_g, mean_gx = (beside(nd.array(mean, X.context, dtype=X.dtype), X) for mean in (mean_g, mean_gx))
+        return beside(scale, X) * (g - mean_g - _x_hat(X, numbers, eps) * mean_gx)
 
 
 def _steps(X, impl):
@@ -175,7 +176,7 @@ def _x_hat(X, numbers, eps):
     mean = numbers[1:].reshape(2, -1)[0]                                                 # (C,)
     rounded = mean.astype(X.dtype)
     rstd = _rstd(numbers, eps)
-    rounded, rstd, rest = (_beside(nd.array(value, X.context, dtype=X.dtype), X)
+    rounded, rstd, rest = (beside(nd.array(value, X.context, dtype=X.dtype), X)
                            for value in (rounded, rstd, (rounded - mean) * rstd))
     return (X - rounded) * rstd + rest
 
@@ -186,11 +187,3 @@ def _rstd(numbers, eps):
 
 def _on(X, numbers):
     return nd.array(numbers, X.context, dtype=np.float64)
-
-
-def _all_but_features(X):
-    return (0, *range(2, X.ndim))
-
-
-def _beside(v, X):
-    return v.reshape((1, -1) + (1,) * (X.ndim - 2))

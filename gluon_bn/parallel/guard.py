@@ -11,8 +11,9 @@ import socket
 import sys
 import time
 
+from ..support.processes import environment_of, is_stopped, siblings_of
 from .mpi import rank_of
-from .watch import BEAT, MISSING, STOPPED, is_stopped
+from .watch import BEAT, MISSING, STOPPED, called
 
 LATER = 2  # seconds that others leave to rank 0 to say the same
 
@@ -69,29 +70,10 @@ def _end(worker, name, sentence):
 
 
 def _called(rank, pid):
-    return f"{'a worker' if rank is None else f'rank {rank}'} (process {pid} on {socket.gethostname()})"
+    return called(rank, pid, socket.gethostname())
 
 
 def _stopped_beside(worker):
     """The stopped processes of this machine that the same mpiexec has started, in words."""
-    parent, found = _parent_of(worker), []
-    for pid in filter(str.isdecimal, os.listdir('/proc') if os.path.isdir('/proc') else ()):
-        if _parent_of(pid) == parent and is_stopped(pid):
-            found.append(f"{_called(rank_of(_environment_of(pid)), pid)} is stopped")
-    return found
-
-
-def _parent_of(pid):
-    try:
-        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
-            return file.read().rpartition(')')[2].split()[1]
-    except OSError:
-        return None
-
-
-def _environment_of(pid):
-    try:
-        with open(f'/proc/{pid}/environ', 'rb') as file:
-            return dict(os.fsdecode(pair).partition('=')[::2] for pair in file.read().split(b'\0'))
-    except OSError:
-        return {}
+    stopped = filter(is_stopped, siblings_of(worker))
+    return [f"{_called(rank_of(environment_of(pid)), pid)} is stopped" for pid in stopped]

@@ -20,6 +20,7 @@ from pathlib import Path
 from ..support.command_line import complain
 from ..support.extras import import_extra
 from ..support.invocation import install_command
+from ..support.processes import environment_of
 from ..support.progress import progress
 from ..support.tether import command_of
 from .watch import WITHOUT_A_WORD, Watch
@@ -184,19 +185,9 @@ def _environment(watch, threads):
     environment = {**own, **ENVIRONMENT, WATCH: json.dumps(watch),
                    'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
     # What it is now, MXNet may have set, for this process.
-    given = str(threads) if threads else _variables_at_the_start().get('OMP_NUM_THREADS')
+    given = str(threads) if threads else (environment_of('self') or os.environ).get('OMP_NUM_THREADS')
     environment.pop('OMP_NUM_THREADS', None)
     return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
-
-
-def _variables_at_the_start():
-    """This process's environment as it was when it started, where the kernel tells; else what it is now."""
-    try:
-        with open('/proc/self/environ', 'rb') as file:
-            pairs = file.read().split(b'\0')
-    except OSError:
-        return dict(os.environ)
-    return dict(os.fsdecode(pair).partition('=')[::2] for pair in pairs)
 
 
 def _end(process, watch):

@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 
+from ..support.processes import is_stopped
+
 BEAT = 0.5  # seconds between two signs of life
 SILENCE = 7  # seconds without one, of a process on another machine, once it trains
 STOPPED = 2  # seconds without one, of a process that the kernel of this machine calls stopped
@@ -77,7 +79,7 @@ class Watch:
     def describe(self, rank):
         """The worker by its rank, process and machine."""
         worker = self.workers.get(rank)
-        return f"rank {rank}" + (f" (process {worker.pid} on {worker.host})" if worker else "")
+        return called(rank, worker.pid, worker.host) if worker else f"rank {rank}"
 
     def close(self):
         """Close all connections."""
@@ -247,13 +249,9 @@ def _why_silent(seconds, pid, host, trains):
     return f"has given no sign of life for {limit} seconds" if seconds > limit else None
 
 
-def is_stopped(pid):
-    """Whether the kernel of this machine (Linux) says that the process is stopped; it goes on with SIGCONT."""
-    try:
-        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
-            return file.read().rpartition(')')[2].split()[0] == 'T'
-    except OSError:
-        return False
+def called(rank, pid, host):
+    """A worker by its rank, which may be unknown, its process and its machine."""
+    return f"{'a worker' if rank is None else f'rank {rank}'} (process {pid} on {host})"
 
 
 def own_addresses():

@@ -53,10 +53,10 @@ def test_the_workers_compute_together_and_rank_0_reports(launched):
 
 def test_each_worker_has_its_share_of_the_cores_unless_the_user_says_otherwise(launched, monkeypatch):
     show = "worker.report(os.environ['OMP_NUM_THREADS'])"
-    monkeypatch.setattr(launching, '_variables_at_the_start', dict)
+    monkeypatch.setattr(launching, 'environment_of', lambda pid: {'PATH': ''})
     monkeypatch.setenv('OMP_NUM_THREADS', '77')  # as MXNet sets it in this process
     assert launched(2, show)[1][1:] == [str(max(1, physical_cores() // 2))]
-    monkeypatch.setattr(launching, '_variables_at_the_start', lambda: {'OMP_NUM_THREADS': '5'})
+    monkeypatch.setattr(launching, 'environment_of', lambda pid: {'OMP_NUM_THREADS': '5'})
     assert launched(2, show)[1][1:] == ['5']
 
 

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from gluon_bn.parallel import watch as watching
-from gluon_bn.parallel.watch import WITHOUT_A_WORD, Link, Watch, is_stopped
+from gluon_bn.parallel.watch import WITHOUT_A_WORD, Link, Watch
+from gluon_bn.support.processes import is_stopped
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ def ways() -> list[Way]:
     return [way for way in found if way.name not in needs or importlib.util.find_spec(needs[way.name])]
 
 
+def _with_epsilon(settings):
+    """The settings as a library that says epsilon calls them."""
+    return {'epsilon' if name == 'eps' else name: value for name, value in settings.items()}
+
+
 # ---- here ------------------------------------------------------------------------------------------------------------
 
 def _functional(x, gamma, beta, dy, stored, **settings):
@@ -103,9 +108,7 @@ def _blocks_of(name, make):
     """The way of a Gluon block that ``make(momentum, epsilon, in_channels)`` makes."""
     def block_with(gamma, beta, stored, settings):
         from ..._mxnet import nd
-        if 'eps' in settings:
-            settings['epsilon'] = settings.pop('eps')
-        block = make(in_channels=len(gamma), **settings)
+        block = make(in_channels=len(gamma), **_with_epsilon(settings))
         block.initialize()
         block.gamma.set_data(nd.array(gamma))
         block.beta.set_data(nd.array(beta))
@@ -181,9 +184,7 @@ def _torch_test(x, gamma, beta, stored, eps):
 def _flax(x, gamma, beta, dy, stored, **settings):
     import jax
     from flax import linen
-    if 'eps' in settings:
-        settings['epsilon'] = settings.pop('eps')
-    layer = linen.BatchNorm(use_running_average=False, **settings)
+    layer = linen.BatchNorm(use_running_average=False, **_with_epsilon(settings))
     first = layer.init(jax.random.PRNGKey(0), _channels_last(x))['batch_stats']
     stored = first if stored is None else {'mean': stored[0], 'var': stored[1]}
 
@@ -241,14 +242,10 @@ def _onnx_test(x, gamma, beta, stored, eps):
 def _onnx_run(arrays: tuple, outputs: int, settings: dict[str, Any], **attributes: Any) -> list[np.ndarray]:
     from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
-    if 'eps' in settings:
-        attributes['epsilon'] = settings['eps']
-    if 'momentum' in settings:
-        attributes['momentum'] = settings['momentum']
     names = [f'input{i}' for i in range(len(arrays))], [f'output{i}' for i in range(outputs)]
     inputs, results = ([helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in some]
                        for some in names)
-    node = helper.make_node('BatchNormalization', *names, **attributes)
+    node = helper.make_node('BatchNormalization', *names, **_with_epsilon(settings), **attributes)
     model = helper.make_model(helper.make_graph([node], 'bn', inputs, results),
                               opset_imports=[helper.make_opsetid('', 15)])
     return ReferenceEvaluator(model).run(None, dict(zip(names[0], arrays)))
