@@ -103,15 +103,16 @@ class Watch:
                 open_ = False
                 break
             worker.trains = worker.trains or 'trains' in message
-            if not message.keys() & {'token', 'beat', 'trains'}:
-                worker.has_ended = worker.has_ended or 'end' in message
+            worker.has_left = worker.has_left or 'left' in message
+            if not message.keys() & {'token', 'beat', 'trains', 'left'}:
+                worker.has_failed = worker.has_failed or not message.get('everywhere', True)
                 heard.append((worker.rank, message))
         if not open_:
             self._selector.unregister(worker.connection)
             worker.connection.close()
             worker.closed = True
-            if worker.rank is not None and not worker.has_ended:
-                worker.has_ended = True
+            if worker.rank is not None and not (worker.has_failed or worker.has_left):
+                worker.has_failed = True
                 heard.append((worker.rank, {'lost': WITHOUT_A_WORD}))
         return heard
 
@@ -132,13 +133,13 @@ class Watch:
                      for rank in sorted(self._missing)]
             self._missing.clear()
         for rank, worker in self.workers.items():
-            if worker.has_ended:
+            if worker.has_failed or worker.closed:
                 continue
             worker.send({'beat': 1})
             worker.silent += BEAT
             why = _why_silent(worker.silent, worker.pid, worker.host, worker.trains)
             if why:
-                worker.has_ended = True
+                worker.has_failed = True
                 heard.append((rank, {'lost': why}))
         return heard
 
@@ -150,7 +151,9 @@ class _Connection:
         self.connection = connection
         self.rank = self.pid = self.host = None
         self.silent, self._buffer = 0, b''
-        self.trains = self.has_ended = self.closed = False
+        self.trains = self.closed = False
+        self.has_failed = False  # and whoever watches knows it
+        self.has_left = False  # together with all others: nothing is lost when its connection closes
 
     def send(self, message):
         try:
@@ -184,7 +187,7 @@ class Link:
         self._watcher = watcher
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
-        self.leaving = False  # True: the end of the watch does not matter any more
+        self.leaving = False  # True: the end of the watch does not matter any more; the watch may say so itself
         self.trains = False
         self.say(token=token, rank=rank, pid=os.getpid(), host=socket.gethostname())
         threading.Thread(target=self._live, daemon=True).start()
@@ -217,7 +220,8 @@ class Link:
                     break
                 messages, buffer = _messages(buffer + data)
                 for message in messages:
-                    if 'beat' not in message:
+                    self.leaving = self.leaving or 'left' in message
+                    if not message.keys() & {'beat', 'left'}:
                         self._on_message(message)
             except socket.timeout:
                 silent += BEAT

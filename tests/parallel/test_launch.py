@@ -103,6 +103,46 @@ def test_what_happens_to_one_worker_ends_all_with_a_sentence(what, status, reaso
     assert re.fullmatch(rf'program: {who}:? .*({reason}).*Try again\.\n', err), err
 
 
+MOMENTS = {'as they leave': '''
+    from gluon_bn.parallel.mpi import MpiGroup
+
+    def leave(self, seconds, leave=MpiGroup.leave):
+        if self.rank == {rank}:
+            {what}
+        return leave(self, seconds)
+    MpiGroup.leave = leave
+''', 'when they have left': '''
+    import atexit
+    from gluon_bn.parallel.mpi import rank_of
+    if rank_of(os.environ) == {rank}:
+        atexit.register(lambda: {what})
+'''}
+
+
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] in ('kill', 'stop')],
+                         ids=['kill', 'stop'])
+@pytest.mark.parametrize('moment', MOMENTS)
+def test_a_worker_that_is_lost_at_the_very_end_is_named_as_well(moment, what, reason, rank, launched):
+    status, reported, err = launched(3, 'worker.report("done")', MOMENTS[moment].format(rank=rank, what=what))
+    pids = assert_nobody_is_left(reported[0])
+    assert reported[1:] == ['done']
+    assert status
+    assert re.fullmatch(rf'program: rank {rank} \(process {pids[rank]} on \S+\) .*({reason}).*\n', err) or (
+        reason == FAILURES[0][3] and f'PID {pids[rank]} ' in err), err  # of MPICH, that is all there is
+
+
+def test_the_others_wait_for_a_worker_that_is_slow_at_the_end(launched):
+    lines = '''
+        workers.LEAVING = 0.5
+        if rank == 0:
+            time.sleep(2)
+        worker.report('done')
+    '''
+    status, reported, err = launched(3, lines)
+    assert (status, reported[1:], err) == (0, ['done'], '')
+
+
 def killed_worker(launched):
     """Kill a worker that uses shared memory; returns the folder where Open MPI had it."""
     status, reported, _ = launched(2, """
