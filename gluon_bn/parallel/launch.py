@@ -20,9 +20,10 @@ from pathlib import Path
 from ..support.command_line import complain
 from ..support.extras import import_extra
 from ..support.invocation import install_command
-from ..support.processes import environment_of
+from ..support.processes import all_stopped, environment_of
 from ..support.progress import progress
 from ..support.tether import command_of
+from .mpi import rank_of
 from .watch import WITHOUT_A_WORD, Watch
 from .worker import LOST, WATCH, sentence_of
 
@@ -71,7 +72,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     """
     program = mpiexec()
     with ExitStack() as stack:
-        watch = Watch(range(workers))
+        watch = Watch(range(workers), stopped=lambda: _stopped(watch.token))
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
         shared = stack.enter_context(_folder_in_memory())
@@ -188,6 +189,12 @@ def _environment(watch, threads):
     given = str(threads) if threads else (environment_of('self') or os.environ).get('OMP_NUM_THREADS')
     environment.pop('OMP_NUM_THREADS', None)
     return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
+
+
+def _stopped(token):
+    """The ranks of the stopped processes that have got this ``token``."""
+    environments = map(environment_of, all_stopped())
+    return {rank_of(environment) for environment in environments if token in environment.get(WATCH, '')}
 
 
 def _end(process, watch):

@@ -22,11 +22,14 @@ HANGING = 120  # seconds without one, of a process that may load libraries, or t
 MISSING = 120  # seconds until each worker must have joined
 LONGEST = 1 << 16  # bytes of a message
 WITHOUT_A_WORD = "has ended without a word: it was killed, or it crashed"
+IS_STOPPED = "is stopped (SIGSTOP, or Ctrl-Z)"
 CONNECTING = 10  # seconds until a connection must stand
 
 
 class Watch:
     """Who watches the workers ``ranks``. ``look`` gives what they have said, and says which of them are lost.
+
+    ``stopped()``, if it is given, is the set of the ranks whose processes are stopped: for those who have not joined.
 
     >>> watch = Watch([0])
     >>> link = Link(watch.hosts, watch.port, watch.token, 0, on_lost=print)
@@ -40,8 +43,9 @@ class Watch:
     >>> watch.close()
     """
 
-    def __init__(self, ranks, everywhere=False):
+    def __init__(self, ranks, everywhere=False, stopped=set):
         self._missing, self._waited = set(ranks), 0
+        self._stopped, self._seconds_stopped = stopped, {}
         self.token = secrets.token_hex(16)
         self._listener = socket.socket()
         self._listener.bind(('' if everywhere else '127.0.0.1', 0))
@@ -132,6 +136,12 @@ class Watch:
             heard = [(rank, {'lost': f"has not joined the others within {MISSING} seconds"})
                      for rank in sorted(self._missing)]
             self._missing.clear()
+        if self._missing:
+            stopped = self._missing & self._stopped()
+            self._seconds_stopped = {rank: self._seconds_stopped.get(rank, 0) + BEAT for rank in sorted(stopped)}
+            heard += [(rank, {'lost': IS_STOPPED}) for rank, seconds in self._seconds_stopped.items()
+                      if seconds > STOPPED]
+            self._missing.difference_update(rank for rank, _ in heard)
         for rank, worker in self.workers.items():
             if worker.has_failed or worker.closed:
                 continue
@@ -248,7 +258,7 @@ def _why_silent(seconds, pid, host, trains):
     """
     here = host == socket.gethostname()
     if seconds > STOPPED and here and is_stopped(pid):
-        return "is stopped (SIGSTOP, or Ctrl-Z)"
+        return IS_STOPPED
     limit = SILENCE if trains and not here else HANGING
     return f"has given no sign of life for {limit} seconds" if seconds > limit else None
 

@@ -271,7 +271,6 @@ def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path,
 
 STOPS_FIRST = '''
     from gluon_bn.parallel.mpi import rank_of
-    guard.MISSING = 3
     folder, own = {folder!r}, rank_of(os.environ)
     with open(os.path.join(folder, 'pid-%d' % own), 'w') as file:
         file.write(str(os.getpid()))
@@ -288,23 +287,37 @@ def assert_none_of_these_is_left(folder, size):
 
 @pytest.mark.parametrize('rank', [0, 2])
 @pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
-def test_who_does_not_join_ends_the_job_in_time(how, rank, launched, tmp_path, monkeypatch):
-    monkeypatch.setattr(watching, 'MISSING', 3)
+def test_who_is_stopped_before_it_has_joined_is_named(how, rank, launched, tmp_path):
     status, _, err = launched(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
     assert_none_of_these_is_left(tmp_path, 3)
     assert status == 1
-    assert re.fullmatch(f'program: rank {rank} ' + (
-        r'has not joined the others within 3 seconds\.\n' if how == HOW[0] else
-        r'\(process \d+ on \S+\) is stopped \(SIGSTOP, or Ctrl-Z\)\.\n'), err), err
+    who = '' if how == HOW[0] else r'\(process \d+ on \S+\) '
+    assert re.fullmatch(rf'program: rank {rank} {who}is stopped \(SIGSTOP, or Ctrl-Z\)\.\n', err), err
 
 
 @pytest.mark.parametrize('rank', [0, 2])
 @pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
-def test_under_mpiexec_who_does_not_join_ends_the_job_in_time(how, rank, under_mpiexec, tmp_path):
+def test_under_mpiexec_who_is_stopped_before_it_has_joined_is_named(how, rank, under_mpiexec, tmp_path):
     status, out, err = under_mpiexec(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
     assert_none_of_these_is_left(tmp_path, 3)
     assert status
     assert re.search(rf'^program: .*rank {rank} \(process \d+ on \S+\) is stopped.*\.$', err, re.M), out + err
+
+
+def test_who_never_joins_ends_the_job_in_time(launched, tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, 'MISSING', 3)
+    status, _, err = launched(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=2, how='time.sleep(600)'))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert (status, err) == (1, 'program: rank 2 has not joined the others within 3 seconds.\n')
+
+
+def test_under_mpiexec_who_never_joins_ends_the_job_in_time(under_mpiexec, tmp_path):
+    status, out, err = under_mpiexec(3, '', STOPS_FIRST.format(
+        folder=str(tmp_path), rank=2, how='time.sleep(600)\n    guard.MISSING = 3'))
+    assert_none_of_these_is_left(tmp_path, 3)
+    assert status
+    assert re.search(r'^program: rank 0 \(process \d+ on \S+\) has waited 3 seconds for the others: one of them has '
+                     r'not begun, ', err, re.M), out + err
 
 
 # ---- under mpiexec itself, as on a cluster ---------------------------------------------------------------------------
