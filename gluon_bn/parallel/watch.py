@@ -64,11 +64,12 @@ class Watch:
         A message is what ``Link.say`` was given; ``{'lost': reason}`` is of a worker that is no more, once.
         """
         heard = []
-        for key, _ in self._selector.select(seconds):
-            if key.data is None:
-                self._accept()
-            else:
-                heard += self._read(key.data)
+        for wait in (seconds, 0):  # asked once more, Linux forgets who spoke last: it names first who closes first
+            for key, _ in self._selector.select(wait):
+                if key.data is None:
+                    self._accept()
+                else:
+                    heard += self._read(key.data)
         now = time.monotonic()
         if now - self._ticked >= BEAT:
             self._ticked = now
@@ -173,15 +174,20 @@ class _Connection:
 
     def receive(self):
         """The messages that have come, and whether the connection is still open."""
-        try:
-            data = self.connection.recv(LONGEST)
-        except BlockingIOError:
-            return [], True
-        except OSError:
-            return [], False
-        self.silent = 0
-        messages, self._buffer = _messages(self._buffer + data)
-        return messages, bool(data) and len(self._buffer) < LONGEST
+        messages = []
+        for _ in range(2):  # what it has said and that it has closed, at once: who closes first is to blame
+            try:
+                data = self.connection.recv(LONGEST)
+            except BlockingIOError:
+                return messages, True
+            except OSError:
+                return messages, False
+            self.silent = 0
+            more, self._buffer = _messages(self._buffer + data)
+            messages += more
+            if not data or len(self._buffer) >= LONGEST:
+                return messages, False
+        return messages, True
 
 
 class Link:

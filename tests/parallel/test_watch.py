@@ -100,6 +100,19 @@ def test_a_worker_whose_watch_has_left_with_all_others_does_not_miss_it(watch, l
     watch.__init__(range(2))
 
 
+def test_who_closes_first_is_lost_first_whatever_it_has_said_before(watch):
+    with socket.create_connection(('127.0.0.1', watch.port)) as one, \
+            socket.create_connection(('127.0.0.1', watch.port)) as other:
+        for rank, connection in enumerate((one, other)):
+            connection.sendall(b'{"token": "%s", "rank": %d, "pid": 1, "host": "x"}\n{"report": 1}\n'
+                               % (watch.token.encode(), rank))
+            assert heard(watch) == [(rank, {'report': 1})]
+        one.sendall(b'{"beat": 1}\n')
+        one.shutdown(socket.SHUT_WR)
+        other.shutdown(socket.SHUT_WR)
+        assert heard(watch, 2) == [(0, {'lost': WITHOUT_A_WORD}), (1, {'lost': WITHOUT_A_WORD})]
+
+
 @pytest.mark.parametrize('first', [b'{"rank": 0, "pid": 1, "host": "x"}\n', b'{"token": "no", "rank": 0}\n', b'no\n',
                                    b'[1]\n', b'GET / HTTP/1.1\r\n\r\n', b'x' * (1 << 17)])
 def test_a_stranger_is_not_let_in(first, watch, link):
