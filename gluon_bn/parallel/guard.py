@@ -13,14 +13,14 @@ import time
 
 from ..support.processes import environment_of, is_stopped, siblings_of
 from .mpi import rank_of
-from .watch import BEAT, MISSING, STOPPED, called
+from .watch import BEAT, IS_STOPPED, MISSING, STOPPED, called
 
-LATER = 2  # seconds that others leave to rank 0 to say the same
+LATER = 2  # seconds that others leave to the stopped worker, and to rank 0, to say the same
 
 
 class Guard:
-    """A block in which this process joins the others. It is killed, with a sentence, if it is stopped meanwhile, or if
-    it has waited for ``MISSING`` seconds. No other thread may run when the block begins: it forks.
+    """A block in which this process joins the others. It is killed, with a sentence, if one of them on this machine is
+    stopped, or if it has waited for ``MISSING`` seconds. No other thread may run when the block begins: it forks.
     """
 
     def __init__(self, name):
@@ -52,12 +52,13 @@ def _guard(worker, reading, name):
     rank, stopped, waited = rank_of(os.environ), 0, 0
     while not select.select([reading], [], [], BEAT)[0]:
         waited += BEAT
-        stopped = stopped + BEAT if is_stopped(worker) else 0
-        if stopped > STOPPED:
-            return _end(worker, name, f"{_called(rank, worker)} is stopped (SIGSTOP, or Ctrl-Z)")
+        beside = _stopped_beside(worker)
+        stopped = stopped + BEAT if beside else 0
+        if stopped > STOPPED + (0 if is_stopped(worker) else 2 * LATER if rank else LATER):
+            return _end(worker, name, beside[0])
         if waited > MISSING + (LATER if rank else 0):
-            who = ', '.join(_stopped_beside(worker)) or "one of them has not begun, or stands still on another machine"
-            return _end(worker, name, f"{_called(rank, worker)} has waited {MISSING} seconds for the others: {who}")
+            return _end(worker, name, f"{_called(rank, worker)} has waited {MISSING} seconds for the others: one of "
+                                      "them has not begun, or stands still on another machine")
     return None
 
 
@@ -74,6 +75,12 @@ def _called(rank, pid):
 
 
 def _stopped_beside(worker):
-    """The stopped processes of this machine that the same mpiexec has started, in words."""
-    stopped = filter(is_stopped, siblings_of(worker))
-    return [f"{_called(rank_of(environment_of(pid)), pid)} is stopped" for pid in stopped]
+    """The stopped workers of this machine that the same mpiexec has started, in words; this one is the first of them.
+
+    What a shell has started beside a worker has no rank, or the shell's, which is that of the worker.
+    """
+    own, ranks = rank_of(environment_of(worker)), {}
+    for pid in filter(is_stopped, siblings_of(worker)):
+        ranks[pid] = rank_of(environment_of(pid))
+    stopped = sorted((pid for pid in ranks if pid == worker or ranks[pid] not in (None, own)), key=worker.__ne__)
+    return [f"{_called(ranks[pid], pid)} {IS_STOPPED}" for pid in stopped]

@@ -20,9 +20,10 @@ from pathlib import Path
 from ..support.command_line import complain
 from ..support.extras import import_extra
 from ..support.invocation import install_command
-from ..support.processes import environment_of
+from ..support.processes import all_stopped, environment_of
 from ..support.progress import progress
 from ..support.tether import command_of
+from .mpi import rank_of
 from .watch import WITHOUT_A_WORD, Watch
 from .worker import LOST, WATCH, sentence_of
 
@@ -71,7 +72,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     """
     program = mpiexec()
     with ExitStack() as stack:
-        watch = Watch(range(workers))
+        watch = Watch(range(workers), stopped=lambda: _stopped(watch.token))
         stack.callback(watch.close)
         said = stack.enter_context(tempfile.TemporaryFile())
         shared = stack.enter_context(_folder_in_memory())
@@ -89,12 +90,12 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         status, sentence = job.run()
         if job.closed_without_a_word:
             _ended(process, 1)  # mpiexec may say why, if it is not this process that ends it
-            pid = watch.workers[job.failure['rank']].pid
-            found = re.search(rf'PID {pid} on node \S+\s+exited on\s+signal (\d+)', _text(said))
-            if found:  # Open MPI tells; MPICH may name another process
-                sentence = sentence.replace(WITHOUT_A_WORD, f"was ended by {_signal(int(found.group(1)))}")
+            why = _killed(watch, _text(said)).get(job.failure['rank'])
+            sentence = sentence.replace(WITHOUT_A_WORD, why) if why else sentence
         elif status and not sentence:
-            sentence = f"mpiexec ended with status {status}: {_gist(_text(said))}"
+            for rank, why in _killed(watch, _text(said)).items():  # when all had come to their end
+                status, sentence = LOST, f"{watch.describe(rank)} {why}."
+            sentence = sentence or f"mpiexec ended with status {status}: {_gist(_text(said))}"
     if status == 130:
         sentence = _said(interrupted)
     elif job.failure:
@@ -190,6 +191,12 @@ def _environment(watch, threads):
     return {**environment, **({'OMP_NUM_THREADS': given} if given else {})}
 
 
+def _stopped(token):
+    """The ranks of the stopped processes that have got this ``token``."""
+    environments = map(environment_of, all_stopped())
+    return {rank_of(environment) for environment in environments if token in environment.get(WATCH, '')}
+
+
 def _end(process, watch):
     """Let no worker, and no mpiexec, go on."""
     if not _ended(process, 0):
@@ -222,6 +229,13 @@ def _ended(process, seconds):
 def _text(file):
     file.seek(0)
     return file.read().decode(errors='replace')
+
+
+def _killed(watch, said):
+    """What has ended workers, in words, by their rank: Open MPI tells; MPICH may name another process."""
+    ranks = {worker.pid: rank for rank, worker in watch.workers.items()}
+    found = re.findall(r'PID (\d+) on node \S+\s+exited on\s+signal (\d+)', said)
+    return {ranks[int(pid)]: f"was ended by {_signal(int(number))}" for pid, number in found if int(pid) in ranks}
 
 
 def _signal(number):

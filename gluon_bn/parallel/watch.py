@@ -22,11 +22,14 @@ HANGING = 120  # seconds without one, of a process that may load libraries, or t
 MISSING = 120  # seconds until each worker must have joined
 LONGEST = 1 << 16  # bytes of a message
 WITHOUT_A_WORD = "has ended without a word: it was killed, or it crashed"
+IS_STOPPED = "is stopped (SIGSTOP, or Ctrl-Z)"
 CONNECTING = 10  # seconds until a connection must stand
 
 
 class Watch:
     """Who watches the workers ``ranks``. ``look`` gives what they have said, and says which of them are lost.
+
+    ``stopped()``, if it is given, is the set of the ranks whose processes are stopped: for those who have not joined.
 
     >>> watch = Watch([0])
     >>> link = Link(watch.hosts, watch.port, watch.token, 0, on_lost=print)
@@ -40,8 +43,9 @@ class Watch:
     >>> watch.close()
     """
 
-    def __init__(self, ranks, everywhere=False):
+    def __init__(self, ranks, everywhere=False, stopped=set):
         self._missing, self._waited = set(ranks), 0
+        self._stopped, self._seconds_stopped = stopped, {}
         self.token = secrets.token_hex(16)
         self._listener = socket.socket()
         self._listener.bind(('' if everywhere else '127.0.0.1', 0))
@@ -60,11 +64,12 @@ class Watch:
         A message is what ``Link.say`` was given; ``{'lost': reason}`` is of a worker that is no more, once.
         """
         heard = []
-        for key, _ in self._selector.select(seconds):
-            if key.data is None:
-                self._accept()
-            else:
-                heard += self._read(key.data)
+        for wait in (seconds, 0):  # asked once more, Linux forgets who spoke last: it names first who closes first
+            for key, _ in self._selector.select(wait):
+                if key.data is None:
+                    self._accept()
+                else:
+                    heard += self._read(key.data)
         now = time.monotonic()
         if now - self._ticked >= BEAT:
             self._ticked = now
@@ -103,15 +108,16 @@ class Watch:
                 open_ = False
                 break
             worker.trains = worker.trains or 'trains' in message
-            if not message.keys() & {'token', 'beat', 'trains'}:
-                worker.has_ended = worker.has_ended or 'end' in message
+            worker.has_left = worker.has_left or 'left' in message
+            if not message.keys() & {'token', 'beat', 'trains', 'left'}:
+                worker.has_failed = worker.has_failed or not message.get('everywhere', True)
                 heard.append((worker.rank, message))
         if not open_:
             self._selector.unregister(worker.connection)
             worker.connection.close()
             worker.closed = True
-            if worker.rank is not None and not worker.has_ended:
-                worker.has_ended = True
+            if worker.rank is not None and not (worker.has_failed or worker.has_left):
+                worker.has_failed = True
                 heard.append((worker.rank, {'lost': WITHOUT_A_WORD}))
         return heard
 
@@ -131,14 +137,20 @@ class Watch:
             heard = [(rank, {'lost': f"has not joined the others within {MISSING} seconds"})
                      for rank in sorted(self._missing)]
             self._missing.clear()
+        if self._missing:
+            stopped = self._missing & self._stopped()
+            self._seconds_stopped = {rank: self._seconds_stopped.get(rank, 0) + BEAT for rank in sorted(stopped)}
+            heard += [(rank, {'lost': IS_STOPPED}) for rank, seconds in self._seconds_stopped.items()
+                      if seconds > STOPPED]
+            self._missing.difference_update(rank for rank, _ in heard)
         for rank, worker in self.workers.items():
-            if worker.has_ended:
+            if worker.has_failed or worker.closed:
                 continue
             worker.send({'beat': 1})
             worker.silent += BEAT
             why = _why_silent(worker.silent, worker.pid, worker.host, worker.trains)
             if why:
-                worker.has_ended = True
+                worker.has_failed = True
                 heard.append((rank, {'lost': why}))
         return heard
 
@@ -150,7 +162,9 @@ class _Connection:
         self.connection = connection
         self.rank = self.pid = self.host = None
         self.silent, self._buffer = 0, b''
-        self.trains = self.has_ended = self.closed = False
+        self.trains = self.closed = False
+        self.has_failed = False  # and whoever watches knows it
+        self.has_left = False  # together with all others: nothing is lost when its connection closes
 
     def send(self, message):
         try:
@@ -160,15 +174,20 @@ class _Connection:
 
     def receive(self):
         """The messages that have come, and whether the connection is still open."""
-        try:
-            data = self.connection.recv(LONGEST)
-        except BlockingIOError:
-            return [], True
-        except OSError:
-            return [], False
-        self.silent = 0
-        messages, self._buffer = _messages(self._buffer + data)
-        return messages, bool(data) and len(self._buffer) < LONGEST
+        messages = []
+        for _ in range(2):  # what it has said and that it has closed, at once: who closes first is to blame
+            try:
+                data = self.connection.recv(LONGEST)
+            except BlockingIOError:
+                return messages, True
+            except OSError:
+                return messages, False
+            self.silent = 0
+            more, self._buffer = _messages(self._buffer + data)
+            messages += more
+            if not data or len(self._buffer) >= LONGEST:
+                return messages, False
+        return messages, True
 
 
 class Link:
@@ -184,7 +203,7 @@ class Link:
         self._watcher = watcher
         self._on_lost, self._on_message = on_lost, on_message or (lambda message: None)
         self._lock, self._closed = threading.Lock(), False
-        self.leaving = False  # True: the end of the watch does not matter any more
+        self.leaving = False  # True: the end of the watch does not matter any more; the watch may say so itself
         self.trains = False
         self.say(token=token, rank=rank, pid=os.getpid(), host=socket.gethostname())
         threading.Thread(target=self._live, daemon=True).start()
@@ -217,7 +236,8 @@ class Link:
                     break
                 messages, buffer = _messages(buffer + data)
                 for message in messages:
-                    if 'beat' not in message:
+                    self.leaving = self.leaving or 'left' in message
+                    if not message.keys() & {'beat', 'left'}:
                         self._on_message(message)
             except socket.timeout:
                 silent += BEAT
@@ -244,7 +264,7 @@ def _why_silent(seconds, pid, host, trains):
     """
     here = host == socket.gethostname()
     if seconds > STOPPED and here and is_stopped(pid):
-        return "is stopped (SIGSTOP, or Ctrl-Z)"
+        return IS_STOPPED
     limit = SILENCE if trains and not here else HANGING
     return f"has given no sign of life for {limit} seconds" if seconds > limit else None
 

@@ -53,6 +53,7 @@ def as_worker(name, work):
     try:
         worker.join(parent)
         status, sentence, everywhere = work(worker) or 0, '', True
+        worker.group.barrier('end')  # who has less to do at the end waits for the others as long as they live
     except BaseException as error:
         status, sentence, everywhere = _end_by(error, worker.logs)
     worker.end(status, sentence, everywhere)
@@ -174,12 +175,10 @@ class Worker:
         if self._link:
             self._link.say(end=status, reason=sentence, everywhere=everywhere)
         if everywhere:
-            self._leaving = True
-            if self._link:
-                self._link.leaving = True
             if status and self.rank == 0 and not self._link:
                 self._complain(sentence)
             if self.group.leave(LEAVING):
+                self._leave()
                 return
         elif not self._link:
             self._complain(f"rank {self.rank}: {sentence}" if self.group and self.group.size > 1 else sentence)
@@ -188,6 +187,16 @@ class Worker:
         else:
             time.sleep(TO_BE_ENDED)
         _abort(status or LOST)
+
+    def _leave(self):
+        """All have come to their end, and whoever watches need not care any more that their connections close."""
+        self._leaving = True
+        if self._link:
+            self._link.leaving = True
+            self._link.say(left=True)
+        if self._watch:
+            for rank in list(self._watch.workers):
+                self._watch.say(rank, left=True)
 
     def _note(self, signum, frame):
         self.interrupted = True

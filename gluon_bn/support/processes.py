@@ -24,8 +24,19 @@ def environment_of(pid):
 def siblings_of(pid):
     """The numbers of all processes that have the parent of ``pid``, its own among them."""
     parent = parent_of(pid)
-    others = filter(str.isdecimal, os.listdir('/proc')) if parent else ()
-    return [other for other in map(int, others) if parent_of(other) == parent]
+    return [other for other in _all() if parent_of(other) == parent] if parent else []
+
+
+def all_stopped():
+    """The numbers of all processes that are stopped."""
+    return list(filter(is_stopped, _all()))
+
+
+def _all():
+    try:
+        return list(map(int, filter(str.isdecimal, os.listdir('/proc'))))
+    except OSError:
+        return []
 
 
 def _status(pid):

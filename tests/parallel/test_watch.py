@@ -66,15 +66,51 @@ def test_what_the_watch_says_reaches_the_worker(watch, link):
     assert said == [{'interrupt': True}]
 
 
-def test_a_connection_that_closes_is_a_loss_unless_the_worker_has_said_that_it_ends(watch, link):
-    link(0).say(end=0)
-    heard(watch)
-    link(1).say(report='')
-    heard(watch)
-    for rank in (0, 1):
+@pytest.mark.parametrize('last', [{'report': ''}, {'end': 0, 'everywhere': True}], ids=['in between', 'at the end'])
+def test_a_connection_that_closes_is_a_loss_unless_all_have_left_or_it_has_failed(last, watch, link):
+    watch.close()
+    watch.__init__(range(3))
+    for rank, said in enumerate([{'end': 0, 'everywhere': True}, last, {'end': 2, 'everywhere': False}]):
+        connected = link(rank)
+        connected.say(**said)
+        assert heard(watch) == [(rank, said)]
+        if rank == 0:
+            connected.say(left=True)
+    while not watch.workers[0].has_left:
+        assert watch.look(0.1) == []
+    for rank in range(3):
         watch.workers[rank].connection.shutdown(socket.SHUT_RD)
     assert heard(watch) == [(1, {'lost': WITHOUT_A_WORD})]
     assert watch.look(0.1) == []  # once
+
+
+def test_a_worker_whose_watch_has_left_with_all_others_does_not_miss_it(watch, link):
+    lost, said = [], []
+    one = link(1, on_lost=lost.append, on_message=said.append)
+    one.say(report=1)
+    heard(watch)
+    watch.say(1, left=True)
+    watch.close()
+    deadline = time.monotonic() + 60
+    while not one.leaving:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert (lost, said) == ([], [])
+    watch.__init__(range(2))
+
+
+def test_who_closes_first_is_lost_first_whatever_it_has_said_before(watch):
+    with socket.create_connection(('127.0.0.1', watch.port)) as one, \
+            socket.create_connection(('127.0.0.1', watch.port)) as other:
+        for rank, connection in enumerate((one, other)):
+            connection.sendall(b'{"token": "%s", "rank": %d, "pid": 1, "host": "x"}\n{"report": 1}\n'
+                               % (watch.token.encode(), rank))
+            assert heard(watch) == [(rank, {'report': 1})]
+        one.sendall(b'{"beat": 1}\n')
+        one.shutdown(socket.SHUT_WR)
+        other.shutdown(socket.SHUT_WR)
+        assert heard(watch, 2) == [(0, {'lost': WITHOUT_A_WORD}), (1, {'lost': WITHOUT_A_WORD})]
 
 
 @pytest.mark.parametrize('first', [b'{"rank": 0, "pid": 1, "host": "x"}\n', b'{"token": "no", "rank": 0}\n', b'no\n',

@@ -1,11 +1,13 @@
 """What the kernel says about a process, and nothing where it says nothing."""
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from gluon_bn.support.processes import environment_of, is_stopped, parent_of, siblings_of
+from gluon_bn.support.processes import all_stopped, environment_of, is_stopped, parent_of, siblings_of
 
 NOBODY = 2 ** 22 + 1  # no process of Linux has a greater number
 
@@ -20,6 +22,10 @@ def test_a_child_its_parent_and_its_environment():
             assert os.getpid() not in siblings_of(one.pid)
             assert environment_of(one.pid)['WHO'] == 'A=B ü'
             assert not is_stopped(one.pid)
+            one.send_signal(signal.SIGSTOP)
+            while not is_stopped(one.pid):
+                time.sleep(0.01)
+            assert {one.pid, other.pid, os.getpid()} & set(all_stopped()) == {one.pid}
         finally:
             one.kill()
             other.kill()
