@@ -48,6 +48,13 @@ def launched(mpi, program, capfd):
 
 
 @pytest.fixture
+def is_mpich(mpi):
+    """Whether it is MPICH's, which ends all workers itself at once when one of them is lost."""
+    said = subprocess.run([mpi, '--version'], capture_output=True, text=True, check=True, timeout=60).stdout
+    return 'HYDRA' in said
+
+
+@pytest.fixture
 def under_mpiexec(mpi, program):
     """A function: run such lines with ``mpiexec`` itself; ``(status, standard output, standard error)``."""
     def run(workers, lines, before=''):

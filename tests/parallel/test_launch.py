@@ -123,13 +123,15 @@ MOMENTS = {'as they leave': '''
 @pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] in ('kill', 'stop')],
                          ids=['kill', 'stop'])
 @pytest.mark.parametrize('moment', MOMENTS)
-def test_a_worker_that_is_lost_at_the_very_end_is_named_as_well(moment, what, reason, rank, launched):
+def test_a_worker_that_is_lost_at_the_very_end_is_named_as_well(moment, what, reason, rank, launched, is_mpich):
     status, reported, err = launched(3, 'worker.report("done")', MOMENTS[moment].format(rank=rank, what=what))
     pids = assert_nobody_is_left(reported[0])
     assert reported[1:] == ['done']
     assert status
     assert re.fullmatch(rf'program: rank {rank} \(process {pids[rank]} on \S+\) .*({reason}).*\n', err) or (
-        reason == FAILURES[0][3] and re.search(r'mpiexec ended with status 9: .*PID', err)), err  # MPICH may err
+        # Of a killed worker that had left, only mpiexec knows, and MPICH's may name another process.
+        is_mpich and what.startswith('os.kill(os.getpid(), signal.SIGKILL') and re.search(
+            r'mpiexec ended with status 9: .*PID', err)), err
 
 
 def test_the_others_wait_for_a_worker_that_is_slow_at_the_end(launched):
@@ -337,7 +339,7 @@ def test_under_mpiexec_the_lines_of_rank_0_are_printed(under_mpiexec):
 @pytest.mark.parametrize('rank', [0, 2])
 @pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] != 'crash'],
                          ids=[case[0] for case in FAILURES if case[0] != 'crash'])
-def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, under_mpiexec):
+def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, under_mpiexec, is_mpich):
     status, out, err = under_mpiexec(3, f'''
         for step in range(10**9):
             if (rank, step) == ({rank}, 5):
@@ -347,8 +349,8 @@ def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, u
     assert_nobody_is_left(out)
     assert status != 0 or what == 'os._exit(0)'  # of a rank that has left so, MPICH's mpiexec takes the status
     killed = what.startswith(('os.kill(os.getpid(), signal.SIGKILL', 'os._exit'))  # then mpiexec may be quicker
-    if status == 0 and not err:
-        return  # so quick that rank 0 was ended before it could say anything; that cannot be helped
+    if is_mpich and (status, err, what) == (0, '', 'os._exit(0)'):
+        return  # it ends the others at once, rank 0 before it has said anything, and takes this for a good end
     assert re.search(rf'^program: rank {rank}( \(process \d+ on \S+\))?:? .*({reason}|has ended)', err, re.M) or (
         killed and re.search(r'signal 9|EXIT CODE: 9|EXIT CODE: 0|exited|abort', out + err)), out + err
     assert err.count('program: ') <= 2
