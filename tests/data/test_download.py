@@ -15,7 +15,6 @@ import pytest
 from gluon_bn.data import DataError
 from gluon_bn.data import download as download_module
 from gluon_bn.data.download import download
-from gluon_bn.support.files import cache_dir
 
 CONTENT = bytes(range(256)) * 3000
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -165,24 +164,6 @@ def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / 'file').write_text('in the way')
     with pytest.raises(DataError, match='cannot be written'):
         fetch(server, tmp_path / 'file' / 'file.gz', '/good')
-
-
-def test_the_cache_folder_is_the_users(monkeypatch, tmp_path):
-    monkeypatch.delenv('GLUON_BN_CACHE', raising=False)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    assert cache_dir() == tmp_path / 'gluon_bn'
-    monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'own'))
-    assert cache_dir() == tmp_path / 'own'
-
-
-def test_a_relative_cache_folder_does_not_count(monkeypatch, tmp_path):
-    monkeypatch.setenv('HOME', str(tmp_path))
-    monkeypatch.delenv('GLUON_BN_CACHE', raising=False)
-    monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
-    assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
-    monkeypatch.setenv('GLUON_BN_CACHE', 'here')
-    with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is not an absolute path, and is not used"):
-        assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
 
 
 class Other(Handler):
