@@ -223,6 +223,18 @@ def test_variances_that_overflow_are_refused_and_nothing_has_changed():
         np.testing.assert_array_equal(arrays, before[layer])
 
 
+@pytest.mark.parametrize(('mean', 'var'), [(np.inf, 1), (1, np.nan)])
+def test_one_statistic_of_a_network_of_ones_own_that_is_not_finite_is_refused(mean, var):
+    class Own(Dense):
+        def __call__(self, X, is_training=True):
+            self.bn_ewv_means['bn'], self.bn_ewv_vars['bn'] = nd.array([0, mean, 0]), nd.array([1, var, 1])
+
+    net = Own()
+    with pytest.raises(ValueError, match="the statistics of layer 'bn' are not finite"):
+        gbn.recalibrate(net, [nd.zeros((4, 4))])
+    assert stored(net) == {}
+
+
 def test_stored_variances_do_not_enter_either():
     net, X = Dense(dtype='float64'), nd.random.normal(shape=(6, 4), dtype='float64')
     net(nd.random.normal(shape=(5, 4), dtype='float64'))

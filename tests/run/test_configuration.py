@@ -119,6 +119,12 @@ def test_a_typing_error_in_a_name_is_refused(tmp_path, written):
         read_config(tmp_path)
 
 
+def test_a_run_that_is_older_than_workers_had_one(tmp_path, written):
+    older = {name: value for name, value in written.items() if name not in ('workers', 'statistics')}
+    (tmp_path / 'config.json').write_text(json.dumps({**older, 'epochs': 3}))
+    assert read_config(tmp_path) == Config(epochs=3, workers=1, statistics='synchronised')
+
+
 def test_a_pipe_or_a_folder_is_not_waited_for(tmp_path):
     (tmp_path / 'a' / 'config.json').mkdir(parents=True)
     (tmp_path / 'b').mkdir()

@@ -46,12 +46,13 @@ def test_one_process_at_a_time_has_a_folder_and_a_kill_frees_it(tmp_path):
     folder = tmp_path / 'new'
     hold = ("import sys, time\nfrom gluon_bn.support.files import folder_locked\n"
             "with folder_locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(100)")
-    process = subprocess.Popen([sys.executable, '-c', hold, str(folder)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == 'held\n'
-    with pytest.raises(FolderInUse, match=f'another process is at work in {folder}'), folder_locked(folder):
-        pass
-    process.kill()
-    process.communicate()
+    with subprocess.Popen([sys.executable, '-c', hold, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == 'held\n'
+            with pytest.raises(FolderInUse, match=f'another process is at work in {folder}'), folder_locked(folder):
+                pass
+        finally:
+            process.kill()
     with folder_locked(folder):
         pass
     with folder_locked(folder):
@@ -105,6 +106,24 @@ def test_names_may_be_strings_and_folders_are_made_however_many(tmp_path):
     assert (tmp_path / 'file').read_bytes() == b'content'
     with folder_locked(str(tmp_path / 'several' / 'new')):
         assert (tmp_path / 'several' / 'new').is_dir()
+
+
+def test_the_cache_folder_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.delenv('GLUON_BN_CACHE', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    assert cache_dir() == tmp_path / 'gluon_bn'
+    monkeypatch.setenv('GLUON_BN_CACHE', str(tmp_path / 'own'))
+    assert cache_dir() == tmp_path / 'own'
+
+
+def test_a_relative_cache_folder_does_not_count(monkeypatch, tmp_path):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.delenv('GLUON_BN_CACHE', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', 'relative')
+    assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
+    monkeypatch.setenv('GLUON_BN_CACHE', 'here')
+    with pytest.warns(RuntimeWarning, match="GLUON_BN_CACHE is 'here', which is not an absolute path, and is not used"):
+        assert cache_dir() == tmp_path / '.cache' / 'gluon_bn'
 
 
 def test_a_relative_cache_folder_is_reported_where_it_is_asked_for(tmp_path, monkeypatch):

@@ -75,6 +75,23 @@ def test_windows_refuses_at_once_or_waits(tmp_path, windows):
         timer.join()
 
 
+def test_waiting_on_windows_leaves_the_processor_to_others(tmp_path, monkeypatch):
+    events = []
+
+    def locking(*_):
+        assert events[-1:] != ['try']
+        events.append('try')
+        if events.count('try') < 3:
+            raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(locks, 'fcntl', None)
+    monkeypatch.setattr(locks, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(locks.time, 'sleep', lambda seconds: events.append('pause'))
+    with open(tmp_path / 'lock', 'w', encoding='ascii') as file:
+        lock(file, wait=True)
+    assert events == ['try', 'pause', 'try', 'pause', 'try']
+
+
 def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, 'fcntl', None)
     with locked_alone(tmp_path / 'lock'):

@@ -105,6 +105,25 @@ def test_after_an_error_no_worker_is_left_and_what_was_done_stays(noted, tmp_pat
     assert not any(psutil.pid_exists(pid) for pid in started(tmp_path))
 
 
+def test_an_error_ends_a_worker_that_is_in_the_middle_of_a_long_job(tmp_path, monkeypatch):
+    (tmp_path / 'long_worker.py').write_text(textwrap.dedent('''
+        import os, time
+        from gluon_bn.support.parallel import serve_jobs
+
+        def work(path):
+            if path is None:
+                os._exit(7)
+            time.sleep(60)
+            open(path, 'w').close()
+
+        serve_jobs(work)
+    '''))
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    with pytest.raises(WorkerError, match='status 7'):
+        run_jobs('long_worker', [], [str(tmp_path / 'finished'), None], lambda job, result: None, processes=2)
+    assert not (tmp_path / 'finished').exists()
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

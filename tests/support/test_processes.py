@@ -1,5 +1,6 @@
 """What the kernel says about a process, and nothing where it says nothing."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,21 @@ def test_a_child_its_parent_and_its_environment():
         finally:
             one.kill()
             other.kill()
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='there is no /proc')
+def test_a_stopped_process_is_known_whatever_its_name(tmp_path):
+    """The kernel keeps 15 bytes of a name, and here cuts a letter in two."""
+    program = tmp_path / ') R 7 ((üüüü'
+    program.symlink_to(shutil.which('sleep'))
+    with subprocess.Popen(['sleep', '600'], executable=program) as process:
+        try:
+            assert (parent_of(process.pid), is_stopped(process.pid)) == (os.getpid(), False)
+            process.send_signal(signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)  # until it is stopped
+            assert (parent_of(process.pid), is_stopped(process.pid)) == (os.getpid(), True)
+        finally:
+            process.kill()
 
 
 def test_nothing_is_known_of_what_is_not_there():
