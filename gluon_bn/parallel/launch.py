@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..support.command_line import complain
@@ -77,8 +77,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         said = stack.enter_context(tempfile.TemporaryFile())
         shared = stack.enter_context(_folder_in_memory())
         environment = _environment(
-            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program,
-             'pid': os.getpid(), 'shared': shared}, threads)
+            {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program, 'pid': os.getpid()},
+            threads)
         # Open MPI keeps memory that its processes share in files, and those of a killed one stay.
         environment.setdefault('OMPI_MCA_btl_sm_backing_directory', shared)
         process = subprocess.Popen(
@@ -103,12 +103,19 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     return complain(name, sentence, status) if status else 0
 
 
+@contextmanager
 def _folder_in_memory():
-    """A temporary folder in memory; on disk where a machine has no such place, or lets this user write none there."""
+    """A temporary folder in memory; on disk where a machine has no such place, or lets this user write none there.
+
+    A process of its own removes it when this one closes its input, as it does at the end, whatever ends it.
+    """
     try:
-        return tempfile.TemporaryDirectory(prefix='gluon_bn-', dir=MEMORY)
+        folder = tempfile.mkdtemp(prefix='gluon_bn-', dir=MEMORY)
     except OSError:
-        return tempfile.TemporaryDirectory(prefix='gluon_bn-')
+        folder = tempfile.mkdtemp(prefix='gluon_bn-')
+    with subprocess.Popen(['/bin/sh', '-c', 'cat; rm -rf "$1"', 'sh', folder], stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True):
+        yield folder
 
 
 def _said(words):

@@ -7,7 +7,6 @@ for it; lines for the user go through ``Worker.report`` and ``Worker.progress``,
 import faulthandler
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -15,7 +14,6 @@ import threading
 import time
 import traceback
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from ..support.progress import progress
@@ -97,9 +95,8 @@ class Worker:
     def _join_launcher(self, given, rank):
         """Connect to the launcher as soon as the rank is known: maybe before MPI, which waits for all."""
         if not self._link and rank is not None:
-            self._link = Link(['127.0.0.1'], given['port'], given['token'], rank,
-                              on_lost=partial(_launcher_is_lost, given['shared']), on_message=self._hear,
-                              watcher=(given['pid'], socket.gethostname()))
+            self._link = Link(['127.0.0.1'], given['port'], given['token'], rank, on_lost=_launcher_is_lost,
+                              on_message=self._hear, watcher=(given['pid'], socket.gethostname()))
         if self.group and self.group.size != given['workers']:
             raise RuntimeError(f"mpiexec has started {given['workers']} workers, MPI knows of {self.group.size}: "
                                f"{given['mpiexec']} belongs to another MPI than mpi4py uses; put the one of "
@@ -225,9 +222,8 @@ class Worker:
         _abort(LOST)
 
 
-def _launcher_is_lost(shared, why):
-    """It had the workers to itself: they end, and remove its folder ``shared``, which it cannot do any more."""
-    shutil.rmtree(shared, ignore_errors=True)
+def _launcher_is_lost(why):
+    """It had the workers to itself: they end."""
     print(f"The process that has launched this one {why}.", flush=True)
     os._exit(LOST)
 
