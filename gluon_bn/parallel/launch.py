@@ -44,6 +44,16 @@ ENVIRONMENT = {
 OTHER_JOBS = ('SLURM_', 'PBS_', 'LSB_', 'PE_HOSTFILE', 'PMI_', 'PMI2_', 'PMIX_', 'OMPI_COMM_WORLD_', 'HYDI_')
 
 
+def files_in(folder):
+    """The variables by which Open MPI keeps the files of a job in ``folder``, for this job alone.
+
+    These are memory that its processes share, which stays when they are killed, and notes on the job: of jobs that
+    begin at once and share the place of these notes, now and then one does not start.
+    """
+    return {'OMPI_MCA_btl_sm_backing_directory': folder, 'PRTE_MCA_prte_tmpdir_base': folder,
+            'OMPI_MCA_orte_tmpdir_base': folder}
+
+
 def mpiexec():
     """The path of ``mpiexec``: that of this environment, else the first in PATH; ``ImportError`` naming the extra."""
     if importlib.util.find_spec('mpi4py') is None:
@@ -79,8 +89,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
         environment = _environment(
             {'port': watch.port, 'token': watch.token, 'workers': workers, 'mpiexec': program, 'pid': os.getpid()},
             threads)
-        # Open MPI keeps memory that its processes share in files, and those of a killed one stay.
-        environment.setdefault('OMPI_MCA_btl_sm_backing_directory', shared)
+        environment = {**files_in(shared), **environment}
         process = subprocess.Popen(
             command_of('gluon_bn.parallel.become', program, '-n', workers, sys.executable, *arguments),
             stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment, start_new_session=True)

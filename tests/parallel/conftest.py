@@ -2,12 +2,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from gluon_bn.parallel.launch import ENVIRONMENT, launch
+from gluon_bn.parallel.launch import ENVIRONMENT, files_in, launch
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
@@ -58,8 +59,9 @@ def is_mpich(mpi):
 def under_mpiexec(mpi, program):
     """A function: run such lines with ``mpiexec`` itself; ``(status, standard output, standard error)``."""
     def run(workers, lines, before=''):
-        done = subprocess.run([mpi, '-n', str(workers), sys.executable, program(lines, before)], timeout=300, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                              env={**os.environ, **ENVIRONMENT, 'PYTHONPATH': str(ROOT)})
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([mpi, '-n', str(workers), sys.executable, program(lines, before)], timeout=300,
+                                  text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                                  env={**os.environ, **ENVIRONMENT, **files_in(folder), 'PYTHONPATH': str(ROOT)})
         return done.returncode, done.stdout, done.stderr
     return run

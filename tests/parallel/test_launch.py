@@ -45,7 +45,7 @@ def test_the_workers_compute_together_and_rank_0_reports(launched):
                 show(batch, 0.5)
         print('only for its file')
     ''')
-    assert (status, reported[1:]) == (0, ['6.0 6.0 [0, 1, 2]'])
+    assert (status, reported[1:]) == (0, ['6.0 6.0 [0, 1, 2]']), err
     assert err.splitlines() == [f'Epoch 0: batch {batch} of 20, loss (moving average) 0.5000'
                                 for batch in range(2, 21, 2)]
     assert_nobody_is_left(reported[0])
@@ -163,6 +163,19 @@ def test_a_killed_worker_leaves_no_shared_memory_of_open_mpi(launched):
     folder = killed_worker(launched)
     assert str(folder.parent) == '/dev/shm'
     assert not folder.exists()
+
+
+def test_open_mpis_notes_on_a_job_are_in_a_folder_of_its_own(launched, is_mpich):
+    if is_mpich:
+        pytest.skip('this is MPICH')
+    status, reported, _ = launched(2, """
+        folder = os.environ.get('OMPI_MCA_btl_sm_backing_directory')
+        worker.report(folder)
+        worker.report(os.listdir(folder))
+    """)
+    assert status == 0
+    assert any('ompi' in name or 'prte' in name for name in reported[2])
+    assert not os.path.exists(reported[1])
 
 
 @pytest.mark.parametrize('place', ['/proc', '/nowhere'], ids=['not writable', 'missing'])

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -16,13 +17,14 @@ import pytest
 
 import gluon_bn as gbn
 from gluon_bn.parallel.group import GroupError, OneProcess, in_threads
-from gluon_bn.parallel.launch import ENVIRONMENT
+from gluon_bn.parallel.launch import ENVIRONMENT, files_in
 from gluon_bn.parallel.worker import Worker, WorkerEnded
 from gluon_bn.run import checkpoint, job, loop, workers
 from gluon_bn.run.configuration import Config, RunError
 from gluon_bn.run.interrupts import Interrupted
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES_OF_MPI = tempfile.TemporaryDirectory()  # of the jobs that are not begun by our launcher
 
 
 class InThread(Worker):
@@ -265,6 +267,8 @@ SMALL = ('--limit', '640', '--batch-size', '32', '--epochs', '2', '--seed', '5',
 
 def start(*arguments, program=(), **options):
     environment = {**os.environ, **ENVIRONMENT, 'PYTHONPATH': str(ROOT)}
+    if program:
+        environment.update(files_in(FILES_OF_MPI.name))
     return subprocess.Popen([*program, sys.executable, '-m', 'gluon_bn', 'train', *map(str, arguments)], text=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
                             **options)
