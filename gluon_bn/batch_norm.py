@@ -37,14 +37,14 @@ def normalize_batch(X, gamma, beta, eps):
     shift = first_values(X)                                                     # (C,)
     X = X - beside(shift, X)                                                    # of a constant feature exactly 0
     mean = nd.mean(X, axis=all_but_features(X))                                 # (C,)  mu      = 1/m sum x_i
-    var = nd.mean((X - beside(mean, X)) ** 2, axis=all_but_features(X))        # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
+    var = nd.mean((X - beside(mean, X)) ** 2, axis=all_but_features(X))         # (C,)  sigma^2 = 1/m sum (x_i - mu)^2
     return normalize_with(X, mean, var, gamma, beta, eps), shift + mean, var
 
 
 def normalize_with(X, mean, var, gamma, beta, eps):
     """Lines 3 and 4 of Algorithm 1, with any ``mean`` and ``var``: the batch's own, or the stored ones at test time."""
-    X_hat = (X - beside(mean, X)) / nd.sqrt(beside(var, X) + eps)             # x_hat = (x - mu) / sqrt(sigma^2 + eps)
-    return beside(gamma, X) * X_hat + beside(beta, X)                          # y     = gamma x_hat + beta
+    X_hat = (X - beside(mean, X)) / nd.sqrt(beside(var, X) + eps)               # x_hat = (x - mu) / sqrt(sigma^2 + eps)
+    return beside(gamma, X) * X_hat + beside(beta, X)                           # y     = gamma x_hat + beta
 
 
 def pure_batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, eps: float = 1e-5) -> NDArray:

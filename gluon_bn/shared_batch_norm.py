@@ -145,8 +145,8 @@ class _Plain:
     def statistics(X):
         first = first_values(X)                                                          # (C,)
         X = X - beside(first, X)                                               # see batch_norm.normalize_batch
-        mean = nd.mean(X, axis=all_but_features(X))                                     # (C,)
-        m2 = nd.sum((X - beside(mean, X)) ** 2, axis=all_but_features(X))              # (C,)
+        mean = nd.mean(X, axis=all_but_features(X))                                      # (C,)
+        m2 = nd.sum((X - beside(mean, X)) ** 2, axis=all_but_features(X))                # (C,)
         mean, m2, first = (array.asnumpy().astype(np.float64) for array in (mean, m2, first))
         return np.concatenate(([X.size // X.shape[1]], first + mean, m2))
 

@@ -79,8 +79,7 @@ def _stopped_beside(worker):
 
     What a shell has started beside a worker has no rank, or the shell's, which is that of the worker.
     """
-    own, ranks = rank_of(environment_of(worker)), {}
-    for pid in filter(is_stopped, siblings_of(worker)):
-        ranks[pid] = rank_of(environment_of(pid))
+    own = rank_of(environment_of(worker))
+    ranks = {pid: rank_of(environment_of(pid)) for pid in siblings_of(worker) if is_stopped(pid)}
     stopped = sorted((pid for pid in ranks if pid == worker or ranks[pid] not in (None, own)), key=worker.__ne__)
     return [f"{_called(ranks[pid], pid)} {IS_STOPPED}" for pid in stopped]

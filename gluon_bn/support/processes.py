@@ -9,7 +9,8 @@ def is_stopped(pid):
 
 def parent_of(pid):
     """The number of the process that it is a child of; None if that is not known."""
-    return int(_status(pid)[1]) if _status(pid) else None
+    status = _status(pid)  # once: it may end at any moment
+    return int(status[1]) if status else None
 
 
 def environment_of(pid):
