@@ -30,6 +30,7 @@ from .worker import LOST, WATCH, sentence_of
 MEMORY = '/dev/shm'  # a folder that is kept in memory, where the system has one
 SAVING = 8  # seconds that workers have, after Ctrl-C, to save and to end
 ENDING = 20  # seconds that all of them have to end when the first one has
+ON_THE_WAY = 0.2  # seconds until what workers have said before one of them was lost has come, also on a busy machine
 
 # Open MPI starts no worker as root, none beyond the number of cores, and binds each to a core, unless it is told so. It
 # is told by its environment, which other MPIs do not read.
@@ -154,6 +155,7 @@ class _Job:
                     return 130, ''
                 self._interrupt()
         if self.failure:
+            self._hear_what_was_said_before()
             return self.failure.get('end', LOST), self.failure['sentence']
         if self._interrupted:
             return 130, ''
@@ -173,6 +175,12 @@ class _Job:
     def close(self):
         """The progress bar, if there is one, ends here."""
         self._progress.close()
+
+    def _hear_what_was_said_before(self):
+        until = time.monotonic() + ON_THE_WAY
+        while time.monotonic() < until:
+            for rank, message in self.watch.look(ON_THE_WAY):
+                self._hear(rank, message)
 
     def _interrupt(self):
         self._interrupted, self._until = True, time.monotonic() + SAVING

@@ -94,7 +94,7 @@ class Watch:
 
     def _accept(self):
         try:
-            connection, _ = self._listener.accept()
+            connection = _prompt(self._listener.accept()[0])
         except OSError:
             return
         connection.setblocking(False)
@@ -288,11 +288,18 @@ def _connected(hosts, port):
     errors = []
     for host in hosts:
         try:
-            return socket.create_connection((host, port), CONNECTING)
+            return _prompt(socket.create_connection((host, port), CONNECTING))
         except OSError as error:
             errors.append(f"{host}: {error.strerror or error}")
     raise ConnectionError("no connection to the process that watches over the workers, at port "
                           f"{port} ({'; '.join(errors)}); the machines of the job must reach each other by TCP.")
+
+
+def _prompt(connection):
+    """The connection, which sends each message at once: TCP keeps a second short one until the first has an answer, and
+    what another worker says later would be heard before it."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def _messages(data):

@@ -53,6 +53,25 @@ def test_what_workers_say_comes_in_order_with_their_rank(watch, link):
     assert watch.describe(7) == 'rank 7'
 
 
+def test_what_one_says_first_is_heard_before_what_another_says_then(watch, link):
+    one, two = link(0), link(1)
+    while len(watch.workers) < 2:
+        watch.look(0.1)
+    in_order = 0
+    for _ in range(20):
+        watch.say(0, beat=1)  # after that the system waits before it confirms what comes from there
+        time.sleep(0.01)
+        for number in range(2):
+            one.say(report=number)
+        two.say(report=2)
+        said = []
+        while (1, {'report': 2}) not in said:
+            said += watch.look(0.1)
+        in_order += len(said) == 3
+        heard(watch, 3 - len(said))
+    assert in_order > 10  # on a busy machine, even what is sent at once may be late now and then
+
+
 def test_what_the_watch_says_reaches_the_worker(watch, link):
     said = []
     link(1, on_message=said.append).say(report='here')
