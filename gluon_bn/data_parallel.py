@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._mxnet.device_threads import compute_beside_others
 from ._mxnet.devices import check_context
 from .checks import check_batch
 from .network_state import merge_stored, stored_statistics_kept
@@ -114,6 +115,7 @@ class DataParallel:
         net, empty = self.nets[group.rank], part.start == part.stop
         if empty and not self.synchronised:
             return 0.
+        compute_beside_others(net.ctx)
         net.group = group if self.synchronised else None
         try:
             with stored_statistics_kept(net, only_if_refused=True):

@@ -34,7 +34,7 @@ class Network:
                  group: Any = None) -> None:
         check_network(momentum, eps, impl, batch_norm=batch_norm)
         part_of_layer(group, '')  # refuses what is none
-        self.ctx = mx.current_context() if ctx is None else check_context(ctx)
+        self.ctx = check_context(mx.current_context() if ctx is None else ctx)
         self.batch_norm = batch_norm
         self.momentum = momentum
         self.eps = eps

@@ -13,6 +13,7 @@ import numpy as np
 
 from ._mxnet import mx, nd
 from ._mxnet.arrays import spec_of
+from ._mxnet.device_threads import compute_beside_others
 from ._mxnet.features import all_but_features, beside, first_values
 from .fast import operators, ranks
 from .parallel.shared_layer import by_number
@@ -26,6 +27,7 @@ def batch_norm(part, X, gamma, beta, eps, impl):
     It waits for the gradients of the last backward pass first, so that no exchange of one pass comes between those of
     another, and for the statistics afterwards, so that an exchange that fails is raised here.
     """
+    compute_beside_others(X.context)
     ranks.wait([part], *(array.grad for array in (X, gamma, beta) if array.grad is not None))
     out, mean, var = nd.Custom(X, gamma, beta, op_type=OPERATOR, number=part.layer.number, absent=int(part.absent),
                                eps=eps, impl=impl)

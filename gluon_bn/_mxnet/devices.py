@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..support.arguments import integer, shown
 from ..support.subprocesses import ask
 from . import mx
+from .device_threads import compute_beside_others
 from .surroundings import gpu_build_command
 
 if TYPE_CHECKING:
@@ -28,12 +29,13 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def check_context(ctx):
-    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``."""
+    """``ctx``, if it is one of MXNet's contexts; else ``TypeError``. It may be used beside others from now on."""
     if not isinstance(ctx, mx.Context):
         raise TypeError(f"ctx is {shown(ctx)}; expected one of MXNet's contexts, such as mx.cpu() or gbn.try_gpu().")
     if ctx.device_type == 'gpu' and not mx.runtime.Features().is_enabled('CUDA'):
         raise ValueError(f"ctx is {ctx}; expected a CPU, because this build of MXNet has no GPU support: take "
                          "gbn.try_gpu(), which is a GPU where one works.")
+    compute_beside_others(ctx)
     return ctx
 
 

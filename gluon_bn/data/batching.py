@@ -89,7 +89,7 @@ class Batches:
                                            hint='an image moved by its whole size is black')
         from .._mxnet.devices import check_context  # it loads MXNet, which batches alone need of this module
 
-        self.ctx = _mxnet.mx.current_context() if ctx is None else check_context(ctx)
+        self.ctx = check_context(_mxnet.mx.current_context() if ctx is None else ctx)
         self.seed = int(np.random.randint(2**31)) if seed is None else arguments.integer('seed', seed, at_least=0)
         self._passes = 0
 
