@@ -210,6 +210,16 @@ def test_a_file_that_ends_too_early_is_refused_wherever_it_ends(whole, path):
         refused(path, whole[:length])
 
 
+def test_a_file_that_is_shortened_while_it_is_read_is_refused_wherever_it_ends(path, monkeypatch):
+    path.write_bytes(RIGHT)
+    before = os.stat(path)
+    monkeypatch.setattr(os, 'fstat', lambda file: before)  # what is known of it when it is opened
+    for size in range(len(RIGHT)):
+        refused(path, RIGHT[:size])
+    path.write_bytes(RIGHT)
+    assert list(load(path)) == ['a', 'b', 'c']
+
+
 @given(st.sampled_from([RIGHT, SPARSE]), st.data())
 @example(RIGHT, None)
 def test_altered_files_are_read_or_refused(path, whole, data):

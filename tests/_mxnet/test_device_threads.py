@@ -1,10 +1,15 @@
 """Several CPU devices in one process, whose MXNet has several threads, as users' has: these tests have one."""
+import ctypes
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from gluon_bn._mxnet import mx, nd
+from gluon_bn._mxnet.device_threads import compute_beside_others
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,3 +52,33 @@ def test_devices_with_several_threads_do_not_wait_for_each_other_for_ever(lines,
     code = START + lines
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120, cwd=ROOT,
                    env={**os.environ, 'OMP_NUM_THREADS': '2', 'MXNET_ENGINE_TYPE': engine, 'PYTHONPATH': str(ROOT)})
+
+
+def on_device(number, function):
+    """Call ``function()`` where MXNet computes for ``mx.cpu(number)``, and return what it returns."""
+    results = []
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(lambda *_: results.append(function()))
+    context = (ctypes.c_int * 2)(mx.cpu().device_typeid, number)
+    mx.base.check_call(mx.base._LIB.MXEnginePushSync(callback, None, None, context, None, 0, None, 0, None, 0, None))
+    nd.waitall()
+    return results[0]
+
+
+@pytest.mark.parametrize(('ctx', 'device', 'threads'), [
+    (mx.cpu(0), 0, 2), (mx.cpu(5), 5, 1), (mx.gpu(5), 5, 2)], ids=str)
+def test_cpu_devices_other_than_the_first_compute_in_one_thread(ctx, device, threads):
+    library = mx.base._LIB
+    if not hasattr(library, 'omp_get_max_threads'):
+        pytest.skip('this build of MXNet has no OpenMP')
+
+    def threads_there():
+        before = on_device(device, library.omp_get_max_threads)
+        on_device(device, lambda: library.omp_set_num_threads(2))
+        try:
+            compute_beside_others(ctx)
+            return on_device(device, library.omp_get_max_threads)
+        finally:
+            on_device(device, lambda: library.omp_set_num_threads(before))
+
+    with ThreadPoolExecutor(1) as thread:  # one that has never asked
+        assert thread.submit(threads_there).result() == threads

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from gluon_bn._mxnet import nd
+from gluon_bn._mxnet import mx, nd
 from gluon_bn.network_state import merge_stored
 from gluon_bn.parallel.group import in_threads
 
@@ -56,3 +56,13 @@ def test_of_averages_the_mean_is_the_synchronised_one_and_the_variance_lacks_wha
 def test_without_any_rows_there_is_nothing_to_merge():
     with pytest.raises(ValueError, match="no rank has had any rows"):
         merged([Net(), Net()], [0, 0])
+
+
+def test_what_is_merged_is_where_the_parameters_are_and_of_their_type():
+    nets = [Net([1, 2, 3], [1, 1, 1]) for _ in range(2)]
+    for number, net in enumerate(nets, start=1):
+        net.params['gamma1'] = nd.ones(3, ctx=mx.cpu(number), dtype='float64')
+    merged(nets, [1, 1])
+    for number, net in enumerate(nets, start=1):
+        for stored in (net.bn_ewv_means['bn1'], net.bn_ewv_vars['bn1']):
+            assert (stored.context, stored.dtype) == (mx.cpu(number), np.float64)
