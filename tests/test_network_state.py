@@ -68,8 +68,7 @@ def test_a_network_that_shows_nothing_is_refused_and_keeps_its_statistics():
             return nd.relu(h)
 
     net = Own()
-    with pytest.raises(ValueError, match='Own activates its layers in its own way'):
-        with activations_watched(net):
-            another_batch(net)
+    with pytest.raises(ValueError, match='Own activates its layers in its own way'), activations_watched(net):
+        another_batch(net)
     assert stored(net) == {}
     assert net.watch is None

@@ -18,7 +18,7 @@ from gluon_bn.fast import lenet as fast_lenet
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = ((2, 1), (5, 3), (130, 131), (64, 128), (2, 3, 1, 1), (1, 3, 3, 5), (7, 5, 9, 9), (3, 20, 26, 26),
-          (2, 1, 200, 201), (70, 150, 2, 3))
+          (2, 1, 200, 201), (70, 150, 2, 3), (17, 530))
 BATCHES = (2, 7, 8, 9, 31, 32, 33, 64, 65, 130)
 needs_native = pytest.mark.usefixtures('library')
 
