@@ -147,7 +147,7 @@ def test_a_network_that_is_not_initialized_and_blocks_of_ones_own(rng):
             super().__init__()
             self.parts = gluon.nn.Sequential()
             self.norm = gluon.nn.BatchNorm()
-            self.parts.add(self.norm, gluon.nn.Dense(2))
+            self.parts.add(self.norm, gluon.nn.Dense(2), gluon.nn.BatchNorm())
             self.shared = self.norm
 
         def forward(self, x):
@@ -156,6 +156,7 @@ def test_a_network_that_is_not_initialized_and_blocks_of_ones_own(rng):
     net = gbn.convert(Own())
     assert isinstance(net.norm, gbn.nn.BatchNorm)
     assert net.norm is net.parts[0] is net.shared
+    assert isinstance(net.parts[2], gbn.nn.BatchNorm)
     net.initialize()
     assert net(nd.ones((2, 3))).shape == (2, 2)
     assert gbn.convert(net) is net  # again: nothing to do
@@ -177,15 +178,17 @@ def test_layers_that_are_something_else_stay_and_are_named():
         pass
 
     net = small(Mine(), gluon.nn.BatchNormReLU(), gluon.contrib.nn.SyncBatchNorm())
-    with pytest.warns(UserWarning, match='BatchNormReLU, Mine, SyncBatchNorm'):
+    with pytest.warns(UserWarning, match='BatchNormReLU, Mine, SyncBatchNorm') as warned:
         gbn.convert(net)
+    assert warned[0].filename == __file__  # whose network it is
     assert [type(block).__name__ for block in net] == ['Dense', 'BatchNorm', 'Mine', 'BatchNormReLU', 'SyncBatchNorm']
     assert [isinstance(block, gbn.nn.BatchNorm) for block in net] == [False, True, False, False, False]
 
 
 def test_the_batch_norms_of_a_symbol_block_stay_and_are_named(recwarn):
     x = mx.sym.var('data', dtype='float32')
-    for layer, said in ((gluon.nn.BatchNorm(in_channels=3), True), (gbn.nn.BatchNorm(in_channels=3), False)):
+    # Ours first: Python says the same sentence from the same line once.
+    for layer, said in ((gbn.nn.BatchNorm(in_channels=3), False), (gluon.nn.BatchNorm(in_channels=3), True)):
         recwarn.clear()
         gbn.convert(gluon.SymbolBlock(layer(x), [x]))
         assert any('no plain BatchNorm as it is: SymbolBlock.' in str(each.message) for each in recwarn) is said

@@ -448,3 +448,45 @@ class TestGluonsMachinery:
             with autograd.record():
                 y = net(X)
             y.backward()
+
+
+def test_beside_gluons_own_layer_each_is_computed_as_what_it_is(mode, rng):
+    """Gluon's moves its statistics when ``backward`` runs, ours in forward, also where both are in one graph."""
+    net = gluon.nn.HybridSequential(prefix='net_')
+    with net.name_scope():
+        net.add(gbn.nn.BatchNorm(in_channels=3), OWN(in_channels=3))
+    net.initialize()
+    net[0].beta.set_data(nd.full(3, 2))
+    if mode is not None:
+        net.hybridize(**mode)
+    X = array(rng, (8, 3))
+    with autograd.record():
+        y = net(X)
+    y.wait_to_read()
+    before = [layer.running_mean.data().asnumpy().copy() for layer in net]
+    y.backward()
+    assert before[0].any()
+    np.testing.assert_array_equal(net[0].running_mean.data().asnumpy(), before[0])
+    np.testing.assert_allclose(before[0], 0.1 * X.asnumpy().mean(axis=0), rtol=1e-5)
+    assert not before[1].any()
+    np.testing.assert_allclose(net[1].running_mean.data().asnumpy(), 0.2, rtol=1e-5)
+
+
+def test_the_operators_of_a_compiled_network_are_shown_in_both_modes(rng):
+    net = gluon.nn.HybridSequential(prefix='net_')
+    with net.name_scope():
+        net.add(gluon.nn.Dense(3, in_units=2), gbn.nn.BatchNorm(in_channels=3))
+    net.initialize()
+    net.hybridize()
+    X, seen = array(rng, (8, 2)), []
+    net(X)  # compiled
+    net.register_op_hook(lambda name, *_: seen.append(name.decode() if isinstance(name, bytes) else name))
+    for shown in (lambda: net(X), lambda: recorded(net, X)):
+        seen.clear()
+        shown().wait_to_read()
+        assert any('dense0_fwd' in name for name in seen), seen
+
+
+def recorded(net, X):
+    with autograd.record():
+        return net(X)
