@@ -262,6 +262,28 @@ def test_images_on_another_device_are_refused_by_a_sentence_and_change_nothing(r
     assert net.bn_ewv_means == {}
 
 
+def refused(net, X, error):
+    with pytest.raises(error) as refusal:
+        net(X, is_training=False)
+    return str(refusal.value)
+
+
+@needs_native
+@pytest.mark.parametrize(('change', 'error'), [
+    (lambda net: net.bn_ewv_vars.pop('bn2'), ValueError), (lambda net: net.bn_ewv_means.pop('bn2'), ValueError),
+    (lambda net: net.bn_ewv_means.update(bn3=nd.zeros(3)), ValueError),
+    (lambda net: net.bn_ewv_vars.update(bn1=np.ones(20, 'float32')), TypeError)],
+    ids=['no variance', 'no mean', 'shape', 'NumPy'])
+def test_stored_statistics_that_do_not_fit_are_refused_as_by_the_plain_formula(rng, change, error):
+    X, said = nd.array(rng.uniform(size=(9, 1, 28, 28))), []
+    for impl in ('auto', 'plain'):
+        net = LeNet(mx.cpu(), impl=impl)
+        net(X, is_training=True)
+        change(net)
+        said.append(refused(net, X, error))
+    assert said[0] == said[1]
+
+
 @needs_native
 def test_a_batch_too_large_for_the_work_space_takes_the_other_way():
     for m, fits in ((7, False), (8, True), (8192, True), (8193, False), (60000, False)):

@@ -239,6 +239,41 @@ def test_the_bytes_are_on_the_disk_before_the_library_counts(cache, tmp_path, mo
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of what the library is made of."""
+    shutil.copytree(compiler.FOLDER, tmp_path / 'src')
+    monkeypatch.setattr(compiler, 'FOLDER', tmp_path / 'src')
+    return [tmp_path / 'src' / name for name in (*compiler.SOURCES, *compiler.HEADERS)]
+
+
+def test_for_sources_that_have_changed_another_library_is_built(cache, sources, tmp_path, monkeypatch, library,
+                                                                quick_trial):
+    fake(tmp_path / 'cxx', f'{TO_LAST}cp {library} "$last"', monkeypatch)
+    paths = [build.library('native')[0]]
+    for source in (sources[0], sources[-1]):
+        with open(source, 'a') as file:
+            file.write('// changed\n')
+        paths.append(build.library('native')[0])
+    assert len(set(paths)) == 3
+    sources[-1].unlink()
+    with pytest.raises(BuildError, match=f'{sources[-1]} is missing'):
+        build.library('native')
+
+
+def test_a_library_is_the_users_alone_whatever_the_user_lets_others_do(cache, tmp_path, monkeypatch, library,
+                                                                       quick_trial):
+    fake(tmp_path / 'cxx', f'{TO_LAST}cat {library} > "$last"', monkeypatch)
+    cache.mkdir()
+    mask = os.umask(0)
+    try:
+        path, _ = build.library('native')
+    finally:
+        os.umask(mask)
+    assert [file.stat().st_mode & 0o077 for file in (path.parent, path, trust.digest_file(path))] == [0, 0, 0]
+    assert build.library('native')[0] == path
+
+
 @pytest.mark.parametrize('what', ['so', 'sha256', 'folder', 'parent'])
 @pytest.mark.parametrize('mode', [0o020, 0o002])
 def test_what_others_may_write_is_not_used(what, mode, cache, tmp_path, monkeypatch, library, quick_trial):
@@ -463,6 +498,14 @@ def test_a_damaged_library_of_the_wheel_is_not_loaded(wheel):
 
 def test_a_wheel_s_library_for_other_sources_is_not_loaded(wheel, monkeypatch):
     monkeypatch.setattr(compiler, 'SOURCES', compiler.SOURCES[1:])
+    with pytest.raises(BuildError, match='there is no C'):
+        variants.choose()
+
+
+def test_a_wheel_s_library_for_sources_that_have_changed_is_not_loaded(wheel, sources):
+    assert variants.choose()[0].parent == wheel
+    with open(sources[-1], 'a') as file:
+        file.write('// changed\n')
     with pytest.raises(BuildError, match='there is no C'):
         variants.choose()
 
