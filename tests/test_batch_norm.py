@@ -594,14 +594,3 @@ def test_the_first_stored_values_are_not_on_the_tape_either(computed_by, rng, sh
         y = means['bn'] + vars_['bn']
     with pytest.raises(mx.MXNetError, match='computational graph'):
         y.backward()
-
-
-def test_without_native_operators_it_computes_on_every_device(ctx, rng, monkeypatch):
-    monkeypatch.setattr(operators, 'available', lambda: False)
-    X, gamma, beta, _ = example(rng, (4, 3, 5, 7), 100, 2)
-    out = batch_norm(*(nd.array(a, ctx=ctx) for a in (X, gamma, beta)), {}, {}, layer_name='bn')
-    X = X.astype('float32').astype('float64')
-    x_hat = (X - X.mean(axis=(0, 2, 3), keepdims=True)) / np.sqrt(X.var(axis=(0, 2, 3), keepdims=True) + 1e-5)
-    assert out.context == ctx
-    np.testing.assert_allclose(out.asnumpy(), gamma.reshape(1, 3, 1, 1) * x_hat + beta.reshape(1, 3, 1, 1), rtol=1e-4,
-                               atol=1e-4)
