@@ -145,15 +145,16 @@ def test_contexts_that_do_not_fit_are_refused(contexts):
         DataParallel(gbn.LeNet(mx.cpu(0)), contexts)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    ((3, [mx.cpu(0)]), 'net is 3; expected a gbn.LeNet'),
-    ((mx.gluon.nn.Dense(2), [mx.cpu(0)]), 'net is .*; expected a gbn.LeNet'),
-    ((gbn.LeNet(mx.cpu(0)), mx.cpu(0)), r'contexts is cpu\(0\); expected a list of contexts, such as'),
-    ((gbn.LeNet(mx.cpu(0)), None), 'contexts is None; expected a list of contexts'),
-    ((gbn.LeNet(mx.cpu(0)), ['cpu']), "ctx is 'cpu'; expected one of MXNet's contexts")], ids=str)
-def test_what_is_no_network_and_no_list_of_contexts_is_refused(arguments, message):
+@pytest.mark.parametrize(('net', 'contexts', 'message'), [
+    (lambda: 3, [mx.cpu(0)], 'net is 3; expected a gbn.LeNet'),
+    (lambda: mx.gluon.nn.Dense(2), [mx.cpu(0)], 'net is .*; expected a gbn.LeNet'),
+    (gbn.LeNet, mx.cpu(0), r'contexts is cpu\(0\); expected a list of contexts, such as'),
+    (gbn.LeNet, None, 'contexts is None; expected a list of contexts'),
+    (gbn.LeNet, ['cpu'], "ctx is 'cpu'; expected one of MXNet's contexts"),
+], ids=['number', 'block', 'context', 'nothing', 'names'])
+def test_what_is_no_network_and_no_list_of_contexts_is_refused(net, contexts, message):
     with pytest.raises(TypeError, match=message):
-        DataParallel(*arguments)
+        DataParallel(net(), contexts)
 
 
 def test_labels_may_be_of_any_kind(images):
