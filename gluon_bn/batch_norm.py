@@ -109,10 +109,12 @@ def batch_norm(X: NDArray, gamma: NDArray, beta: NDArray, bn_ewv_means: dict[str
         With a group, ``X`` is this rank's shard of a batch. While training, mean and variance are those of all ranks'
         shards together, and so are the two sums in the gradient of ``X``. The shards may differ in their rows; a rank
         that has none passes one row of anything, and ``NoRows(group)``. The gradients of ``gamma`` and ``beta`` are the
-        shard's: add them up over the ranks, as those of all parameters. Every rank calls the same layers in the same
-        order, forward and backward. MXNet computes the backward pass later: read all gradients before the group is used
-        for anything else. This call waits for the other ranks; what goes wrong in the exchange is raised here, or where
-        a gradient is read.
+        shard's: add them up over the ranks, as those of all parameters. Every rank calls the same layers, with the same
+        ``momentum`` and ``eps``, in the same order; they compare this, and differences are a ``GroupError``. MXNet
+        computes the backward pass later: read all gradients before the group is used for anything else. Layers have to
+        be one behind the other: of two side by side, as in ``bn(x) + bn(y)``, MXNet may compute any first backward.
+        This call waits for the other ranks; what goes wrong in the exchange is raised here, and in the backward pass
+        where a gradient is read: then as MXNet's own error, which quotes it.
 
     Returns
     -------
@@ -171,6 +173,7 @@ def _shared(part, X, gamma, beta, stored, momentum, eps, impl):
     Averages are made in float64 of what all ranks have, so that they do not differ from rank to rank.
     """
     which_impl(X, impl)  # refuses what it is not
+    part.announce(eps, momentum, X.dtype)
     dtype, (X, gamma, beta) = X.dtype, _at_least_float32(X, gamma, beta)
     out, statistics = shared_batch_norm(part, X, gamma, beta, eps, impl)
     with autograd.pause():

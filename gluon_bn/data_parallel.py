@@ -2,18 +2,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._mxnet import mx, nd
 from ._mxnet.device_threads import compute_beside_others
 from ._mxnet.devices import check_context
 from .checks import check_batch
+from .network import Network
 from .network_state import merge_stored, stored_statistics_kept
 from .optimizers import sgd
 from .parallel.group import in_threads, part_of
-from .support.arguments import boolean, number
+from .parallel.shared_layer import raise_failure_of
+from .support.arguments import boolean, number, shown
 from .training import recorded_losses
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ class DataParallel:
 
     Parameters
     ----------
-    net : a network as :class:`gluon_bn.LeNet`, in the first of ``contexts``; it is **trained in place**
+    net : :class:`gluon_bn.LeNet` or :class:`gluon_bn.SigmoidMLP`, in the first of ``contexts``; **trained in place**
     contexts : list of Context, each once
     synchronised : bool
 
@@ -62,6 +66,12 @@ class DataParallel:
 
     def __init__(self, net: Any, contexts: Sequence[Context], synchronised: bool = True) -> None:
         self.synchronised = boolean('synchronised', synchronised)
+        if not isinstance(net, Network):
+            raise TypeError(f"net is {shown(net)}; expected a gbn.LeNet or a gbn.SigmoidMLP; Gluon's networks have "
+                            "gluon.utils.split_and_load.")
+        if not isinstance(contexts, (list, tuple)):
+            raise TypeError(f"contexts is {shown(contexts)}; expected a list of contexts, such as [mx.cpu(0), "
+                            "mx.cpu(1)].")
         self.contexts = [check_context(ctx) for ctx in contexts]
         if not self.contexts or len(set(map(str, self.contexts))) < len(self.contexts):
             raise ValueError(f"contexts is {self.contexts}; expected a list of different contexts, such as "
@@ -76,18 +86,21 @@ class DataParallel:
     def step(self, data: NDArray, label: Any, lr: float) -> float:
         """One step of SGD on a batch, split as evenly as can be; returns the mean loss of its rows.
 
-        ``data`` is an NDArray ``(m, C, H, W)`` in any context, ``label`` ``(m,)``. ``lr`` is for the summed loss. A
-        device without rows takes part in the exchange of statistics alone. Raises as :func:`gluon_bn.train_step` does;
-        without synchronised statistics a shard of one row is refused where batch norm needs two. Nothing has changed
-        then.
+        ``data`` is an NDArray ``(m, C, H, W)`` in any context, ``label`` ``(m,)``, of any kind. ``lr`` is for the
+        summed loss. A device without rows takes part in the exchange of statistics alone. Call it in one thread at a
+        time. Raises as :func:`gluon_bn.train_step` does; without synchronised statistics a shard of one row is refused
+        where batch norm needs two. Nothing has changed then.
         """
         number('lr', lr, at_least=0)
-        m = check_batch(data, label)[0].shape[0]
+        _, label = check_batch(data, label)
+        m = len(label)
         parts = [part_of(m, rank, len(self.nets)) for rank in range(len(self.nets))]
         before = [dict(net.bn_ewv_means) for net in self.nets], [dict(net.bn_ewv_vars) for net in self.nets]
         try:
             losses = self._on_each(lambda group: self._gradients(group, data, label, parts[group.rank]))
         except BaseException:
+            with suppress(mx.base.MXNetError):  # raised already; MXNet would raise it again whenever all is waited for
+                nd.waitall()
             for net, means, variances in zip(self.nets, *before):
                 net.bn_ewv_means, net.bn_ewv_vars = means, variances
             raise
@@ -96,6 +109,9 @@ class DataParallel:
             sgd(net.params, lr)
         self.rows = [had + part.stop - part.start for had, part in zip(self.rows, parts)]
         return sum(losses) / m
+
+    def __getstate__(self):
+        raise TypeError("a DataParallel has threads of its own and cannot be copied; copy its nets[0].")
 
     def merge_statistics(self) -> None:
         """Give each network the stored statistics of all rows: before an evaluation, or a checkpoint.
@@ -122,8 +138,7 @@ class DataParallel:
                 losses = recorded_losses(net, *((None, None) if empty else (
                     data[part].as_in_context(net.ctx), label[part])))
                 losses.backward()
-                for param in net.params.values():
-                    param.grad.wait_to_read()  # the exchange of the backward pass needs the others, who may leave then
+                _wait(group, net.params.values())  # the exchange needs the others, who may leave then
                 return float(losses.asnumpy().sum(dtype=np.float64))
         finally:
             net.group = None
@@ -138,6 +153,16 @@ class DataParallel:
                 total = total + grad.as_in_context(param.ctx)
             for net in self.nets:
                 net.params[name].grad[:] = total.as_in_context(net.ctx)
+
+
+def _wait(group, params):
+    """Wait for the gradients, and raise what has gone wrong in an exchange: MXNet says no more than that it has."""
+    try:
+        for param in params:
+            param.grad.wait_to_read()
+    except mx.base.MXNetError:
+        raise_failure_of(group)
+        raise
 
 
 def _moved(net, ctx):

@@ -1,4 +1,5 @@
 """A batch split over several devices of one process, against one device with all of it."""
+import copy
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import gluon_bn as gbn
 from gluon_bn._mxnet import mx, nd
 from gluon_bn.data_parallel import DataParallel
+from gluon_bn.parallel.group import GroupError
 from gluon_bn.sigmoid_mlp import SigmoidMLP
 
 LR = 1e-3
@@ -121,7 +123,7 @@ def test_what_is_wrong_is_refused_and_nothing_has_changed(images):
     for arguments, error, message in (
             ((data, label[:3], LR), ValueError, '4 images and 3 labels'),
             ((data, np.array([1, 2, 3, 10]), LR), ValueError, 'class numbers from 0 to 9'),
-            ((data[:1], label[:1], LR), ValueError, "has 1 values per feature on all 2 ranks together"),
+            ((data[:1], label[:1], LR), ValueError, "has 1 value per feature on all 2 ranks together"),
             ((data, label, -1), ValueError, 'lr is -1')):
         with pytest.raises(error, match=message):
             devices.step(*arguments)
@@ -141,6 +143,46 @@ def test_a_shard_of_one_row_has_no_statistics_of_its_own(images):
 def test_contexts_that_do_not_fit_are_refused(contexts):
     with pytest.raises(ValueError, match='context'):
         DataParallel(gbn.LeNet(mx.cpu(0)), contexts)
+
+
+@pytest.mark.parametrize(('net', 'contexts', 'message'), [
+    (lambda: 3, [mx.cpu(0)], 'net is 3; expected a gbn.LeNet'),
+    (lambda: mx.gluon.nn.Dense(2), [mx.cpu(0)], 'net is .*; expected a gbn.LeNet'),
+    (gbn.LeNet, mx.cpu(0), r'contexts is cpu\(0\); expected a list of contexts, such as'),
+    (gbn.LeNet, None, 'contexts is None; expected a list of contexts'),
+    (gbn.LeNet, ['cpu'], "ctx is 'cpu'; expected one of MXNet's contexts"),
+], ids=['number', 'block', 'context', 'nothing', 'names'])
+def test_what_is_no_network_and_no_list_of_contexts_is_refused(net, contexts, message):
+    with pytest.raises(TypeError, match=message):
+        DataParallel(net(), contexts)
+
+
+def test_labels_may_be_of_any_kind(images):
+    (data, label), = batches(images, 6, 1)
+    found = [DataParallel(lenet(), [mx.cpu(0), mx.cpu(1)]).step(data, given, LR) for given in (
+        label, list(label), nd.array(label), nd.array(label, ctx=mx.cpu(1)))]
+    assert len(set(found)) == 1
+
+
+def test_a_copy_is_refused_and_says_what_can_be_copied():
+    with pytest.raises(TypeError, match=r'cannot be copied; copy its nets\[0\]'):
+        copy.deepcopy(DataParallel(gbn.LeNet(mx.cpu(0)), [mx.cpu(0)]))
+
+
+class BackwardInAnyOrder(SigmoidMLP):
+    """Whose ranks differ in a layer that they have backward alone."""
+
+    def _normalize(self, h, number, is_training):
+        out = super()._normalize(h, number, is_training)
+        return nd.BlockGrad(out) if (number, self.ctx) == ('2', mx.cpu(1)) else out
+
+
+def test_what_goes_wrong_in_the_backward_pass_is_raised_as_itself(images):
+    data, label = nd.array(images[0][:6].reshape(6, -1)), images[1][:6]
+    devices = DataParallel(BackwardInAnyOrder(ctx=mx.cpu(0), batch_norm=True), [mx.cpu(0), mx.cpu(1)])
+    with pytest.raises(GroupError, match=r'rank \d '):
+        devices.step(data, label, LR)
+    nd.waitall()  # there is nothing more to be raised
 
 
 def test_steps_take_no_more_memory(images):

@@ -116,6 +116,9 @@ def work_of_one(asked, worker):
     from ..run import workers
     from ..run.interrupts import Interrupted
     from ..run.state import LossNotFinite
+    if worker.group.size == 1:
+        worker.report("This process is the only worker; mpiexec -n N, srun, or --workers N in place of --mpi, starts "
+                      "more.")
     try:
         if asked.resumed:
             workers.resume(worker, asked.folder, asked.ctx, asked.epochs)

@@ -51,6 +51,8 @@ def scores(net, X, is_training):
     graph, names = _graph(X.shape[0], is_training, known, float(net.momentum), float(net.eps), X.grad is not None,
                           ranks.numbers_of(parts) if shared else (0, 0, 0))
     if shared:
+        for part in parts:
+            part.announce(net.eps, net.momentum, X.dtype)
         ranks.wait(parts, *(net.params['gamma' + name[-1]].grad for name in LAYERS))
     out = graph(*(arrays[name] for name in names))
     if shared:

@@ -54,6 +54,7 @@ class SyncBatchNorm(BatchNorm):
     def _of_all_ranks(self, part, x, gamma, beta, running):
         """The output in train mode; moves the two ``running`` statistics."""
         axis, momentum = self._kwargs['axis'] % x.ndim, self._kwargs['momentum']
+        part.announce(self._kwargs['eps'], momentum, x.dtype)
         gamma = nd.ones_like(gamma) if self._kwargs['fix_gamma'] else gamma
         swapped = nd.swapaxes(x, 1, axis) if axis != 1 else x                                # (m, C, ...)
         flat = swapped.reshape((*swapped.shape[:2], -1, 1)) if x.ndim > 2 else swapped       # (m, C, S, 1) or (m, C)

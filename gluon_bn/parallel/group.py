@@ -17,6 +17,7 @@ added in the order of the ranks, in float64.
 """
 import json
 import threading
+import zlib
 
 import numpy as np
 
@@ -94,8 +95,9 @@ class Group:
         if array.dtype.hasobject:
             raise TypeError(f"{name} is an array of objects; expected numbers.")
         self._calls += 1
-        text = (f"call {self._calls}, step {self.step}: {what} of {name!r}, {array.dtype.name} "
-                f"{array.shape}").encode()[:HEADER]
+        text = f"call {self._calls}, step {self.step}: {what} of {name!r}, {array.dtype.name} {array.shape}".encode()
+        if len(text) > HEADER:
+            text = text[:HEADER - 9] + b' %08x' % zlib.crc32(text)  # what is left out is compared as well
         header = np.zeros(HEADER, np.uint8)
         header[:len(text)] = np.frombuffer(text, np.uint8)
         headers = self._all(header)

@@ -75,8 +75,8 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
     arguments : list of str; the program calls :func:`.worker.as_worker`
     workers : int
     report : called with each line that rank 0 reports
-    interrupted, after_failure : the line for Ctrl-C, and what is said behind the reason when a worker was lost or has
-        failed; or functions that give them
+    interrupted, after_failure : the line for Ctrl-C, and what is said behind the reason when a worker, or mpiexec, was
+        lost or has failed; or functions that give them
     threads : int, ``OMP_NUM_THREADS`` of each worker; None leaves it to them, see :func:`.worker.set_threads`
 
     The status is that of the workers, 1 if one of them was lost, 130 after Ctrl-C. ``ImportError`` if there is no MPI.
@@ -108,7 +108,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
             sentence = sentence or f"mpiexec ended with status {status}: {_gist(_text(said))}"
     if status == 130:
         sentence = _said(interrupted)
-    elif job.failure:
+    elif not job.ended_by_all:
         sentence = ' '.join(filter(None, (sentence, _said(after_failure))))
     return complain(name, sentence, status) if status else 0
 
@@ -166,6 +166,11 @@ class _Job:
         if status is None:
             return LOST, "the workers did not end."
         return (status, '') if status >= 0 else (LOST, f"mpiexec was ended by {_signal(-status)}.")
+
+    @property
+    def ended_by_all(self):
+        """Whether all workers have ended for a reason that they know."""
+        return not self.failure and any(message['end'] for message in self.ends.values())
 
     @property
     def closed_without_a_word(self):

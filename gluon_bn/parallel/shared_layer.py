@@ -34,12 +34,13 @@ class NoRows:
 class SharedLayer:
     """One layer of one rank: ``exchange`` is called once forward and once backward.
 
-    ``error`` is the exception of an exchange that failed. MXNet, which calls for the exchange from a thread of its own,
-    passes on no more than that there was one.
+    ``settings`` are words for what must be the same on all ranks, who compare them forward. ``error`` is the exception
+    of an exchange that failed. MXNet, which calls for the exchange from a thread of its own, passes on no more than
+    that there was one.
     """
 
     def __init__(self, group, name):
-        self.group, self.name, self.error = weakref.ref(group), name, None
+        self.group, self.name, self.settings, self.error = weakref.ref(group), name, '', None
         self.number = next(_numbers)
         _by_number[self.number] = self
 
@@ -53,7 +54,7 @@ class SharedLayer:
             group = self.group()
             if group is None:
                 raise RuntimeError(f"the group of layer {self.name!r} is gone; keep it until backward is done.")
-            what = f"{self.name} {'backward' if backward else 'forward'}"
+            what = f"{self.name} backward" if backward else f"{self.name} forward{self.settings}"
             rows = group.gather(what, numbers)                                            # (size, 1 + 2 C)
             with np.errstate(all='ignore'):  # of a network that has diverged
                 numbers[:] = add_up(rows) if backward else self._merged(rows)
@@ -65,7 +66,8 @@ class SharedLayer:
         C = rows.shape[1] // 2
         n, mean, m2 = merge_moments(rows[:, 0], rows[:, 1:1 + C], rows[:, 1 + C:])
         if n < 2:
-            raise ValueError(f"layer {self.name!r} has {n:g} values per feature on all {len(rows)} ranks together; "
+            values = "1 value" if n == 1 else f"{n:g} values"
+            raise ValueError(f"layer {self.name!r} has {values} per feature on all {len(rows)} ranks together; "
                              "normalised by itself every output would be beta. Train with at least two examples a "
                              "batch.")
         return np.concatenate(([n], mean, m2))
@@ -76,6 +78,10 @@ class Part(NamedTuple):
 
     layer: SharedLayer
     absent: bool  # whether that is nothing
+
+    def announce(self, eps, momentum, dtype):
+        """What must be the same on all ranks in the call that follows: they compare it."""
+        self.layer.settings = f" (eps {float(eps)!r}, momentum {float(momentum)!r}, {np.dtype(dtype).name})"
 
 
 def part_of_layer(group, name):
@@ -96,6 +102,14 @@ def part_of_layer(group, name):
     if name not in layers:
         layers[name] = SharedLayer(real, name)
     return Part(layers[name], absent)
+
+
+def raise_failure_of(group):
+    """Raise what an exchange of one of the group's layers has raised, if one has."""
+    for layer in _layers.get(group, {}).values():
+        if layer.error is not None:
+            failure, layer.error = layer.error, None
+            raise failure from None
 
 
 def by_number(number):

@@ -192,9 +192,10 @@ def images_of(config):
     end = len(images) - config.validation
     scored = ((images[end:], labels[end:]) if config.validation else
               data.load(config.dataset, False, config.data_dir))
-    if config.batch_norm and end % config.batch_size == 1:
-        raise RunError(f"{end} training images in batches of {config.batch_size} leave a last batch of one, on "
-                       f"which batch norm cannot train ({BETA_ALONE}); choose another batch size or limit.")
+    if config.batch_norm and 1 in (config.batch_size, end % config.batch_size):
+        leave = "are batches" if config.batch_size == 1 else "leave a last batch"
+        raise RunError(f"{end} training images in batches of {config.batch_size} {leave} of one, on which batch norm "
+                       f"cannot train ({BETA_ALONE}); choose another batch size or limit.")
     return (images[:end], labels[:end]), scored
 
 

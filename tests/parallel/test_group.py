@@ -108,6 +108,11 @@ def test_a_mismatch_is_an_error_on_every_rank_that_names_it(work):
         assert said.count('call 1, ') == 2
 
 
+def test_a_mismatch_behind_the_end_of_the_header_is_noticed():
+    for said in failures(3, lambda group: group.gather('x' * 300 + 'y' * (group.rank == 2), np.zeros(3))):
+        assert said.startswith("rank 2 is not where rank 0 is (call 1, step 0: gather of 'xxx")
+
+
 def test_a_call_that_one_rank_has_left_out_is_noticed():
     def work(group):
         if group.rank != 1:

@@ -281,8 +281,22 @@ def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path,
     bad.write_text('#!/bin/sh\necho ----------\necho "  no slots  "\nexit 7\n')
     bad.chmod(0o755)
     monkeypatch.setattr(launching, 'mpiexec', lambda: str(bad))
-    assert launch('program', ['-c', ''], 2) == 7
-    assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots\n'
+    assert launch('program', ['-c', ''], 2, after_failure='Try again.') == 7
+    assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots Try again.\n'
+
+
+def test_an_mpiexec_that_is_killed_is_named_and_what_to_do(mpi, program, capfd):
+    reported = []
+
+    def report(line):
+        reported.append(line)
+        if line.isdecimal():
+            os.kill(int(line), signal.SIGKILL)
+
+    lines = 'if rank == 0:\n    worker.report(str(os.getppid()))' + FOREVER.replace('\n    ', '\n')
+    assert launch('program', [program(lines)], 2, report, after_failure='Try again.') == 1
+    assert re.fullmatch(r'program: .*(mpiexec|rank \d).* Try again\.\n', capfd.readouterr().err)
+    assert_nobody_is_left(reported[0])
 
 
 # ---- who does not join -----------------------------------------------------------------------------------------------

@@ -231,18 +231,17 @@ def test_gradients_are_added_where_they_should_be(rng, impl):
         np.testing.assert_allclose(found, 2 * right, rtol=1e-10, atol=1e-10)
 
 
-def layer_of(group, X, name='a', stored=None):
+def layer_of(group, X, name='a', stored=None, **settings):
     means, variances = stored if stored is not None else ({}, {})
-    C = X.shape[1]
-    one, zero = nd.ones(C, ctx=X.ctx), nd.zeros(C, ctx=X.ctx)
-    return gbn.batch_norm(X, one, zero, means, variances, layer_name=name, group=group)
+    one, zero = (nd.full(X.shape[1], value, X.ctx, X.dtype) for value in (1, 0))
+    return gbn.batch_norm(X, one, zero, means, variances, layer_name=name, group=group, **settings)
 
 
 def test_one_value_per_feature_in_all_is_refused_and_nothing_is_stored():
     stored = [({}, {}), ({}, {})]
 
     def work(group):
-        with pytest.raises(ValueError, match="layer 'a' has 1 values per feature on all 2 ranks together"):
+        with pytest.raises(ValueError, match="layer 'a' has 1 value per feature on all 2 ranks together"):
             layer_of(NoRows(group) if group.rank else group, nd.ones((1, 3), ctx=mx.cpu(group.rank)), 'a',
                      stored[group.rank])
 
@@ -254,11 +253,33 @@ def test_ranks_in_different_layers_are_told_so_and_nothing_is_stored():
     stored = [({}, {}), ({}, {})]
 
     def work(group):
-        with pytest.raises(GroupError, match="rank 1 is not where rank 0 is .*'b forward'.*'a forward'"):
+        with pytest.raises(GroupError, match="rank 1 is not where rank 0 is .*'b forward .*'a forward "):
             layer_of(group, nd.ones((4, 3), ctx=mx.cpu(group.rank)), 'ab'[group.rank], stored[group.rank])
 
     in_threads(2, work)
     assert stored == [({}, {}), ({}, {})]
+
+
+@pytest.mark.parametrize(('setting', 'values', 'message'), [
+    ('eps', (1e-5, 1e-3), r"eps 0\.001, .*eps 1e-05, "), ('momentum', (0.9, 0.5), r"momentum 0\.5, .*momentum 0\.9, "),
+    ('dtype', ('float32', 'float64'), r", float64\)', .*, float32\)', ")])
+@pytest.mark.parametrize('layer', ['function', 'block'])
+def test_ranks_with_other_settings_are_told_so_and_nothing_is_stored(setting, values, message, layer):
+    def work(group):
+        ctx, given, means = mx.cpu(group.rank), {setting: values[group.rank]}, {}
+        x = nd.array(np.arange(12).reshape(4, 3), ctx=ctx, dtype=given.pop('dtype', 'float32'))
+        if layer == 'block':
+            named = {name.replace('eps', 'epsilon'): value for name, value in given.items()}
+            block = gbn.nn.SyncBatchNorm(in_channels=3, group=group, prefix='a_', **named)
+            block.initialize(ctx=ctx)
+            block.cast(x.dtype)
+        call = block if layer == 'block' else lambda x: layer_of(group, x, 'a', (means, {}), **given)
+        with autograd.record(), pytest.raises(GroupError, match='rank 1 is not where rank 0 is .*' + message):
+            call(x)
+        assert not means
+        assert layer == 'function' or not block.running_mean.data(ctx).asnumpy().any()
+
+    in_threads(2, work)
 
 
 def test_a_rank_that_ends_is_told_to_the_others():

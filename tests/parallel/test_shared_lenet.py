@@ -114,7 +114,7 @@ def test_threads_train_as_one_does(impl):
 def refused(group):
     """Whether what all ranks refuse, and then what one of them does not hear of, is raised and changes nothing."""
     net = gbn.LeNet(group=group)
-    with pytest.raises(ValueError, match="layer 'bn3' has 1 values per feature on all 2 ranks together"):
+    with pytest.raises(ValueError, match="layer 'bn3' has 1 value per feature on all 2 ranks together"):
         net(nd.ones((1, 1, 28, 28)) if group.rank else None)
     unchanged = not net.bn_ewv_means and not net.bn_ewv_vars
     if group.rank == 0:

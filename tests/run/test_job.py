@@ -245,6 +245,7 @@ def test_a_loss_that_is_not_finite_is_status_3_and_keeps_the_last_good_checkpoin
     (('--ctx', 'tpu'), "context 'tpu' is unknown; expected auto, cpu, cpu:N, gpu or gpu:N"),
     (('--data-dir', '/nowhere/at/all'), '/nowhere/at/all is not a folder'),
     (('--limit', '65'), 'leave a last batch of one'),
+    (('--batch-size', '1'), 'training images in batches of 1 are batches of one'),
     (('--limit', '100000'), 'limit is 100000; expected at most the 60000 training images of mnist'),
     (('--max-shift', '28'), 'max_shift is 28; expected a whole number from 0 to 27'),
     (('--sgd-momentum', '1'), 'sgd_momentum is 1.0; expected a finite number, at least 0 and below 1'),

@@ -336,6 +336,12 @@ def test_a_rank_with_another_command_line_is_named(mpi, small_data, tmp_path):
     assert 'train: rank 1 has another configuration than rank 0: lr is 0.5, not 0.001.\n' in err
 
 
+def test_a_worker_that_nobody_has_started_others_for_says_so(mpi, small_data, tmp_path):
+    status, out, err = run(*SMALL[:5], '1', '--mpi', '--data-dir', small_data, '--output', tmp_path / 'run')
+    assert status == 0, err
+    assert out.startswith('This process is the only worker; mpiexec -n N, srun, or --workers N ')
+
+
 def test_without_mpi_the_extra_is_named(tmp_path, script_here, monkeypatch):
     monkeypatch.setitem(sys.modules, 'mpi4py', None)
     find = importlib.util.find_spec
