@@ -351,3 +351,17 @@ def test_what_is_not_finite_on_one_rank_is_so_on_all_and_stops_nobody(rng, impl,
         assert np.isfinite(array[:, 1]).all()
     assert np.isnan(dgamma[0])
     assert not np.isfinite(mean[0])
+
+
+def test_two_rows_are_enough_for_all_ranks_together(rng, impl):
+    batch = numbers(rng, (1, 1), (3,))
+    for found, expected in zip(in_shards((1, 1), *batch, impl), on_the_whole_batch(*batch)):
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_what_only_has_a_size_is_no_group():
+    class Sized:
+        size = 2
+
+    with pytest.raises(TypeError, match='group is a Sized; expected None or a group'):
+        layer_of(Sized(), nd.ones((4, 3)))

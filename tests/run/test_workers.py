@@ -254,10 +254,27 @@ def test_a_folder_with_a_run_is_refused_by_all(tiny, tmp_path):
 
 def test_a_group_of_one_writes_what_a_process_alone_does(tiny, tmp_path):
     job.start(replace(tiny, ctx='cpu'), tmp_path / 'alone', report=lambda line: None)
-    workers.start(InThread(OneProcess()), replace(tiny, ctx='cpu'), tmp_path / 'group')
+    told = workers.start(InThread(OneProcess()), replace(tiny, ctx='cpu', statistics='local'), tmp_path / 'group')
+    assert [record['epoch'] for record in told] == [0, 1]
     assert set(os.listdir(tmp_path / 'group')) == set(os.listdir(tmp_path / 'alone'))
-    losses = [state(tmp_path / folder)[0]['losses'] for folder in ('group', 'alone')]
-    np.testing.assert_allclose(*losses, rtol=1e-5)
+    (group, _), (alone, _) = (state(tmp_path / folder) for folder in ('group', 'alone'))
+    assert group.keys() == alone.keys()
+    np.testing.assert_allclose(group['losses'], alone['losses'], rtol=1e-5)
+    assert workers.resume(InThread(OneProcess()), tmp_path / 'group') == told
+
+
+def test_rank_0_alone_writes_tensorboards_files(tiny, tmp_path, monkeypatch):
+    pytest.importorskip('tensorboardX', reason='tensorboardX is not installed')
+    events, made = loop.RunEvents, []
+
+    def counted(*args, **kwargs):
+        made.append(events(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(loop, 'RunEvents', counted)
+    train(replace(tiny, limit=16, epochs=1, tensorboard=True), tmp_path / 'run', 2)
+    assert len(made) == 1
+    assert list((tmp_path / 'run' / 'tensorboard').glob('*tfevents*'))
 
 
 # ---- by MPI ----------------------------------------------------------------------------------------------------------
