@@ -209,3 +209,9 @@ def test_what_is_equal_is_no_gain_and_no_lead():
     assert not any(claims('small_batches', made_up(jobs, lambda job: 0.5)).values())
     jobs = runs.EXPERIMENTS['deep_net'](range(2), epochs=2)
     assert not any(claims('deep_net', made_up(jobs, lambda job: 0.5)).values())
+
+
+def test_where_the_nets_train_at_the_same_scales_the_claim_of_every_scale_holds():
+    jobs = runs.weight_scale_jobs(range(2), epochs=2)
+    holds = claims('weight_scales', made_up(jobs, lambda job: 0.8))
+    assert holds["with batch norm the nets train at every weight scale where they do without it"]

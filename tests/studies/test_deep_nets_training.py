@@ -87,3 +87,8 @@ def test_the_final_loss_of_a_real_training_is_that_of_its_last_epoch(splits):
     kind, = summary([result])
     assert kind['final_loss'] == [pytest.approx(np.mean(result['losses'][-20:]))]
     assert kind['final_loss'] != [pytest.approx(np.mean(result['losses'][:20]))]
+
+
+@pytest.mark.parametrize('name', runs.EXPERIMENTS)
+def test_experiments_last_for_as_many_epochs_as_they_are_asked_for(name):
+    assert {job.epochs for job in runs.EXPERIMENTS[name]([0], epochs=7)} == {7}

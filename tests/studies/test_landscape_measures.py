@@ -218,3 +218,13 @@ def test_layers_hold_each_parameter_once(network, options):
     for number, layer in enumerate(layers, 1):
         sizes = [net.params[name].size for name in names if name.strip('Wbgamet') == str(number)]
         assert layer.stop - layer.start == sum(sizes) > 0
+
+
+def test_covariate_shift_where_a_gradient_becomes_zero_has_no_angle():
+    """The second layer's gradient is what the first one holds, before its step and after it."""
+    def objective(x):
+        return x[0] * x[1], np.array([x[1], x[0]])
+
+    found = covariate_shift(objective, np.array([1., 1.]), np.array([0., 1.]), [slice(0, 1), slice(1, 2)])
+    assert (found[1]['norm'], found[1]['change']) == (1, 1)
+    assert np.isnan(found[1]['cosine'])

@@ -84,3 +84,14 @@ def test_the_best_rate_has_the_lowest_loss_at_the_end():
 @pytest.mark.parametrize(('accuracies', 'expected'), [((0.9, 0.95), True), ((0.9, 0.5), False)])
 def test_to_train_is_to_train_with_every_seed(accuracies, expected):
     assert trains([result(acc=acc) for acc in accuracies]) is expected
+
+
+def test_the_final_loss_is_the_mean_of_the_last_tenth_of_the_steps():
+    assert final_loss(result(losses=range(20))) == (18 + 19) / 2
+    assert final_loss(result(losses=[3., 1.])) == 1
+
+
+def test_of_a_change_that_is_no_number_there_is_no_share():
+    broken = result(records=(1.,))
+    broken['measured'][0]['shift'][1]['change'] = None
+    assert np.isnan(series([broken], 'gradient_shift')).all()

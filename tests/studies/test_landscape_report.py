@@ -137,3 +137,13 @@ def test_real_trainings_give_files_and_are_read_the_second_time(tmp_path):
     assert len(written['numbers']) == len(KINDS)
     assert said[0] == '10 trainings, 0 of them done before.'
     assert conduct(STUDY, {'noise-lenet': experiments['noise-lenet']}, tmp_path, **options).items() <= verdicts.items()
+
+
+@pytest.mark.parametrize(('kind', 'acc'), [('plain', 0.95), ('batch_norm', 0.1)])
+def test_small_weights_one_seed_that_does_otherwise_makes_the_claim_fail(kind, acc):
+    name = 'small_weights-sigmoid_mlp'
+    results = as_expected(name, EXPERIMENTS[name](range(3)))
+    next(result for result in results if result['job']['kind'] == kind)['test_acc'] = acc
+    claim, *others = claims(name, results).values()
+    assert not claim
+    assert all(others)

@@ -139,3 +139,8 @@ def test_every_claim_of_the_paper_holds_in_a_fifth_of_the_steps_of_its_setting(t
     """The whole figure, `python scripts/paper_figure.py`, takes 23 minutes; this takes minutes."""
     found = conduct(STUDY, {'paper_figure': jobs_of_figure(range(3), ['sgd-0.1'], 10_000)}, tmp_path)['paper_figure']
     assert all(found.values()), found
+
+
+def test_the_best_accuracy_is_that_of_each_seed():
+    net = by_net(made_up('sgd-0.1', lambda job, t: 0.5 + job.seed * 0.1 + t * (1 - t)))[True]
+    assert numbers_of(net)['best_test_acc'] == pytest.approx([0.75, 0.85])

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Tuple
 
@@ -224,3 +224,16 @@ def test_mnist_has_its_training_images_and_its_test_images_apart():
     arrays = load_mnist()
     assert {key: len(array) for key, array in arrays.items()} == {
         'X_train': 60_000, 'y_train': 60_000, 'X_test': 10_000, 'y_test': 10_000}
+
+
+@pytest.mark.parametrize(('name', 'usual', 'longer'), [
+    ('sweeps', {'score_after': (100,)}, [{'score_after': (50, 200)}, {'batch_size': 128}, {'batch_norm': 'after'}]),
+    ('landscape', {'network': 'sigmoid_mlp', 'kind': 'plain', 'steps': 100, 'measure_every': 20}, [
+        {'steps': 200}, {'measure_every': 10}, {'network': 'lenet'}, {'kind': 'noisy_plain'}]),
+    ('deep_nets', {'epochs': 2, 'batch_size': 50}, [{'epochs': 3}, {'batch_size': 10}]),
+    ('paper_figure', {'steps': 100, 'batch_norm': False}, [{'steps': 200}, {'batch_norm': True}])])
+def test_a_job_that_takes_longer_costs_more(name, usual, longer):
+    study = importlib.import_module(f'gluon_bn.studies.{name}').STUDY
+    job = replace(next(iter(study.experiments.values()))([0])[0], **usual)
+    for change in longer:
+        assert study.cost(replace(job, **change)) > study.cost(job) > 0, change

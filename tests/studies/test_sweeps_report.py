@@ -113,3 +113,12 @@ def test_an_experiment_leaves_its_numbers_its_table_and_its_figure(tmp_path):
 def test_every_script_run_works_quickly(name, tmp_path):
     conduct(STUDY, {name: EXPERIMENTS[name](range(2), **QUICK[name])}, tmp_path, report=len, judged=False)
     assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_titles_say_how_much_is_trained_with():
+    title = FIGURES['batch_sizes']['batch_sizes'](kinds_of('batch_sizes'))._suptitle.get_text()
+    assert '4,096 training images, each once' in title
+    assert 'steps' not in title  # there are more of them where batches are smaller
+    assert '; 100 steps' in FIGURES['weight_scales']['weight_scales'](kinds_of('weight_scales'))._suptitle.get_text()
+    panels = FIGURES['momenta']['momenta'](kinds_of('momenta')).axes
+    assert [axes.get_title() for axes in panels] == ['batches of 4', 'batches of 64']
