@@ -611,8 +611,9 @@ def test_a_description_of_something_else_is_no_run(tmp_path):
 
 
 def test_a_run_on_another_device_has_its_batches_there(tiny, tmp_path):
-    lines = []
+    lines, began = [], time.perf_counter()
     [record] = run.start(replace(tiny, ctx='cpu:1', target=0), tmp_path / 'run', lines.append)
+    assert record['train_seconds'] + record['eval_seconds'] < time.perf_counter() - began + 0.001  # rounded
     assert gbn.load_network(str(tmp_path / 'run'), mx.cpu(1)).params['W1'].ctx == mx.cpu(1)
     assert json.loads((tmp_path / 'run' / 'config.json').read_text())['environment']['ctx'] == 'cpu(1)'
     assert record['train_seconds'] > 0

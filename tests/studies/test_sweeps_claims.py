@@ -219,3 +219,38 @@ def test_ten_times_the_learning_rate_is_ten_times(highest, holds):
     _, ten_times, _ = claims('learning_rates', summary(map(rates_world, runs)))  # without batch norm up to 0.1
     world = with_other(rates_world, lambda run: run.batch_norm == 'before' and run.lr > highest, 0.1)
     assert claims('learning_rates', summary(map(world, runs)))[ten_times] is holds
+
+
+def judged(name, world):
+    return list(claims(name, summary(map(world, EXPERIMENTS[name](range(2))))).values())
+
+
+def test_with_batches_of_two_the_distance_counts_and_not_the_accuracy():
+    world = with_other(sizes_world, lambda run: run.batch_norm and (run.batch_size, run.lr) == (2, 0.1), 0.85)
+    assert judged('batch_sizes', world) == [True, False, True]
+
+
+def test_the_losses_that_are_the_same_are_those_of_one_batch_size():
+    assert all(judged('momenta', lambda run: {**momenta_world(run), 'loss': float(run.batch_size)}))
+    assert judged('momenta', lambda run: {**momenta_world(run), 'loss': run.momentum}) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(('rate', 'holds'), [(3, True), (0.1, False)])
+def test_the_best_rate_of_a_scale_is_that_with_batch_norm(rate, holds):
+    largest = max(run.weight_scale for run in EXPERIMENTS['weight_scales']([0]))
+
+    def world(run):  # without batch norm it is the other way round, and better
+        if run.weight_scale == largest:
+            best = run.lr == rate if run.batch_norm else run.lr == (0.1 if holds else 3)
+        else:
+            best = run.lr == 1
+        return result(run, (0.9 if run.batch_norm else 0.99) if best else 0.5)
+
+    *_, needs_a_higher_one = judged('weight_scales', world)
+    assert needs_a_higher_one is holds
+
+
+@pytest.mark.parametrize(('lowest', 'highest', 'holds'), [(0.1, 3, True), (0.03, 1, True), (0.1, 1, False)])
+def test_thirty_times_the_learning_rate_is_thirty_times(lowest, highest, holds):
+    world = with_other(rates_world, lambda run: run.batch_norm and not lowest <= run.lr <= highest, 0.1)
+    assert judged('positions', world)[0] is holds

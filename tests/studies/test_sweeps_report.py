@@ -116,9 +116,13 @@ def test_every_script_run_works_quickly(name, tmp_path):
 
 
 def test_the_titles_say_how_much_is_trained_with():
-    title = FIGURES['batch_sizes']['batch_sizes'](kinds_of('batch_sizes'))._suptitle.get_text()
+    kinds = kinds_of('batch_sizes')[::-1]  # the first one has no batches of one
+    title = FIGURES['batch_sizes']['batch_sizes'](kinds)._suptitle.get_text()
     assert '4,096 training images, each once' in title
     assert 'steps' not in title  # there are more of them where batches are smaller
     assert '; 100 steps' in FIGURES['weight_scales']['weight_scales'](kinds_of('weight_scales'))._suptitle.get_text()
     panels = FIGURES['momenta']['momenta'](kinds_of('momenta')).axes
     assert [axes.get_title() for axes in panels] == ['batches of 4', 'batches of 64']
+    kinds = [{**kind, 'batch_acc': kind['recalibrated_acc']} for kind in kinds_of('recalibration')]
+    panels = FIGURES['recalibration']['recalibration'](kinds).axes
+    assert [axes.get_title() for axes in panels] == ['trained on batches of 4', 'trained on batches of 64']
