@@ -210,6 +210,7 @@ def test_a_claim_about_a_step_is_about_that_step_alone():
     for step in steps:
         assert failing(64, 0.999, 0.9, [step]) == ([ten] if step == 10 else [])
         assert failing(64, 0.0, 0.8, [step]) == ([last] if step == steps[-1] else [])
+        assert failing(64, 0.9, 0.8, [step]) == ([last] if step == steps[-1] else [])
         assert failing(4, 0.0, 0.9, [step]) == ([last_of_4] if step == steps[-1] else [])
 
 
