@@ -19,7 +19,7 @@ import mxnet as mx
 multiprocessing.set_start_method({method!r})
 data = mx.gluon.data.ArrayDataset(mx.nd.arange(8).reshape((8, 1)), mx.nd.arange(8))
 loader = mx.gluon.data.DataLoader(data, batch_size=4, num_workers=1, timeout=300)
-print([(x.shape, y.asnumpy().tolist()) for x, y in loader])
+print([(x.shape, x.sum().asscalar(), y.asnumpy().tolist()) for x, y in loader])
 """
 
 
@@ -29,7 +29,8 @@ def test_workers_started_from_a_string_of_code(tmp_path, method):
     result = subprocess.run([sys.executable, '-c', LOADER.format(root=str(ROOT), method=method)], cwd=tmp_path,
                             env=elsewhere, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == ['[((4, 1), [0.0, 1.0, 2.0, 3.0]), ((4, 1), [4.0, 5.0, 6.0, 7.0])]']
+    assert result.stdout.splitlines() == [
+        '[((4, 1), 6.0, [0.0, 1.0, 2.0, 3.0]), ((4, 1), 22.0, [4.0, 5.0, 6.0, 7.0])]']
 
 
 def test_the_hook_goes_along_once():
