@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import gluon_bn
+from gluon_bn._mxnet import mx
 
 ROOT = Path(gluon_bn.__file__).resolve().parent.parent
 
@@ -42,3 +43,26 @@ def test_the_hook_goes_along_once():
     child_processes.pass_on()
     assert spawn.get_preparation_data is once
     assert {'name', 'sys_path', 'gluon_bn_hook'} <= set(once('child'))
+
+
+CHILD = """
+import multiprocessing, sys
+sys.path.append({root!r})
+import gluon_bn as gbn
+import mxnet as mx
+multiprocessing.set_start_method({method!r})
+child = multiprocessing.Process(target=mx.nd.save, args=({path!r}, mx.nd.arange(6).reshape((2, 3))))
+child.start()
+child.join(300)
+sys.exit(child.exitcode)
+"""
+
+
+@pytest.mark.parametrize('method', ['spawn', pytest.param('forkserver', marks=pytest.mark.slow)])
+def test_an_array_is_given_to_a_new_process(tmp_path, method):
+    """Through MXNet's shared memory it would not come: that is gone before the process is there."""
+    path = str(tmp_path / 'array.params')
+    result = subprocess.run([sys.executable, '-c', CHILD.format(root=str(ROOT), method=method, path=path)],
+                            cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr
+    assert mx.nd.load(path)[0].asnumpy().tolist() == [[0, 1, 2], [3, 4, 5]]
