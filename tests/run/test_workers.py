@@ -153,7 +153,7 @@ def test_the_accuracies_of_all_workers_are_those_of_the_saved_network(tiny, smal
         assert record[name] == gbn.evaluate_accuracy(gbn.data.batches(images[:n], labels[:n], 250), net)
 
 
-@pytest.mark.parametrize('statistics', ['synchronised', 'local'])
+@pytest.mark.parametrize('statistics', ['synchronised', pytest.param('local', marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_it_ends_as_if_nothing_had_happened(statistics, tiny, tmp_path):
     tiny = replace(tiny, statistics=statistics, limit=56)
     train(tiny, tmp_path / 'whole', 3)
@@ -299,6 +299,7 @@ def test_two_workers_leave_what_one_process_leaves_and_their_output(two_workers)
     assert gbn.load_network(two_workers).params['W1'].shape == (20, 1, 3, 3)
 
 
+@pytest.mark.slow
 def test_under_mpiexec_it_is_the_same_run_bit_for_bit(mpi, two_workers, small_data, tmp_path):
     status, out, err = run(*SMALL, '--mpi', '--data-dir', small_data, '--output', tmp_path / 'run',
                            program=(mpi, '-n', '2'))
