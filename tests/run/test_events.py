@@ -202,7 +202,7 @@ def test_a_run_of_an_older_version_goes_on_and_keeps_its_scalars(whole, config, 
     """Its scalars were in one file with a name of tensorboardX's making; histograms there were none."""
     folder = tmp_path / 'run'
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, 'save', killed_atslow(checkpoint, 'save', 2, True))
+        patch.setattr(checkpoint, 'save', killed_at(checkpoint, 'save', 2, True))
         with pytest.raises(Killed):
             run.start(config, folder, quiet)
     losses = checkpoint.load(folder / 'checkpoint' / 'latest.npz')[0]['losses']
