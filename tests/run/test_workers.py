@@ -136,7 +136,7 @@ def test_any_number_of_workers_computes_what_one_process_does(size, tiny, tmp_pa
 
 @pytest.mark.slow
 def test_the_loss_is_the_same_over_200_steps(small_data, tmp_path, in_float64):
-    config = Config(limit=640, batch_size=16, epochs=5, seed=5, data_dir=str(small_data))
+    config = Config(limit=320, batch_size=8, epochs=5, seed=5, data_dir=str(small_data))
     job.start(replace(config, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
     losses = state(tmp_path / 'one')[0]['losses']
     assert len(losses) == 200
