@@ -136,7 +136,8 @@ def _entry(nodes, entry):
         raise ValueError(f"an input is {entry}, and there are {len(nodes)} nodes before it")
     node = nodes[number]
     if output and node.op in DEFAULTS and output >= _number_of_outputs(node):  # MXNet would read beyond them
-        raise ValueError(f"an input is output {output} of {node.name} ({node.op}), which has {_number_of_outputs(node)}")
+        raise ValueError(f"an input is output {output} of {node.name} ({node.op}), which has "
+                         f"{_number_of_outputs(node)}")
     return node, output
 
 
