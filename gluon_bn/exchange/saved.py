@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .. import params as params_files
 from ..support.files import atomic_write
 from ..support.reading import content, json_of
-from .attributes import attribute
+from .attributes import DEFAULTS, attribute
 from .graph import SLOTS, Graph, Node
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _PARAMETER_ENDINGS = ('weight', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_
 _LEAST_INPUTS = {**dict.fromkeys(('Convolution', 'Deconvolution', 'FullyConnected', 'Embedding'), 2),
                  **dict.fromkeys(('BatchNorm', 'LayerNorm', 'InstanceNorm', 'GroupNorm'), 3)}
 _TWO_AXES = ('FullyConnected', 'Flatten')  # operators whose output has them
+_OUTPUTS = {**dict.fromkeys(('BatchNorm', 'GroupNorm', 'InstanceNorm', 'LayerNorm'), 3),  # hidden ones, too
+            **dict.fromkeys(('Dropout', 'L2Normalization', 'LRN', 'LeakyReLU'), 2)}  # others in DEFAULTS have one
 _AS_COMPUTED = {'LinearRegressionOutput': 'identity', 'MAERegressionOutput': 'identity', 'SVMOutput': 'identity',
                 'LogisticRegressionOutput': 'sigmoid', 'MakeLoss': 'identity'}  # what such a layer does in forward
 
@@ -132,7 +134,15 @@ def _entry(nodes, entry):
     if not (type(number) is int and type(output) is int and 0 <= number < len(nodes) and output >= 0) or (
             output and nodes[number].is_variable):
         raise ValueError(f"an input is {entry}, and there are {len(nodes)} nodes before it")
-    return nodes[number], output
+    node = nodes[number]
+    if output and node.op in DEFAULTS and output >= _number_of_outputs(node):  # MXNet would read beyond them
+        raise ValueError(f"an input is output {output} of {node.name} ({node.op}), which has "
+                         f"{_number_of_outputs(node)}")
+    return node, output
+
+
+def _number_of_outputs(node):
+    return attribute(node, 'num_outputs') if node.op == 'SliceChannel' else _OUTPUTS.get(node.op, 1)
 
 
 def _add_stored_statistics(graph):

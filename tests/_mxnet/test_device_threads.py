@@ -46,8 +46,9 @@ in_threads(3, product)
 '''
 
 
-@pytest.mark.parametrize('engine', ['ThreadedEnginePerDevice', 'NaiveEngine'])
 @pytest.mark.parametrize('lines', [PRODUCTS, NETWORKS, SHARED_LAYER], ids=['products', 'networks', 'shared layer'])
+@pytest.mark.parametrize('engine', [
+    'ThreadedEnginePerDevice', pytest.param('NaiveEngine', marks=pytest.mark.slow)])
 def test_devices_with_several_threads_do_not_wait_for_each_other_for_ever(lines, engine):
     code = START + lines
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120, cwd=ROOT,

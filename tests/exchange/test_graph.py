@@ -280,6 +280,8 @@ def test_missing_parameters_are_named(old_params):
     (lambda d: d['nodes'][2].update(inputs=[[0, 1], [1, 0]]), 'an input is'),
     (lambda d: d['nodes'][2].update(inputs=[[0, 0]]), 'conv .Convolution. has 1 inputs, and needs 2'),
     (lambda d: d['nodes'][5].update(inputs=[[2, 0]]), 'bn .BatchNorm. has 1 inputs, and needs 3'),
+    (lambda d: d['nodes'][5].update(inputs=[[2, 5], *d['nodes'][5]['inputs'][1:]]), 'output 5 of conv .*, which has 1'),
+    (lambda d: d.update(heads=[[5, 3]]), 'output 3 of bn .BatchNorm., which has 3'),
     (lambda d: d['nodes'][2].update(attr=[1]), 'AttributeError')])
 def test_damaged_symbols_are_refused(change, message, tmp_path):
     described = json.loads(json.dumps(OLD))

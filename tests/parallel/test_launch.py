@@ -18,6 +18,7 @@ from gluon_bn.parallel import watch as watching
 from gluon_bn.parallel.launch import launch, mpiexec
 from gluon_bn.support.threads import physical_cores
 
+ONE_RANK = [2, pytest.param(0, marks=pytest.mark.slow)]  # rank 0 has more to do than the others
 FOREVER = '''
     while True:
         group.sum('x', np.ones(3))
@@ -87,7 +88,7 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('rank', ONE_RANK)
 @pytest.mark.parametrize(('what', 'status', 'reason'), [case[1:] for case in FAILURES],
                          ids=[case[0] for case in FAILURES])
 def test_what_happens_to_one_worker_ends_all_with_a_sentence(what, status, reason, rank, launched):
@@ -119,7 +120,7 @@ MOMENTS = {'as they leave': '''
 '''}
 
 
-@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('rank', ONE_RANK)
 @pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] in ('kill', 'stop')],
                          ids=['kill', 'stop'])
 @pytest.mark.parametrize('moment', MOMENTS)
@@ -317,7 +318,7 @@ def assert_none_of_these_is_left(folder, size):
     assert_nobody_is_left(f'pids {pids}')
 
 
-@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('rank', ONE_RANK)
 @pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
 def test_who_is_stopped_before_it_has_joined_is_named(how, rank, launched, tmp_path):
     status, _, err = launched(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
@@ -327,7 +328,7 @@ def test_who_is_stopped_before_it_has_joined_is_named(how, rank, launched, tmp_p
     assert re.fullmatch(rf'program: rank {rank} {who}is stopped \(SIGSTOP, or Ctrl-Z\)\.\n', err), err
 
 
-@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('rank', [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize('how', HOW, ids=['before it joins', 'while it joins'])
 def test_under_mpiexec_who_is_stopped_before_it_has_joined_is_named(how, rank, under_mpiexec, tmp_path):
     status, out, err = under_mpiexec(3, '', STOPS_FIRST.format(folder=str(tmp_path), rank=rank, how=how))
@@ -366,9 +367,10 @@ def test_under_mpiexec_the_lines_of_rank_0_are_printed(under_mpiexec):
     assert_nobody_is_left(out)
 
 
-@pytest.mark.parametrize('rank', [0, 2])
-@pytest.mark.parametrize(('what', 'reason'), [(case[1], case[3]) for case in FAILURES if case[0] != 'crash'],
-                         ids=[case[0] for case in FAILURES if case[0] != 'crash'])
+@pytest.mark.parametrize('rank', [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(('what', 'reason'), [pytest.param(
+    case[1], case[3], id=case[0], marks=[] if case[0] in ('kill', 'stop', 'bug') else pytest.mark.slow)
+    for case in FAILURES if case[0] != 'crash'])
 def test_under_mpiexec_what_happens_to_one_worker_ends_all(what, reason, rank, under_mpiexec, is_mpich):
     status, out, err = under_mpiexec(3, f'''
         for step in range(10**9):

@@ -6,11 +6,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from gluon_bn.parallel.launch import ENVIRONMENT, files_in
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_it_computes_the_same_with_one_process_and_with_two(mpi, tmp_path):
     page = (ROOT / 'docs' / 'howto' / 'many_workers.md').read_text()
     (tmp_path / 'program.py').write_text(textwrap.dedent(re.search(r'( *import gluon_bn.*?)```', page, re.S).group(1)))

@@ -15,7 +15,7 @@ SECONDS = 300  # far more than any needs, so that a hang ends and a busy machine
 NAMEDTUPLE = ('_replace', '_asdict', '_fields')  # public, in spite of their names
 SECTIONS = ('question', 'expect', 'mathematics', 'fact', 'conjecture', 'exercises', 'next')
 
-LONG = ('02', '05', '09', '10', '11')  # in quick mode, too, they take more than a few seconds of a processor
+LONG = ('02', '05', '09', '10', '11', '14')  # in quick mode, too, they take more than a few seconds of a processor
 SITE_RUNS_THEM = [pytest.mark.slow, pytest.mark.by_hand]  # .ci/run executes them once, when it builds the site
 every_tutorial = pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
 

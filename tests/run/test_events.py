@@ -157,16 +157,20 @@ def killed_at(target, name, call, after):
     return function
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(('target', 'name', 'call', 'after'), [
     (run, 'write_config', 1, True),                      # before the first file
-    (tensorboard, 'add_observation', 1, True),           # in the first file
-    (run_events.RunEvents, 'write', 1, True),                   # after it
+    slow(tensorboard, 'add_observation', 1, True),  # in the first file
+    slow(run_events.RunEvents, 'write', 1, True),  # after it
     (tensorboard, 'add_observation', 2, False),          # in the file of an epoch
     (run_events.RunEvents, 'write', 2, True),                   # after it, before the checkpoint
-    (checkpoint, 'save', 2, True),                       # after the checkpoint
+    slow(checkpoint, 'save', 2, True),  # after the checkpoint
     (checkpoint, 'save', 3, False),                      # in the last epoch, before it is evaluated
-    (run_events.RunEvents, 'write', 3, True),
-    (checkpoint, 'save', 4, True),
+    slow(run_events.RunEvents, 'write', 3, True),
+    slow(checkpoint, 'save', 4, True),
 ], ids=lambda value: getattr(value, '__name__', str(value)).rpartition('.')[2])
 def test_killed_and_resumed_each_point_is_there_once(target, name, call, after, whole, config, read_events, tmp_path,
                                                      monkeypatch):

@@ -136,7 +136,7 @@ def test_any_number_of_workers_computes_what_one_process_does(size, tiny, tmp_pa
 
 @pytest.mark.slow
 def test_the_loss_is_the_same_over_200_steps(small_data, tmp_path, in_float64):
-    config = Config(limit=640, batch_size=16, epochs=5, seed=5, data_dir=str(small_data))
+    config = Config(limit=320, batch_size=8, epochs=5, seed=5, data_dir=str(small_data))
     job.start(replace(config, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
     losses = state(tmp_path / 'one')[0]['losses']
     assert len(losses) == 200
@@ -153,7 +153,7 @@ def test_the_accuracies_of_all_workers_are_those_of_the_saved_network(tiny, smal
         assert record[name] == gbn.evaluate_accuracy(gbn.data.batches(images[:n], labels[:n], 250), net)
 
 
-@pytest.mark.parametrize('statistics', ['synchronised', 'local'])
+@pytest.mark.parametrize('statistics', ['synchronised', pytest.param('local', marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_it_ends_as_if_nothing_had_happened(statistics, tiny, tmp_path):
     tiny = replace(tiny, statistics=statistics, limit=56)
     train(tiny, tmp_path / 'whole', 3)
@@ -316,6 +316,7 @@ def test_two_workers_leave_what_one_process_leaves_and_their_output(two_workers)
     assert gbn.load_network(two_workers).params['W1'].shape == (20, 1, 3, 3)
 
 
+@pytest.mark.slow
 def test_under_mpiexec_it_is_the_same_run_bit_for_bit(mpi, two_workers, small_data, tmp_path):
     status, out, err = run(*SMALL, '--mpi', '--data-dir', small_data, '--output', tmp_path / 'run',
                            program=(mpi, '-n', '2'))
