@@ -101,6 +101,8 @@ class SigmoidMLP(Network):
         and changes nothing. Examples of another size are a ``ValueError``, and so is training batch norm on one
         example; examples that are no NDArray of the parameters' type are a ``TypeError``. Nothing is changed then.
         """
+        if X is None and is_training and self.group is not None:  # this rank has no examples, see LeNet
+            return self._without_rows(self.sizes[0])
         h = self._checked_and_flat(X, is_training)                                      # (m, num_inputs)
         with stored_statistics_kept(self, only_if_refused=True):
             for number in self.hidden_numbers:

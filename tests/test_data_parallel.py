@@ -71,6 +71,19 @@ def test_lenet_on_more_contexts_than_rows(images):
         np.testing.assert_allclose(kept(net)[name], value, rtol=0, atol=2e-3 * np.abs(value).max(), err_msg=str(name))
 
 
+@pytest.mark.parametrize('batch_norm', [True, False])
+def test_a_network_of_matrices_on_more_contexts_than_rows(images, batch_norm):
+    flat = images[0].reshape(len(images[0]), -1), images[1]
+    nets = []
+    for _ in range(2):
+        mx.random.seed(1)
+        nets.append(SigmoidMLP(ctx=mx.cpu(0), batch_norm=batch_norm))
+    devices = DataParallel(nets[0], [mx.cpu(i) for i in range(3)])
+    found = [devices.step(data, label, LR) for data, label in batches(flat, 2, 3)]
+    np.testing.assert_allclose(found, losses_alone(nets[1], flat, 2, 3), rtol=1e-5)
+    assert devices.rows == [0, 3, 3]
+
+
 def test_statistics_of_each_device_train_another_network(images):
     """Which is exactly this: every device's rows as a batch of their own, and one step with all gradients."""
     alone, by_hand, net = lenet(), lenet(), lenet()

@@ -5,23 +5,20 @@ second one waits in ``exec_blas`` for a flag that it reads from memory but once.
 never comes there. So of all CPU devices ``cpu(0)`` alone, which nearly everybody computes on, keeps its threads.
 """
 import ctypes
-import threading
 
 from . import mx
 
 _CPU = 1  # the number of this kind of device in MXNet's C API
-_done = threading.local()
 
 
 def compute_beside_others(ctx):
     """Let ``ctx``, if it is a CPU other than ``cpu(0)``, compute in one thread from now on.
 
-    OpenMP keeps the number for each thread. So it is set where the device computes: MXNet's engine calls for it there;
-    ``NaiveEngine`` computes in the thread that asks, so each thread of Python asks once.
+    OpenMP keeps the number for each thread, so it is set in the one that computes: MXNet's engine calls for it there,
+    ``NaiveEngine`` in the thread that asks. It costs some microseconds; nothing is kept of it, because the engine has
+    new threads after a fork, of which nobody may know.
     """
-    devices = vars(_done).setdefault('devices', {0})
-    if ctx.device_type != 'gpu' and ctx.device_id not in devices:
-        devices.add(ctx.device_id)
+    if ctx.device_type != 'gpu' and ctx.device_id != 0:
         mx.base.check_call(mx.base._LIB.MXEnginePushSync(
             _set_one_thread, None, None, (ctypes.c_int * 2)(_CPU, ctx.device_id), None, 0, None, 0, None, 0, None))
 

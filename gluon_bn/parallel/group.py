@@ -16,6 +16,7 @@ added in the order of the ranks, in float64.
 [[3.0, 3.0], [3.0, 3.0], [3.0, 3.0]]
 """
 import json
+import sys
 import threading
 import zlib
 
@@ -191,6 +192,9 @@ def in_threads(size, work, pool=None):
     def run(rank):
         why = "its work is done"
         try:
+            if 'mxnet' in sys.modules:
+                from .._mxnet import device_threads, mx
+                device_threads.compute_beside_others(mx.cpu(rank))  # where this rank may compute
             results[rank] = work(InThreads(rank, meeting))
         except BaseException as error:
             errors.append(error)

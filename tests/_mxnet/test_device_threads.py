@@ -14,6 +14,7 @@ from gluon_bn._mxnet.device_threads import compute_beside_others
 ROOT = Path(__file__).resolve().parents[2]
 
 START = '''
+import os
 import gluon_bn as gbn
 from gluon_bn._mxnet import autograd, mx, nd
 from gluon_bn._mxnet.devices import check_context
@@ -32,15 +33,20 @@ nd.waitall()
 '''
 NETWORKS = '''
 devices = DataParallel(gbn.LeNet(contexts[0]), contexts[:2])
-for _ in range(30):
+for step in range(30):
     devices.step(nd.random.uniform(shape=(64, 1, 28, 28)), [1] * 64, lr=0.001)
+    if step == 5:  # after a fork the engine has new threads
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
 '''
 SHARED_LAYER = '''
 def product(group):
     x = nd.random.normal(shape=(300, 300), ctx=contexts[group.rank])
     for _ in range(100):
         with autograd.record():
-            out = gbn.batch_norm(x, nd.ones(300, x.context), nd.zeros(300, x.context), {}, {}, group=group)
+            out = gbn.batch_norm(nd.dot(x, x), nd.ones(300, x.context), nd.zeros(300, x.context), {}, {}, group=group)
         nd.dot(out, out).wait_to_read()
 in_threads(3, product)
 '''
