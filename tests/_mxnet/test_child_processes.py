@@ -20,7 +20,7 @@ import mxnet as mx
 multiprocessing.set_start_method({method!r})
 data = mx.gluon.data.ArrayDataset(mx.nd.arange(8).reshape((8, 1)), mx.nd.arange(8))
 loader = mx.gluon.data.DataLoader(data, batch_size=4, num_workers=1, timeout=300)
-print([(x.shape, x.sum().asscalar(), y.asnumpy().tolist()) for x, y in loader])
+print([(x.shape, float(x.sum().asscalar()), y.asnumpy().tolist()) for x, y in loader])
 """
 
 
