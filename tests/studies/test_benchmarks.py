@@ -197,6 +197,8 @@ def test_bars_are_in_units_of_our_time_and_end_where_the_picture_does(drawn, tmp
                       'evaluation': {'gluon_bn us': [.1], 'they': [.4]}}, 'gluon_bn us', tmp_path / 'a.png')
     (epoch, evaluation), = (figure.axes for figure in drawn)
     assert [bar.get_width() for bar in epoch.patches] == [5, 1, 0.5]
+    slow, us, they = (bar.get_facecolor() for bar in epoch.patches)
+    assert slow == they != us
     assert [text.get_text() for text in epoch.texts] == ['10.00', '1.00', '0.50']
     assert [label.get_text() for label in epoch.get_yticklabels()] == ['slow', 'gluon_bn us', 'they']
     assert epoch.get_title() == 'epoch: times gluon_bn us, 2,000 ms'
@@ -212,7 +214,10 @@ def test_the_picture_of_growth_has_each_name_at_its_own_numbers(drawn, tmp_path)
     lines = [[(line.get_label(), *map(list, line.get_data())) for line in axis.lines] for axis in drawn[0].axes]
     assert lines[:2] == [[('us', [1, 4], [2, 5]), ('they', [1, 4], [3, 6])], [('us', [1], [7]), ('they', [1], [8])]]
     assert lines[2][0][1:] == ([1, 2], [30, 20])
-    assert [axis.get_xlabel() for axis in drawn[0].axes] == ['batch', 'channels', 'threads']
+    assert drawn[0].axes[2].get_ylim()[0] == 0
+    element, iteration = 'ns an element, forward+backward', 'ms an iteration of LeNet, batch 64'
+    assert [(axis.get_xlabel(), axis.get_ylabel()) for axis in drawn[0].axes] == [
+        ('batch', element), ('channels', element), ('threads', iteration)]
 
 
 def test_a_figure_of_a_process_of_its_own_is_the_median_in_milliseconds(monkeypatch):
