@@ -196,6 +196,7 @@ def test_bars_are_in_units_of_our_time_and_end_where_the_picture_does(drawn, tmp
     report.bar_chart({'epoch': {'gluon_bn us': [2., 1., 9.], 'they': [1., 1., 7.], 'slow': [20.]},
                       'evaluation': {'gluon_bn us': [.1], 'they': [.4]}}, 'gluon_bn us', tmp_path / 'a.png')
     (epoch, evaluation), = (figure.axes for figure in drawn)
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
     assert [bar.get_width() for bar in epoch.patches] == [5, 1, 0.5]
     slow, us, they = (bar.get_facecolor() for bar in epoch.patches)
     assert slow == they != us
@@ -211,6 +212,7 @@ def test_bars_are_in_units_of_our_time_and_end_where_the_picture_does(drawn, tmp
 def test_the_picture_of_growth_has_each_name_at_its_own_numbers(drawn, tmp_path):
     report.growth_picture({'batch': [(1, 2., 3.), (4, 5., 6.)], 'channels': [(1, 7., 8.)]}, {1: 30., 2: 20.},
                           ('us', 'they'), tmp_path / 'a.png')
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
     lines = [[(line.get_label(), *map(list, line.get_data())) for line in axis.lines] for axis in drawn[0].axes]
     assert lines[:2] == [[('us', [1, 4], [2, 5]), ('they', [1, 4], [3, 6])], [('us', [1], [7]), ('they', [1], [8])]]
     assert lines[2][0][1:] == ([1, 2], [30, 20])
