@@ -51,7 +51,7 @@ class _SharedBatchNorm(mx.operator.CustomOp):
             with np.errstate(all='ignore'):  # of a network that has diverged
                 results = self._forward(*in_data)
         except Exception as error:  # raised by batch_norm, which waits for it
-            self._layer.error, results = error, [array * np.nan for array in out_data]
+            self._layer.error, results = error, [np.nan] * len(out_data)
         for destination, how, value in zip(out_data, req, results):
             self.assign(destination, how, value)
 
@@ -61,7 +61,7 @@ class _SharedBatchNorm(mx.operator.CustomOp):
             with np.errstate(all='ignore'):
                 results = self._backward(out_grad[0], *in_data[:2])
         except Exception as error:
-            self._layer.error, failure, results = error, error, [array * np.nan for array in in_grad]
+            self._layer.error, failure, results = error, error, [np.nan] * len(in_grad)
         for destination, how, value in zip(in_grad, req, results):
             self.assign(destination, how, value)
         if failure is not None:
@@ -97,7 +97,7 @@ class _SharedBatchNormProp(mx.operator.CustomOpProp):
     """What MXNet has to know of it; all arguments come as text."""
 
     def __init__(self, number, absent, eps, impl):
-        super().__init__(need_top_grad=True)
+        super().__init__()
         self._arguments = by_number(int(number)), bool(int(absent)), float(eps), impl
 
     def list_arguments(self):

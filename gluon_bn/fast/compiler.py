@@ -108,7 +108,12 @@ def run(words, seconds, **variables):
     except OSError as error:
         raise BuildError(f"{words[0]} cannot be started ({error.strerror})") from None
     said = collections.deque(maxlen=64)  # the last 256 KB
-    reader = threading.Thread(target=lambda: said.extend(iter(lambda: process.stdout.read1(4096), b'')), daemon=True)
+
+    def read():
+        with process.stdout as stream:
+            said.extend(iter(lambda: stream.read1(4096), b''))
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
         status = process.wait(seconds)
@@ -122,8 +127,6 @@ def run(words, seconds, **variables):
         raise
     finally:
         reader.join(1)
-        if not reader.is_alive():
-            process.stdout.close()
     return status, b''.join(said)
 
 

@@ -76,6 +76,5 @@ def _prebuilt():
 
 
 def _sources():
-    content = (name.encode() + b'\0' + (compiler.FOLDER / name).read_bytes()
-               for name in (*compiler.SOURCES, *compiler.HEADERS))
+    content = ((compiler.FOLDER / name).read_bytes() for name in (*compiler.SOURCES, *compiler.HEADERS))
     return sha256(b'\0'.join(content)).hexdigest()

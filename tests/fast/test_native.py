@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluon_bn.fast import native
+from gluon_bn.fast.compiler import BuildError, find
 
 ROOT = Path(__file__).resolve().parents[2]
 USE = """
@@ -53,6 +54,17 @@ def copying_compiler(path, library, seconds=0):
     """A compiler that needs no time: it gives out the library that is there already, and counts how often."""
     return compiler(path, f'echo run >> {path}.runs\nsleep {seconds}\n'
                           f'for last; do :; done\ncp {library} "$last"')
+
+
+def test_where_there_is_a_compiler_they_are_in_use():
+    """Tests of what they compute are skipped without them, and would not say that they are gone."""
+    if os.environ.get('GLUON_BN_NATIVE') == '0' or native.mx.__version__ != native.MXNET or sys.platform != 'linux':
+        pytest.skip(native.native_status())
+    try:
+        find()
+    except BuildError as error:
+        pytest.skip(str(error))
+    assert native.available(), native.native_status()
 
 
 @pytest.mark.slow

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,42 @@ def test_a_build_is_announced_before_it_begins(cache, tmp_path, monkeypatch, cap
 def test_a_compiler_has_as_much_processor_time_as_time(tmp_path):
     limits = compiler.run(['/bin/sh', '-c', 'ulimit -t; ulimit -f'], 77)
     assert limits == (0, b'78\n1048576\n')
+
+
+def test_what_a_user_types_is_not_for_the_compiler():
+    reading, writing = os.pipe()
+    os.write(writing, b'typed')
+    os.close(writing)
+    own = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        assert compiler.run(['cat'], 20) == (0, b'')
+        assert os.read(0, 9) == b'typed'
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(reading)
+
+
+def test_what_a_compiler_leaves_running_in_a_session_of_its_own_keeps_nobody():
+    before = set(threading.enumerate())
+    status, said = compiler.run(['/bin/sh', '-c', 'setsid sleep 1000 & echo $!'], 20)
+    reading = set(threading.enumerate()) - before
+    os.kill(int(said), signal.SIGKILL)
+    assert status == 0
+    assert reading
+    assert all(thread.daemon for thread in reading)  # the end of Python does not wait for these
+    for thread in reading:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_each_compiler_is_told_the_processor_in_its_own_words():
+    gcc, zig = (compiler.command(words, '/mxnet', 'x86-64-v3', '/a.so')
+                for words in (['/usr/bin/g++'], [sys.executable, '-m', 'ziglang', 'c++']))
+    assert [word for word in gcc if 'x86' in word] == ['-march=x86-64-v3']
+    assert {'x86_64-linux-gnu.2.17', '-mcpu=x86_64_v3'} <= set(zig)
+    assert not [word for word in zig if word.startswith('-march')]
 
 
 @pytest.mark.parametrize(('content', 'reason'), [
@@ -237,6 +275,37 @@ def test_the_bytes_are_on_the_disk_before_the_library_counts(cache, tmp_path, mo
     assert steps[:2] == ['fsync library.so', 'rename library.so']
     assert [step.split()[0] for step in steps[2:]] == ['fsync', 'rename']
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_killed_build_left_is_removed_and_what_cannot_be_is_no_obstacle(cache, tmp_path, monkeypatch, library,
+                                                                              quick_trial):
+    fake(tmp_path / 'cxx', f'{TO_LAST}cp {library} "$last"', monkeypatch)
+    path, _ = build.library('native')
+    path.unlink()
+    folder, file = (path.parent / f'{path.stem}.{name}.tmp' for name in ('killed', 'no folder'))
+    folder.mkdir()
+    (folder / 'library.so').write_bytes(b'half')
+    file.touch()
+    assert build.library('native')[0] == path
+    assert not folder.exists()
+    assert trust.is_whole(path)
+
+
+def test_of_two_that_need_the_same_library_at_once_one_builds_it(cache, tmp_path, monkeypatch, library, quick_trial):
+    cxx = fake(tmp_path / 'cxx', f'sleep 0.5; {TO_LAST}cp {library} "$last"', monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(build.library, ['native'] * 2)
+    assert one == other
+    assert Path(f'{cxx}.runs').read_text() == 'run\n'
+
+
+def test_a_compiler_that_does_not_say_which_it_is_is_used_all_the_same(cache, tmp_path, monkeypatch, library,
+                                                                      quick_trial):
+    cxx = tmp_path / 'cxx'
+    cxx.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then exit 0; fi\n{TO_LAST}cp {library} "$last"\n')
+    cxx.chmod(0o755)
+    monkeypatch.setenv('CXX', str(cxx))
+    assert build.library('native')[1] == ''
 
 
 @pytest.fixture

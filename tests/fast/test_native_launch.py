@@ -11,6 +11,7 @@ from gluon_bn import batch_norm
 from gluon_bn._mxnet import arrays, autograd, mx, nd
 from gluon_bn.fast import launch, native, operators
 
+MOST_AXES = 4  # of an array that the library describes
 DTYPES = ('float16', 'float32', 'float64', 'int32', 'uint8')
 
 
@@ -35,6 +36,14 @@ def test_arrays_that_are_alike_are_described_by_one_object():
                  (native.calls().describe, arrays.describe_by_mxnet) for _ in range(2)]
     assert len(set(map(id, described))) == 1
     assert len({*described, arrays.spec_of(nd.zeros((3, 2)), nd.zeros(3))}) == 2
+
+
+def test_mxnets_own_interface_which_takes_longer_is_asked_only_for_what_does_not_fit(monkeypatch):
+    monkeypatch.setattr(launch, 'describe_by_mxnet', lambda arrays: 'asked')
+    for dims, fits in ((1, True), (2, True), (MOST_AXES, True), (MOST_AXES + 1, False)):
+        described = native.calls().describe((nd.zeros((1,) * dims), nd.zeros(1)))
+        assert (described != 'asked') is fits
+        assert not fits or described[0].shape == (1,) * dims
 
 
 def test_a_library_that_describes_arrays_in_another_way_is_refused(monkeypatch):

@@ -75,6 +75,12 @@ def test_a_variant_is_right_and_gives_the_same_bits_in_another_process(variant, 
     assert printed[0] == printed[1]
 
 
+def test_libraries_are_looked_for_where_a_wheel_has_them():
+    folder = variants.FOLDER.relative_to(ROOT).as_posix()
+    assert f'scratch/source/{folder}"' in (ROOT / 'scripts' / 'build_wheel.sh').read_text()
+    assert f'"{Path(folder).name}/*"' in (ROOT / 'pyproject.toml').read_text()
+
+
 @pytest.mark.parametrize('text', ['', '[]', '{}', '{"sources": 1, "compiler": "g++"}', '\xff',
                                   '{"sources": 1, "compiler": "g++", "libraries": []}'])
 def test_a_description_that_is_damaged_is_said_and_nothing_raises(text, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from processes import alive
@@ -234,6 +235,40 @@ def test_ctrl_c_lets_the_workers_come_to_an_end(mpi, program, capfd):
     assert_nobody_is_left(reported[0])
 
 
+@pytest.mark.parametrize(('often', 'saving'), [(1, 1), (2, 10**6)], ids=['once', 'twice'])
+def test_workers_that_do_not_come_to_an_end_after_ctrl_c_are_ended(often, saving, mpi, program, capfd, monkeypatch):
+    """In time, or at once when the user asks again."""
+    monkeypatch.setattr(launching, 'SAVING', saving)
+    reported = []
+
+    def report(line):
+        reported.append(line)
+        if line != reported[0] and len(reported) <= 1 + often:
+            raise KeyboardInterrupt
+
+    lines = "while True:\n    group.sum('x', np.ones(3))\n    time.sleep(0.01)\n    worker.report('it runs')"
+    assert launch('program', [program(lines)], 2, report, after_failure='Try again.') == 130
+    assert capfd.readouterr().err == 'program: interrupted\n'
+    assert_nobody_is_left(reported[0])
+
+
+def test_a_worker_is_told_of_sigterm_as_of_ctrl_c(launched):
+    """Slurm sends it before a job's time is over."""
+    status, reported, err = launched(2, '''
+        before = worker.interrupted
+        os.kill(os.getpid(), signal.SIGTERM)
+        worker.report(f'{before} {worker.interrupted}')
+    ''')
+    assert (status, reported[1:], err) == (0, ['False True'], '')
+
+
+def test_workers_whose_work_is_done_and_who_do_not_end_are_ended(launched, monkeypatch):
+    monkeypatch.setattr(launching, 'ENDING', 1)
+    status, reported, err = launched(2, 'worker.report("done")', 'import atexit; atexit.register(time.sleep, 600)')
+    assert (status, reported[1:], err) == (1, ['done'], 'program: the workers did not end.\n')
+    assert_nobody_is_left(reported[0])
+
+
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
 def test_nobody_and_nothing_outlives_a_launcher_that_is_killed(number, mpi, program, tmp_path):
     code = ("import sys; from gluon_bn.parallel.launch import launch; "
@@ -284,6 +319,29 @@ def test_an_mpiexec_that_does_not_start_workers_is_quoted(monkeypatch, tmp_path,
     monkeypatch.setattr(launching, 'mpiexec', lambda: str(bad))
     assert launch('program', ['-c', ''], 2, after_failure='Try again.') == 7
     assert capfd.readouterr().err == 'program: mpiexec ended with status 7: no slots Try again.\n'
+
+
+def test_what_mpiexec_says_becomes_one_line_of_a_bounded_length():
+    assert launching._gist('\n----\n | a\n\n== b ==\n') == '| a b'
+    assert launching._gist('----\n') == launching._gist('') == 'it said nothing.'
+    assert launching._gist('word ' * 1000) == ' '.join(['word'] * 60)
+
+
+def test_open_mpi_says_which_signal_has_ended_a_worker():
+    watch = SimpleNamespace(workers={0: SimpleNamespace(pid=70), 1: SimpleNamespace(pid=71)})
+    said = ('prterun noticed that process rank 1 with PID 71 on node here\nexited on signal 9 (Killed).\n'
+            'PID 5 on node here exited on signal 6')
+    assert launching._killed(watch, said) == {1: 'was ended by signal 9 (SIGKILL)'}
+    assert launching._signal(999) == 'signal 999 (unknown)'
+
+
+def test_the_sentence_is_of_the_first_one_who_is_lost():
+    """When one has failed, others follow soon."""
+    watch = SimpleNamespace(describe='rank {}'.format, look=lambda seconds: [])
+    job = launching._Job(None, watch, print)
+    job._hear(2, {'end': 3, 'reason': 'the loss is nan', 'everywhere': False})
+    job._hear(0, {'lost': 'has ended'})
+    assert job.run() == (3, 'rank 2: the loss is nan')
 
 
 def test_an_mpiexec_that_is_killed_is_named_and_what_to_do(mpi, program, capfd):

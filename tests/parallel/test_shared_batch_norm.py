@@ -344,6 +344,30 @@ def test_several_layers_forward_and_backward_do_not_hang(rng, runs):
         assert np.isfinite([gamma, beta]).all()
 
 
+def test_a_step_begins_when_the_gradients_of_the_last_one_are_there(rng):
+    """On rank 1 they come late; its exchanges are nevertheless in the order of rank 0's."""
+    X, g, gamma, beta = numbers(rng, (3, 5), (2,))
+    expected = on_the_whole_batch(X, g, gamma, beta)
+
+    def work(group):
+        rows, ctx = (slice(0, 3), slice(3, 8))[group.rank], mx.cpu(group.rank)
+        arrays = [nd.array(a, ctx=ctx, dtype='float64') for a in (X[rows], gamma, beta)]
+        for array in arrays:
+            array.attach_grad()
+        for _ in range(2):
+            late = nd.ones((400, 400), ctx=ctx) / 400
+            for _ in range(40 * group.rank):
+                late = nd.dot(late, late)
+            with autograd.record():
+                out = gbn.batch_norm(*arrays, {}, {}, eps=EPS, layer_name='a', group=group)
+            out.backward(nd.array(g[rows], ctx=ctx, dtype='float64') + (late[0, 0] - late[0, 0]).astype('float64'))
+        return [array.grad.asnumpy() for array in arrays]
+
+    dXs, dgammas, dbetas = zip(*in_threads(2, work))
+    for found, right in ((np.concatenate(dXs), expected[1]), (sum(dgammas), expected[2]), (sum(dbetas), expected[3])):
+        np.testing.assert_allclose(found, right, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize('value', [np.nan, np.inf])
 def test_what_is_not_finite_on_one_rank_is_so_on_all_and_stops_nobody(rng, impl, value):
     X, g, gamma, beta = numbers(rng, (3, 5), (2,))

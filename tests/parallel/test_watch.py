@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -143,6 +144,57 @@ def test_a_stranger_is_not_let_in(first, watch, link):
         link(1).say(report='here')
         assert heard(watch) == [(1, {'report': 'here'})]
         assert list(watch.workers) == [1]
+
+
+def test_who_comes_when_others_have_gone_is_heard(watch, link):
+    strangers = []
+    for _ in range(4):
+        strangers.append(socket.create_connection(('127.0.0.1', watch.port)))
+        watch.look(0.1)  # lets it in, up to its first words: few can wait at the door
+    for stranger in strangers:
+        stranger.sendall(b'no\n')
+    for stranger in strangers:
+        stranger.settimeout(0.01)
+        deadline, refused = time.monotonic() + 60, False
+        while not refused:
+            assert time.monotonic() < deadline
+            watch.look(0)
+            try:
+                refused = stranger.recv(1) == b''
+            except socket.timeout:
+                pass
+            except ConnectionResetError:
+                refused = True
+    for rank in range(2):  # the system gives them the numbers of those who have gone
+        link(rank).say(report=rank)
+        assert heard(watch) == [(rank, {'report': rank})]
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_more_messages_than_are_read_at_once_come_whole_and_in_order(watch):
+    with socket.create_connection(('127.0.0.1', watch.port)) as one:
+        one.sendall(b'{"token": "%s", "rank": 0, "pid": 1, "host": "x"}\n' % watch.token.encode())
+        while not watch.workers:
+            watch.look(0.1)
+        size = 4 * watching.LONGEST
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        lines = [b'{"report": %d, "more": "%s"}\n' % (number, b'x' * 1000) for number in range(size // 1000)]
+        sending = threading.Thread(target=one.sendall, args=(b''.join(lines),))
+        sending.start()
+        said = heard(watch, len(lines))
+        sending.join()
+        assert [message['report'] for _, message in said] == list(range(len(lines)))
+        assert watch.look(0) == []
+
+
+def test_a_worker_that_trains_says_so_to_its_watch(watch, link):
+    one, other = link(0), link(1)
+    one.say_that_it_trains()
+    for rank, connected in enumerate((one, other)):
+        connected.say(report=1)
+        assert heard(watch) == [(rank, {'report': 1})]
+    assert [watch.workers[rank].trains for rank in range(2)] == [True, False]
 
 
 def test_a_stopped_process_is_lost_and_a_slow_one_is_not(watch, monkeypatch):

@@ -1,16 +1,62 @@
 """The benchmark runs, and its sums are right; how quick anything is no test can say."""
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gluon_bn.studies.benchmarks import measure, peers, report
+from gluon_bn.commands import benchmark
+from gluon_bn.studies.benchmarks import measure, peers, report, workers
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Known:
+    """A contestant of known seconds, on a clock of its own: it computes what was started when somebody waits."""
+
+    name = 'known'
+
+    def __init__(self, monkeypatch, element=1.):
+        self.now, self.started, self.element, self.sizes = 0., 0., element, set()
+        for module in (measure, workers):
+            monkeypatch.setattr(module, 'time', SimpleNamespace(perf_counter=lambda: self.now))
+
+    def start(self, seconds):
+        self.started += seconds
+
+    def wait(self):
+        self.now, self.started = self.now + self.started, 0
+
+    def layer(self, shape):
+        self.start(4096)
+        seconds = np.prod(shape) * self.element
+        return lambda: self.start(seconds / 4), lambda: self.start(seconds)
+
+    def network(self):
+        self.start(4096)
+        return self
+
+    def batches(self, images, labels, batch_size):
+        for i in range(0, len(images), batch_size):
+            self.start(len(images[i:i + batch_size]) / 4)
+            yield images[i:i + batch_size], labels[i:i + batch_size]
+
+    def step(self, data, label):
+        np.testing.assert_array_equal(data, label)  # the tests' labels are the images
+        self.start(len(data) / 2 + (0 if len(data) in self.sizes else 4096))  # the first of a size is compiled
+        self.sizes.add(len(data))
+        return 0.5
+
+    def correct(self, images, labels):
+        np.testing.assert_array_equal(images, labels)
+        self.start(len(images) / 8)
+        self.wait()
+        return len(images) - 70
 
 
 @pytest.mark.slow
@@ -48,9 +94,182 @@ def test_contestants_take_turns():
     assert [len(values) for values in times.values()] == [3, 3]
 
 
+def test_seconds_are_those_of_a_call_without_the_first_ones_and_with_what_is_waited_for(monkeypatch):
+    known, calls = Known(monkeypatch), []
+
+    def function():
+        known.start(1 / 8 if calls else 4096)
+        calls.append(1)
+
+    assert measure.in_turn({'a': (function, known.wait)}, 2, seconds=1) == {'a': [1 / 8, 1 / 8]}
+    assert len(calls) == 3 + 2 * 8
+
+
+def test_the_layer_is_measured_forward_and_with_its_backward_pass(monkeypatch):
+    assert measure.layers([Known(monkeypatch)], [(4, 3), (8, 5)], 2) == {
+        'layer (4, 3) forward': {'known': [3, 3]}, 'layer (4, 3) forward+backward': {'known': [12, 12]},
+        'layer (8, 5) forward': {'known': [10, 10]}, 'layer (8, 5) forward+backward': {'known': [40, 40]}}
+
+
+def test_an_iteration_is_one_batch_prepared_and_trained_on(monkeypatch):
+    images = np.arange(100)
+    assert measure.iterations([Known(monkeypatch)], images, images, 64, 2) == {
+        'iteration, batch 64': {'known': [48, 48]}}
+
+
+def test_an_epoch_is_all_images_and_what_is_compiled_is_not_counted(monkeypatch):
+    train, test = np.arange(100), np.arange(700)
+    times, accuracy = measure.epochs([Known(monkeypatch)], (train, train), (test, test), 32, 2)
+    assert times == {'epoch': {'known': [75, 75]}, 'evaluation': {'known': [87.5, 87.5]}}
+    assert accuracy == {'known': 0.9}
+
+
+def test_the_peak_of_memory_is_in_megabytes_and_does_not_sink(monkeypatch):
+    pages = []
+
+    class Greedy(Known):
+        def step(self, data, label):
+            array = np.ones(8 << 20)  # 64 MB, for a moment
+            pages.append(int(Path('/proc/self/statm').read_text().split()[1]))
+            return array[0]
+
+    images = np.arange(100)
+    peak = measure.peak_memory(Greedy(monkeypatch), images, images, 10, steps=3)
+    assert len(pages) == 3
+    assert max(pages) * resource.getpagesize() / 2**20 <= peak + 1  # the kernel counts in steps
+    assert peak <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + 1
+
+
+def test_growth_is_the_median_of_nanoseconds_an_element_ours_first(monkeypatch):
+    class Disturbed(Known):
+        waits = 0
+
+        def layer(self, shape):
+            self.waits = 0
+            return super().layer(shape)
+
+        def wait(self):
+            self.waits += 1
+            self.start(100. if self.waits == 12 else 0)  # in one of the five measurements
+            super().wait()
+
+    ours, theirs = Disturbed(monkeypatch, 2e-6), Disturbed(monkeypatch, 3e-6)
+    theirs.name = 'other'
+    monkeypatch.setattr(measure, 'time', SimpleNamespace(perf_counter=lambda: ours.now + theirs.now))
+    found = measure.growth(ours, theirs, quick=False)
+    sizes = {'batch': [1, 4, 16, 64, 256, 1024, 4096], 'channels': [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]}
+    assert {axis: [row[0] for row in rows] for axis, rows in found.items()} == sizes
+    for row in (row for rows in found.values() for row in rows):
+        assert row[1:] == pytest.approx((2000, 3000))
+
+
 def test_medians_and_ratios():
     found = report.summary({'level': {'us': [1., 2., 9.], 'they': [4., 4., 5.]}}, 'us')['level']
     assert (found['us']['median'], found['they']['median'], found['they']['ratio']) == (2, 4, 0.5)
+
+
+def test_the_spread_has_half_of_the_repeats():
+    entry = report.summary({'level': {'us': [5., 8., 1., 7., 2., 3., 4., 6.]}}, 'us')['level']['us']
+    assert entry == {'median': 4.5, 'spread': [3, 6], 'ratio': 1}
+
+
+def test_the_tables_are_in_milliseconds_the_quickest_first():
+    levels = {'epoch': {'us': [.002, .001, .009], 'they': [.001, .0005, .0015]}}
+    assert report.table(levels, 'us', {'us': .98765, 'they': .5}, {'us': 1234.5}).splitlines() == [
+        'epoch', '', '| | median ms | half of the repeats | us / it |', '|---|--:|--:|--:|',
+        '| they | 1.000 | 0.500 to 1.500 | 2.00 |', '| us | 2.000 | 1.000 to 9.000 | 1.00 |', '',
+        'test accuracy', '', '- us: 0.9877', '- they: 0.5000', '', 'peak memory, MB', '', '- us: 1234']
+    assert report.table(levels, 'us', {}, {}).splitlines()[-1] == '| us | 2.000 | 1.000 to 9.000 | 1.00 |'
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are drawn: they stay open until the test is over."""
+    figures, close = [], report.plt.close
+    monkeypatch.setattr(report.plt, 'close', figures.append)
+    yield figures
+    for figure in figures:
+        close(figure)
+
+
+def test_bars_are_in_units_of_our_time_and_end_where_the_picture_does(drawn, tmp_path):
+    report.bar_chart({'epoch': {'gluon_bn us': [2., 1., 9.], 'they': [1., 1., 7.], 'slow': [20.]},
+                      'evaluation': {'gluon_bn us': [.1], 'they': [.4]}}, 'gluon_bn us', tmp_path / 'a.png')
+    (epoch, evaluation), = (figure.axes for figure in drawn)
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+    assert [bar.get_width() for bar in epoch.patches] == [5, 1, 0.5]
+    slow, us, they = (bar.get_facecolor() for bar in epoch.patches)
+    assert slow == they != us
+    assert [text.get_text() for text in epoch.texts] == ['10.00', '1.00', '0.50']
+    assert [label.get_text() for label in epoch.get_yticklabels()] == ['slow', 'gluon_bn us', 'they']
+    assert epoch.get_title() == 'epoch: times gluon_bn us, 2,000 ms'
+    assert epoch.get_xlim() == pytest.approx((0, 5.5))
+    assert [bar.get_width() for bar in evaluation.patches] == [4, 1]
+    assert evaluation.get_xlim() == pytest.approx((0, 4.4))
+    assert evaluation.get_title() == 'evaluation: times gluon_bn us, 100 ms'
+
+
+def test_the_picture_of_growth_has_each_name_at_its_own_numbers(drawn, tmp_path):
+    report.growth_picture({'batch': [(1, 2., 3.), (4, 5., 6.)], 'channels': [(1, 7., 8.)]}, {1: 30., 2: 20.},
+                          ('us', 'they'), tmp_path / 'a.png')
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+    lines = [[(line.get_label(), *map(list, line.get_data())) for line in axis.lines] for axis in drawn[0].axes]
+    assert lines[:2] == [[('us', [1, 4], [2, 5]), ('they', [1, 4], [3, 6])], [('us', [1], [7]), ('they', [1], [8])]]
+    assert lines[2][0][1:] == ([1, 2], [30, 20])
+    assert drawn[0].axes[2].get_ylim()[0] == 0
+    element, iteration = 'ns an element, forward+backward', 'ms an iteration of LeNet, batch 64'
+    assert [(axis.get_xlabel(), axis.get_ylabel()) for axis in drawn[0].axes] == [
+        ('batch', element), ('channels', element), ('threads', iteration)]
+
+
+def test_a_figure_of_a_process_of_its_own_is_the_median_in_milliseconds(monkeypatch):
+    monkeypatch.setattr(measure, 'iterations', lambda *_: {'iteration, batch 64': {'known': [.009, .001, .002]}})
+    options = SimpleNamespace(child='iteration', repeats=3, quick=True)
+    assert benchmark.child(options, SimpleNamespace(name='known'), None, None) == pytest.approx(2)
+
+
+def test_workers_are_beside_one_process_with_as_many_threads(monkeypatch):
+    asked, seconds = [], iter([3., 4.])
+    monkeypatch.setattr(workers, 'one_process', lambda *a: asked.append(('one', *a)) or {'seconds': next(seconds)})
+    monkeypatch.setattr(workers, 'of_workers', lambda *a: asked.append(('workers', *a)) or {'seconds': 2.})
+    assert workers.beside_one_process(batch=96, steps=7, rounds=2, workers=3) == [1.5, 2]
+    assert asked == [('one', 96, 7, 3), ('workers', 3, 96, 7, 1)] * 2
+
+
+def test_the_table_of_workers_has_the_share_of_each(monkeypatch):
+    monkeypatch.setattr(workers, 'of_workers', lambda size, *_: {'seconds': .01 / size, 'bytes': 2000 * (size - 1)})
+    rows = workers.table(batch=100, sizes=(1, 2)).splitlines()[2:]
+    assert [[cell.strip() for cell in row.strip('|').split('|')] for row in rows] == [
+        ['1', '1', '100', '10.0', '0.0'], ['2', '1', '50', '5.0', '2.0']]
+
+
+@pytest.mark.parametrize('workers_too', [False, True])
+def test_a_step_of_workers_is_measured_without_the_first_ones(workers_too, monkeypatch):
+    from gluon_bn._mxnet import nd
+    from gluon_bn.run import loop
+    from gluon_bn.run import workers as run_workers
+    known, group, steps = Known(monkeypatch), SimpleNamespace(size=2, bytes_sent=0), []
+
+    class FakeJob:
+        def __init__(self, config, *_):
+            assert (config.batch_size, config.workers) == (32, 2 if workers_too else 1)
+
+        def batches_from(self, *_):
+            yield from [(None, None)] * 4  # fewer than steps
+
+        def train_on(self, data, label):
+            steps.append(1)
+            known.start(3 if len(steps) > 5 else 4096)
+            group.bytes_sent += 10 if len(steps) > 5 else 4096
+            return SimpleNamespace(wait_to_read=known.wait)
+
+    monkeypatch.setattr(nd, 'waitall', known.wait)
+    monkeypatch.setattr(run_workers, 'WorkerJob', FakeJob)
+    monkeypatch.setattr(loop, 'Job', FakeJob)
+    worker = SimpleNamespace(group=group) if workers_too else None
+    found = json.loads(workers._measure({'batch': 32, 'steps': 6}, worker))
+    assert found == {'seconds': 3, 'bytes': 10 if workers_too else 0}
+    assert len(steps) == 11
 
 
 def test_the_overview_has_the_ratio_to_each_contestant():
@@ -62,7 +281,7 @@ def test_the_overview_has_the_ratio_to_each_contestant():
 
 
 @pytest.mark.parametrize('make', [lambda: peers.GluonBN('fast'), lambda: peers.GluonBN('plain'),
-                                  lambda: peers.Gluon(False), lambda: peers.Gluon(True)])
+                                  peers.Notebook, lambda: peers.Gluon(False), lambda: peers.Gluon(True)])
 def test_every_contestant_learns(rng, make):
     images, labels = rng.integers(0, 255, (16, 1, 28, 28), np.uint8), np.arange(16) % 10
     net = make().network()
