@@ -12,11 +12,12 @@ from ._mxnet import mx, nd
 from ._mxnet.device_threads import compute_beside_others
 from ._mxnet.devices import check_context
 from .checks import check_batch
+from .fast import ranks
 from .network import Network
 from .network_state import merge_stored, stored_statistics_kept
 from .optimizers import sgd
 from .parallel.group import in_threads, part_of
-from .parallel.shared_layer import raise_failure_of
+from .parallel.shared_layer import parts_of
 from .support.arguments import boolean, number, shown
 from .training import recorded_losses
 
@@ -138,7 +139,8 @@ class DataParallel:
                 losses = recorded_losses(net, *((None, None) if empty else (
                     data[part].as_in_context(net.ctx), label[part])))
                 losses.backward()
-                _wait(group, net.params.values())  # the exchange needs the others, who may leave then
+                gradients = (param.grad for param in net.params.values())
+                ranks.wait(parts_of(group), *gradients)  # their exchange needs the others, who may leave then
                 return float(losses.asnumpy().sum(dtype=np.float64))
         finally:
             net.group = None
@@ -153,16 +155,6 @@ class DataParallel:
                 total = total + grad.as_in_context(param.ctx)
             for net in self.nets:
                 net.params[name].grad[:] = total.as_in_context(net.ctx)
-
-
-def _wait(group, params):
-    """Wait for the gradients, and raise what has gone wrong in an exchange: MXNet says no more than that it has."""
-    try:
-        for param in params:
-            param.grad.wait_to_read()
-    except mx.base.MXNetError:
-        raise_failure_of(group)
-        raise
 
 
 def _moved(net, ctx):

@@ -108,7 +108,7 @@ def launch(name, arguments, workers, report=print, interrupted="interrupted", af
             sentence = sentence or f"mpiexec ended with status {status}: {_gist(_text(said))}"
     if status == 130:
         sentence = _said(interrupted)
-    elif not job.ended_by_all:
+    elif status and not job.ended_by_all:
         sentence = ' '.join(filter(None, (sentence, _said(after_failure))))
     return complain(name, sentence, status) if status else 0
 

@@ -104,12 +104,9 @@ def part_of_layer(group, name):
     return Part(layers[name], absent)
 
 
-def raise_failure_of(group):
-    """Raise what an exchange of one of the group's layers has raised, if one has."""
-    for layer in _layers.get(group, {}).values():
-        if layer.error is not None:
-            failure, layer.error = layer.error, None
-            raise failure from None
+def parts_of(group):
+    """The :class:`Part` of each layer that a rank of the group has used."""
+    return [Part(layer, absent=False) for layer in _layers.get(group, {}).values()]
 
 
 def by_number(number):

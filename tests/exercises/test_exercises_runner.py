@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from processes import alive
+from processes import alive, typed
 
 from gluon_bn.exercises import harness, runner
 from gluon_bn.exercises.__main__ import print_verdict
@@ -157,18 +157,9 @@ except EOFError:
 
 
 def test_what_is_typed_meanwhile_does_not_go_to_the_answer(check):
-    ours, theirs = os.pipe()
-    os.write(theirs, b'typed\n')
-    os.close(theirs)
-    before = os.dup(0)
-    os.dup2(ours, 0)
-    try:
+    with typed(b'typed\n'):
         verdict = check("try:\n    print('read', input())\nexcept EOFError:\n    print('no input')\nexit()")
         assert os.read(0, 100) == b'typed\n'
-    finally:
-        os.dup2(before, 0)
-        os.close(before)
-        os.close(ours)
     assert verdict.output == 'no input\n'
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from processes import typed
 
 from gluon_bn.fast import build, compiler, native, trial, trust, variants
 from gluon_bn.fast.compiler import BuildError
@@ -116,18 +117,9 @@ def test_a_compiler_has_as_much_processor_time_as_time(tmp_path):
 
 
 def test_what_a_user_types_is_not_for_the_compiler():
-    reading, writing = os.pipe()
-    os.write(writing, b'typed')
-    os.close(writing)
-    own = os.dup(0)
-    os.dup2(reading, 0)
-    try:
+    with typed(b'typed'):
         assert compiler.run(['cat'], 20) == (0, b'')
         assert os.read(0, 9) == b'typed'
-    finally:
-        os.dup2(own, 0)
-        os.close(own)
-        os.close(reading)
 
 
 def test_what_a_compiler_leaves_running_in_a_session_of_its_own_keeps_nobody():
