@@ -36,7 +36,7 @@ def batch_norm(part, X, gamma, beta, eps, impl):
 
 
 class _SharedBatchNorm(mx.operator.CustomOp):
-    """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, means, M2.
+    """One call of the layer. ``numbers`` are those of the whole batch: how many values a feature has, their sums, M2.
 
     What cannot be computed is NaN, and ``SharedLayer.error`` says why: of exceptions in two threads at once MXNet may
     lose one.
@@ -71,9 +71,8 @@ class _SharedBatchNorm(mx.operator.CustomOp):
         """Output, mean and variance."""
         steps = _steps(X, self._impl)
         self._numbers = self._exchange(steps.statistics(X), backward=False)
-        mean, m2 = self._numbers[1:].reshape(2, -1)                                              # (C,)
         out = steps.normalize(X, gamma, beta, self._numbers, self._eps)
-        return out, _on(X, mean), _on(X, m2 / self._numbers[0])
+        return (out, *(_on(X, value) for value in _mean_and_variance(self._numbers)))            # (C,)
 
     def _backward(self, g, X, gamma):
         """The gradients of X, gamma and beta; the last two are those of this rank's rows."""
@@ -149,8 +148,9 @@ class _Plain:
         X = X - beside(first, X)                                               # see batch_norm.normalize_batch
         mean = nd.mean(X, axis=all_but_features(X))                                      # (C,)
         m2 = nd.sum((X - beside(mean, X)) ** 2, axis=all_but_features(X))                # (C,)
+        n = X.size // X.shape[1]
         mean, m2, first = (array.asnumpy().astype(np.float64) for array in (mean, m2, first))
-        return np.concatenate(([X.size // X.shape[1]], first + mean, m2))
+        return np.concatenate(([n], n * (first + mean), m2))
 
     @staticmethod
     def normalize(X, gamma, beta, numbers, eps):
@@ -175,7 +175,7 @@ def _steps(X, impl):
 
 def _x_hat(X, numbers, eps):
     """The normalised X. The mean is subtracted as X's type has it; what that lost comes after it."""
-    mean = numbers[1:].reshape(2, -1)[0]                                                 # (C,)
+    mean, _ = _mean_and_variance(numbers)                                                # (C,)
     rounded = mean.astype(X.dtype)
     rstd = _rstd(numbers, eps)
     rounded, rstd, rest = (beside(nd.array(value, X.context, dtype=X.dtype), X)
@@ -184,7 +184,11 @@ def _x_hat(X, numbers, eps):
 
 
 def _rstd(numbers, eps):
-    return 1 / np.sqrt(numbers[1:].reshape(2, -1)[1] / numbers[0] + eps)                 # (C,)
+    return 1 / np.sqrt(_mean_and_variance(numbers)[1] + eps)                             # (C,)
+
+
+def _mean_and_variance(numbers):
+    return (numbers[1:] / numbers[0]).reshape(2, -1)                                     # (2, C)
 
 
 def _on(X, numbers):

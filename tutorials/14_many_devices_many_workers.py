@@ -260,8 +260,7 @@ if not QUICK:
 # ## Workers that are processes
 #
 # The main job does the same with processes, through MPI: `gluon-bn train --workers 2`. It needs the extra `mpi`. If it
-# is installed here, two workers are started now, and end by themselves; the loss is that of one, in the first batches:
-# rounding is not the same in the two, and each step makes its difference larger.
+# is installed here, two workers are started now, and end by themselves; the loss is that of one process.
 
 # %%
 if find_spec('mpi4py') is None:

@@ -6,7 +6,7 @@ combined, the workers compare what they are about to do: the number of the call,
 type. Where they differ it is a :class:`GroupError` on every one of them, and never a wrong sum.
 
 The answers are the same bits on every worker, and the same whenever the same is computed again: whatever is added up is
-added in the order of the ranks, in float64.
+added in one order, that of the ranks in float64, or by halves.
 
 >>> import numpy as np
 >>> from gluon_bn.parallel.group import in_threads
@@ -24,6 +24,7 @@ import numpy as np
 
 HEADER = 192  # bytes
 BY_PARTS = 1 << 14  # bytes; what is larger is added up by parts, each by one worker
+EIGHT = 8  # rows of a batch that the native operators add up by themselves; UNIT in fast/src/halves.h
 
 SUMMABLE = 'iuf'  # kinds of NumPy types
 
@@ -50,11 +51,16 @@ class Group:
         array = self._announced('gather', name, array)
         return self._all(array)
 
-    def sum(self, name, array):
+    def sum(self, name, array, by_halves=False):
         """The sum over all workers, in the type of ``array``: added in float64 (whole numbers as such), in rank order.
+
+        ``by_halves``: added in its own type, the sum of the first half of the ranks and that of the others, each made
+        the same way. Gradients of rows that :func:`part_of` has dealt out are added like that within a rank too, so
+        that it is the same bits with 1, 2 or 4 ranks.
 
         A large array travels twice, cut into ``size`` parts: each worker adds up one of them, for all.
         """
+        _added = _by_halves if by_halves else _in_order
         array = self._announced('sum', name, array)
         if array.dtype.kind not in SUMMABLE:
             raise TypeError(f"{name} is of the type {array.dtype}; expected numbers that can be added.")
@@ -218,13 +224,27 @@ def in_threads(size, work, pool=None):
 def part_of(n, rank, size):
     """The slice of ``n`` rows that worker ``rank`` of ``size`` has: contiguous, as even as can be, maybe empty.
 
+    Where there are eight rows for each, it begins at a multiple of eight: native operators add up eight rows by
+    themselves, and then those sums.
+
     >>> [part_of(10, rank, 4) for rank in range(4)]
     [slice(0, 2, None), slice(2, 5, None), slice(5, 7, None), slice(7, 10, None)]
+    >>> [part_of(60, rank, 2) for rank in range(2)]
+    [slice(0, 32, None), slice(32, 60, None)]
     """
-    return slice(n * rank // size, n * (rank + 1) // size)
+    together = EIGHT if n >= EIGHT * size else 1
+    pieces = -(-n // together)
+    begin, end = (together * (pieces * number // size) for number in (rank, rank + 1))
+    return slice(begin, min(n, end))
 
 
-def _added(arrays):
+def _by_halves(arrays):
+    """The sum of ``(size, ...)`` over its first axis: of the sums of its halves."""
+    half = len(arrays) // 2
+    return arrays[0] if len(arrays) == 1 else _by_halves(arrays[:half]) + _by_halves(arrays[half:])
+
+
+def _in_order(arrays):
     """The sum of ``(size, ...)`` over its first axis, in order, in the arrays' type."""
     wide = np.float64 if arrays.dtype.kind == 'f' else np.int64 if arrays.dtype.kind == 'i' else np.uint64
     total = arrays[0].astype(wide)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .statistics import add_up, merge_moments
+from .statistics import add_up, merge_sums
 
 _layers = weakref.WeakKeyDictionary()  # group -> layer name -> SharedLayer; gone with the group
 _by_number = weakref.WeakValueDictionary()  # as operators know them: their attributes are numbers
@@ -47,7 +47,7 @@ class SharedLayer:
     def exchange(self, numbers, backward):
         """Replace the numbers of this rank's shard, ``(1 + 2 C,)`` in float64, by those of the whole batch.
 
-        Forward they are the number of values a feature has, the means, and the sums of squared deviations; backward
+        Forward they are the number of values a feature has, their sums, and the sums of squared deviations; backward
         that number again, and the sums of dy and of dy·x_hat.
         """
         try:
@@ -64,13 +64,13 @@ class SharedLayer:
 
     def _merged(self, rows):
         C = rows.shape[1] // 2
-        n, mean, m2 = merge_moments(rows[:, 0], rows[:, 1:1 + C], rows[:, 1 + C:])
+        n, sums, m2 = merge_sums(rows[:, 0], rows[:, 1:1 + C], rows[:, 1 + C:])
         if n < 2:
             values = "1 value" if n == 1 else f"{n:g} values"
             raise ValueError(f"layer {self.name!r} has {values} per feature on all {len(rows)} ranks together; "
                              "normalised by itself every output would be beta. Train with at least two examples a "
                              "batch.")
-        return np.concatenate(([n], mean, m2))
+        return np.concatenate(([n], sums, m2))
 
 
 class Part(NamedTuple):

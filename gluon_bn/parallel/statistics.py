@@ -20,16 +20,26 @@ def merge_moments(n, means, m2s):
     >>> n, mean.tolist(), m2.tolist()
     (3.0, [2.0], [8.0])
     """
-    means, m2s = np.asarray(means, np.float64), np.asarray(m2s, np.float64)
-    total, mean, m2 = 0., np.zeros(means.shape[1]), np.zeros(means.shape[1])
-    for more, its_mean, its_m2 in zip(np.asarray(n, np.float64).tolist(), means, m2s):
+    n, means = np.asarray(n, np.float64), np.asarray(means, np.float64)
+    total, sums, m2 = merge_sums(n, n[:, None] * means, m2s)
+    return total, sums / total if total else sums, m2
+
+
+def merge_sums(n, sums, m2s):
+    """The same with the sums of the values in place of their means: ``(n, sum (C,), m2 (C,))``.
+
+    Sums of float32 values are mostly exact in float64, so that they do not depend on how many ranks add them up.
+    """
+    sums, m2s = np.asarray(sums, np.float64), np.asarray(m2s, np.float64)
+    total, sum_, m2 = 0., np.zeros(sums.shape[1]), np.zeros(sums.shape[1])
+    for more, its_sum, its_m2 in zip(np.asarray(n, np.float64).tolist(), sums, m2s):
         if more == 0:
             continue
-        before, total = total, total + more
-        delta = its_mean - mean                                                       # (C,)
-        mean = mean + delta * (more / total)                                          # (C,)
-        m2 = m2 + its_m2 + delta * delta * (before * more / total)                    # (C,)
-    return total, mean, m2
+        if total:
+            delta = its_sum / more - sum_ / total                                     # (C,)
+            m2 = m2 + delta * delta * (total * more / (total + more))                 # (C,)
+        total, sum_, m2 = total + more, sum_ + its_sum, m2 + its_m2                   # (C,)
+    return total, sum_, m2
 
 
 def add_up(rows):

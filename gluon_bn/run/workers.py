@@ -90,7 +90,7 @@ class WorkerJob(Job):
         mine = np.empty(gradient.size + 3, gradient.dtype)
         mine[:-3] = 0 if empty else gradient.asnumpy()
         mine[-3:] = loss, self.worker.rank == 0 and super().is_due(), self.stopped
-        everybodys = self.group.sum('gradients', mine)
+        everybodys = self.group.sum('gradients', mine, by_halves=True)
         gradient[:] = everybodys[:-3]
         self._flags = everybodys[-2:]
         return float(everybodys[-3])

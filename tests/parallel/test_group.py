@@ -52,12 +52,41 @@ def test_a_sum_in_float32_is_rounded_once():
     assert found == [np.float32(1e8 + 6)] * 3
 
 
-@given(st.integers(0, 200), st.integers(1, 70))
+def test_by_halves_a_sum_is_that_of_two_groups_half_as_large():
+    values = np.float32([1e8, 3., 3., 3., 3.])
+    found = in_threads(5, lambda group: group.sum('x', values[group.rank:][:1], by_halves=True)[0])
+    assert found == [np.float32(1e8) + np.float32(9.)] * 5  # the first two, and then the last three
+    assert found != [np.float32(1e8 + 12)] * 5
+    large = np.random.randn(4, BY_PARTS).astype('float32')
+    for found in in_threads(4, lambda group: group.sum('x', large[group.rank], by_halves=True)):
+        np.testing.assert_array_equal(found, (large[0] + large[1]) + (large[2] + large[3]))
+
+
+@given(st.integers(0, 600), st.integers(1, 70))
 def test_parts_are_whole_even_and_in_order(n, size):
     parts = [part_of(n, rank, size) for rank in range(size)]
     assert [i for part in parts for i in range(n)[part]] == list(range(n))
     lengths = [part.stop - part.start for part in parts]
-    assert max(lengths) - min(lengths) <= 1
+    if n < 8 * size:
+        assert max(lengths) - min(lengths) <= 1
+    else:  # whole eights, and what is left over is the last one's
+        assert not any(part.start % 8 for part in parts)
+        assert min(lengths) >= 8
+        assert max(lengths) - min(lengths) < 16
+
+
+@given(st.integers(0, 3000), st.sampled_from([2, 4]))
+def test_two_and_four_parts_are_those_of_a_sum_by_halves(n, size):
+    parts = [part_of(n, rank, size) for rank in range(size)]
+    if n >= 8 * size:
+        assert [(part.start, part.stop) for part in parts] == halves(0, n, size)
+
+
+def halves(begin, end, size):
+    if size == 1:
+        return [(begin, end)]
+    middle = begin + 8 * (-(-(end - begin) // 8) // 2)
+    return halves(begin, middle, size // 2) + halves(middle, end, size // 2)
 
 
 def test_what_is_given_is_not_changed_and_not_kept():

@@ -73,7 +73,7 @@ struct BackwardSpace : Workspace {
     dblocked = part(s.plain_input ? product(s.blocks, s.in) : 0);
     dpooled = part(s.flat ? product(s.blocks, s.out) : 0);
     dconv = part(product(s.blocks, s.conv));
-    dweights = part(product(s.blocks, s.weights));
+    dweights = part(product(s.blocks, UNITS, s.weights));
     packed_again = part(s.keep ? 0 : s.weights);
     convolved = part(s.keep ? 0 : product(s.blocks, s.conv));
   }
@@ -99,21 +99,28 @@ void from_lanes(const float* lanes, float* rows, size_t features, int examples) 
     for (size_t f = 0; f < features; ++f) rows[n * features + f] = lanes[f * EXAMPLES + n];
 }
 
-Moments moments_of_channel(const float* x, int pixels, int examples, const Mask& mask) {
-  Floats total{};
-  for (int p = 0; p < pixels * EXAMPLES; p += LANES) total += load(x + p);
-  const double n = static_cast<double>(pixels) * examples;
-  const float pivot = sum_of_lanes<float>(total) / n;
-  Floats sum{}, squares{};
-  for (int p = 0; p < pixels; ++p)
-    for (int v = 0; v < EXAMPLES; v += LANES) {
-      const Floats d = (load(x + p * EXAMPLES + v) - pivot) * load(mask.value + v);
+// Those of each example by itself, and then of all: the numbers of an example do not depend on which others are beside it.
+Moments moments_of_channel(const float* x, int pixels, int examples) {
+  double mean[EXAMPLES], m2 = 0, total = 0;
+  for (int v = 0; v < examples; v += LANES) {
+    Floats pivot{}, sum{}, squares{};
+    for (int p = 0; p < pixels; ++p) pivot += load(x + p * EXAMPLES + v);
+    pivot /= static_cast<float>(pixels);
+    for (int p = 0; p < pixels; ++p) {
+      const Floats d = load(x + p * EXAMPLES + v) - pivot;
       sum += d;
       squares += d * d;
     }
-  const double rest = sum_of_lanes<float>(sum) / n;
-  Moments moments = {n, pivot + rest, not_negative(sum_of_lanes<float>(squares) - n * rest * rest)};
-  return moments;
+    for (int i = 0; i < LANES && v + i < examples; ++i) {
+      const double rest = static_cast<double>(sum[i]) / pixels;
+      mean[v + i] = pivot[i] + rest;
+      total += static_cast<double>(pixels) * pivot[i] + sum[i];
+      m2 += not_negative(squares[i] - pixels * rest * rest);
+    }
+  }
+  const double n = static_cast<double>(pixels) * examples;
+  for (int i = 0; i < examples; ++i) m2 += pixels * (mean[i] - total / n) * (mean[i] - total / n);
+  return Moments{n, total, m2};
 }
 
 void normalize_relu_pool(const float* x, float* out, const Sizes& s, const Affine<float>& a, const Mask& mask) {
@@ -134,27 +141,34 @@ inline Floats pixel_gradient(Floats x, Floats dpooled, const Affine<float>& a) {
   return a.y(x) < 0 ? Floats{} : 0.25f * dpooled;
 }
 
+// The sums of g and g x_hat of each unit of examples: `sums` has those of unit 0, and `stride` behind them the next ones.
 // Row by row, so that rounding grows with the rows and with the pixels of one, not with all pixels: the terms of dbeta
 // cancel, and its error is in every gradient of the weights.
-void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, double* dbeta, double* dgamma) {
-  Floats sum{}, product{};
-  for (int py = 0; py < s.PH; ++py) {
-    Floats row_sum{}, row_product{};
-    for (int px = 0; px < s.PW; ++px)
-      for (int v = 0; v < EXAMPLES; v += LANES) {
-        const Floats d = load(dout + (py * s.PW + px) * EXAMPLES + v);
-        for (int q = 0; q < 4; ++q) {
-          const Floats c = load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v);
-          const Floats g = pixel_gradient(c, d, a);
-          row_sum += g;
-          row_product += g * a.x_hat(c);
+void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, int examples, float* sums,
+                   size_t stride) {
+  enum { VECTORS = LANES > UNIT ? 1 : UNIT / LANES };  // of a unit, or of two
+  for (int v0 = 0; v0 < examples; v0 += VECTORS * LANES) {
+    Floats sum{}, product{};
+    for (int py = 0; py < s.PH; ++py) {
+      Floats row_sum{}, row_product{};
+      for (int px = 0; px < s.PW; ++px)
+        for (int v = v0; v < v0 + VECTORS * LANES; v += LANES) {
+          const Floats d = load(dout + (py * s.PW + px) * EXAMPLES + v);
+          for (int q = 0; q < 4; ++q) {
+            const Floats c = load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v);
+            const Floats g = pixel_gradient(c, d, a);
+            row_sum += g;
+            row_product += g * a.x_hat(c);
+          }
         }
-      }
-    sum += row_sum;
-    product += row_product;
+      sum += row_sum;
+      product += row_product;
+    }
+    for (int u = 0; u < VECTORS * LANES / UNIT; ++u, sums += stride) {
+      sums[0] = sum_of_unit(sum, u);
+      sums[1] = sum_of_unit(product, u);
+    }
   }
-  *dbeta = sum_of_lanes<float>(sum);
-  *dgamma = sum_of_lanes<float>(product);
 }
 
 void conv_gradient(const float* x, const float* dout, float* dx, const Sizes& s, const Affine<float>& a, float mean_g,
@@ -182,9 +196,9 @@ void input_gradient(const float* dY, const float* w, float* dX, int together, co
   else input_gradient_group<R, 1>(dY, w, dX, s.K, s.H, s.W, y0, y1);
 }
 template <int R>
-void weight_gradient(const float* X, const float* dY, float* dw, int together, const Sizes& s) {
-  if (together == WEIGHT_GROUP) weight_gradient_group<R, WEIGHT_GROUP>(X, dY, dw, s.C, s.H, s.W);
-  else weight_gradient_group<R, 1>(X, dY, dw, s.C, s.H, s.W);
+void weight_gradient(const float* X, const float* dY, float* dw, int together, const Sizes& s, int examples) {
+  if (together == WEIGHT_GROUP) weight_gradient_group<R, WEIGHT_GROUP>(X, dY, dw, s.weights, s.C, s.H, s.W, examples);
+  else weight_gradient_group<R, 1>(X, dY, dw, s.weights, s.C, s.H, s.W, examples);
 }
 
 // What forward and backward have in common. `in` are the inputs of the operator.
@@ -246,7 +260,7 @@ struct Forward : Pass<R> {
     float* Y = s.training ? convolved + b * s.conv + k0 * channel : own + omp_get_thread_num() * group * channel;
     convolve<R>(X + b * s.in, packed + k0 * taps, Y, group, s);
     for (size_t k = k0; k < k0 + group; ++k, Y += channel) {
-      if (s.training) parts[b * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b), Mask(s, b));
+      if (s.training) parts[b * s.K + k] = moments_of_channel(Y, s.pixels(), s.examples(b));
       else pool_channel(b, k, Y);
     }
   }
@@ -259,9 +273,9 @@ struct Forward : Pass<R> {
       const Moments& all = moments[k];
       const double nothing = bias[k] - bias[k];  // unless the bias is NaN or infinite: then all has to be NaN
       const double var = all.m2 / all.n + nothing;
-      statistics.set(k, all.mean + nothing, var);
-      stored.update(k, all.mean + bias[k], var, statistics.new_mean, statistics.new_var);
-      affine[k] = Affine<float>(all.mean + nothing, var, gamma[k], beta[k], eps);
+      statistics.set(k, all.mean() + nothing, var);
+      stored.update(k, all.mean() + bias[k], var, statistics.new_mean, statistics.new_var);
+      affine[k] = Affine<float>(all.mean() + nothing, var, gamma[k], beta[k], eps);
     }
   }
   void pool_channels(size_t i) {
@@ -302,14 +316,15 @@ struct Backward : Pass<R> {
   float *packed, *blocked, *dblocked, *lanes, *dconv, *dw, *packed_again, *convolved, *dX;
   const float *dout, *dpooled, *X;
   Tensors& gradients;
-  std::vector<double> sums, total, batch_total;  // of g and g x_hat: of each block, of this shard, of the whole batch
+  std::vector<float> sums;           // of g and g x_hat of each channel, (units, K, 2)
+  std::vector<double> batch_total;   // those of g of all channels, and of g x_hat: of the whole batch
   double n = static_cast<double>(s.m) * s.pixels();  // values of a channel in the whole batch
 
   Backward(const Attributes& attributes, Tensors& all, Tensors& gradients_, const BackwardSpace& space, float* work)
       : Pass<R>(attributes, &all[1]), packed(work + space.packed), blocked(work + space.blocked),
         dblocked(work + space.dblocked), lanes(work + space.dpooled), dconv(work + space.dconv),
         dw(work + space.dweights), packed_again(work + space.packed_again), dout(all[0].data<float>()),
-        gradients(gradients_), sums(blocks * s.K * 2), total(s.K * 2), batch_total(s.K * 2) {
+        gradients(gradients_), sums(blocks * UNITS * s.K * 2), batch_total(s.K * 2) {
     MXTensor* in = &all[1];
     convolved = s.keep ? in[CONVOLVED].data<float>() : work + space.convolved;
     dX = s.plain_input ? dblocked : gradients[X_].data<float>();
@@ -337,18 +352,16 @@ struct Backward : Pass<R> {
   const float* dpooled_of(size_t b, size_t k) const { return dpooled + b * s.out + k * this->pooled_channel; }
   void sum_channels(size_t i) {
     const size_t b = i / w_groups, k0 = i % w_groups * w_group;
-    for (size_t k = k0; k < k0 + w_group; ++k) {
-      double* part = &sums[(b * s.K + k) * 2];
-      gradient_sums(convolved_of(b, k), dpooled_of(b, k), s, affine[k], part, part + 1);
-    }
+    for (size_t k = k0; k < k0 + w_group; ++k)
+      gradient_sums(convolved_of(b, k), dpooled_of(b, k), s, affine[k], s.examples(b),
+                    &sums[(b * UNITS * s.K + k) * 2], s.K * 2);
   }
   void add_up_sums() {
-    for (int k = 0; k < 2 * s.K; ++k)
-      for (size_t b = 0; b < blocks; ++b) total[k] += sums[b * s.K * 2 + k];
-    for (int k = 0; k < s.K; ++k) {
-      batch_total[k] = total[2 * k];
-      batch_total[s.K + k] = total[2 * k + 1];
-    }
+    for (size_t u = 0; u < units_of(s.m); ++u)
+      for (int k = 0; k < s.K; ++k) {
+        batch_total[k] += sums[(u * s.K + k) * 2];
+        batch_total[s.K + k] += sums[(u * s.K + k) * 2 + 1];
+      }
     this->merged = this->ranks.add(&n, &batch_total);
   }
   void gradient_of_weights(size_t i) {
@@ -356,7 +369,8 @@ struct Backward : Pass<R> {
     for (size_t k = k0; k < k0 + w_group; ++k)
       conv_gradient(convolved_of(b, k), dpooled_of(b, k), dconv + b * s.conv + k * channel, s, affine[k],
                     batch_total[k] / n, batch_total[s.K + k] / n, Mask(s, b));
-    weight_gradient<R>(X + b * s.in, dconv + b * s.conv + k0 * channel, dw + b * s.weights + k0 * taps, w_group, s);
+    weight_gradient<R>(X + b * s.in, dconv + b * s.conv + k0 * channel, dw + b * UNITS * s.weights + k0 * taps, w_group,
+                       s, s.examples(b));
   }
   void gradient_of_input(size_t i) {
     const size_t b = i / (in_groups * BANDS), g = i / BANDS % in_groups, band = i % BANDS;
@@ -365,12 +379,8 @@ struct Backward : Pass<R> {
                       s.H * (band + 1) / BANDS);
   }
   void add_up_weights(size_t part) {
-    float* dweights = gradients[WEIGHT].data<float>();
-    for (size_t t = s.weights * part / PARTS; t < s.weights * (part + 1) / PARTS; ++t) {
-      double sum = 0;
-      for (size_t b = 0; b < blocks; ++b) sum += dw[b * s.weights + t];
-      dweights[t] = sum;
-    }
+    const size_t begin = s.weights * part / PARTS, end = s.weights * (part + 1) / PARTS;
+    add_by_halves(dw + begin, s.weights, units_of(s.m), end - begin, gradients[WEIGHT].data<float>() + begin);
   }
   void unblock_dX(size_t b) {
     from_lanes(dX + b * s.in, gradients[X_].data<float>() + b * s.in, s.in / EXAMPLES, s.examples(b));
@@ -378,8 +388,10 @@ struct Backward : Pass<R> {
   void write_channels() {
     for (int k = 0; k < s.K; ++k) {
       for (int zero : {BIAS, OLD_MEAN, OLD_VAR}) gradients[zero].data<float>()[k] = 0;
-      gradients[GAMMA].data<float>()[k] = total[2 * k + 1];
-      gradients[BETA].data<float>()[k] = total[2 * k];
+      float total[2];
+      add_by_halves(&sums[2 * k], s.K * 2, units_of(s.m), 2, total);
+      gradients[BETA].data<float>()[k] = total[0];
+      gradients[GAMMA].data<float>()[k] = total[1];
     }
   }
   bool run() {

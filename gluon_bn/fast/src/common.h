@@ -48,21 +48,26 @@ template <typename T>
 inline void store(T* p, typename Vector<T>::type v) { *reinterpret_cast<typename Vector<T>::type*>(p) = v; }
 
 template <typename T>
-inline double sum_of_lanes(typename Vector<T>::type v) {
+inline double sum_of_lanes(typename Vector<T>::type v, int begin = 0, int end = Vector<T>::LANES) {
   double sum = 0;
-  for (int i = 0; i < Vector<T>::LANES; ++i) sum += v[i];
+  for (int i = begin; i < end; ++i) sum += v[i];
   return sum;
 }
 
-// Mean and sum of squared deviations of a part of the data, and how to join two (Chan, Golub and LeVeque, 1979).
+// Number, sum and sum of squared deviations of a part of the data, and how to join two (Chan, Golub and LeVeque, 1979).
+// The sum stands for the mean: sums of floats are mostly exact in double precision, in whichever order they are added.
 struct Moments {
-  double n, mean, m2;
+  double n, sum, m2;
+  double mean() const { return sum / n; }
   void join(const Moments& other) {
     if (other.n == 0) return;
-    const double total = n + other.n, delta = other.mean - mean;
-    mean += delta * other.n / total;
-    m2 += other.m2 + delta * delta * n * other.n / total;
-    n = total;
+    if (n != 0) {
+      const double delta = other.mean() - mean();
+      m2 += delta * delta * n * other.n / (n + other.n);
+    }
+    m2 += other.m2;
+    sum += other.sum;
+    n += other.n;
   }
 };
 
@@ -71,6 +76,15 @@ inline double not_negative(double x) { return x < 0 ? 0 : x; }
 
 // Below these, one thread is quicker than two: values that are read a few times, and products that are added up.
 enum { VALUES_FOR_ONE_THREAD = 1 << 14, PRODUCTS_FOR_ONE_THREAD = 1 << 18 };
+
+// `x`, which is to be added to numbers of type A and of this `size`, without the digits that none of them can show: in
+// float32 those below size / 2^28. They would hand on how `x` was rounded, and so in which order it had been added up.
+template <typename A>
+inline double of_this_precision(double x, double size) {
+  if (sizeof(A) != sizeof(float)) return x;
+  const double large = size * (1 << 24);  // what follows its 53 digits is gone in the sum
+  return (x + large) - large;
+}
 
 // What batch norm does to a channel, with a number for each letter or a vector of neighbouring channels' numbers:
 // y = (x - mean) scale + shift, scale = gamma rstd, x_hat = (x - mean) rstd + rest. Rounding the exact mean to `mean`
@@ -84,8 +98,9 @@ struct Affine {
     mean = exact_mean;
     scale = gamma * r;
     rstd = r;
-    rest = (mean - exact_mean) * r;
-    shift = beta + (mean - exact_mean) * gamma * r;
+    const double lost = of_this_precision<A>((mean - exact_mean) * r, std::sqrt(var) * r);
+    rest = lost;
+    shift = beta + lost * gamma;
   }
   template <typename X> X y(X x) const { return (x - mean) * scale + shift; }
   template <typename X> X x_hat(X x) const { return (x - mean) * rstd + rest; }

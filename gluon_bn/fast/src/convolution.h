@@ -5,8 +5,9 @@
 #ifndef GLUON_BN_CONVOLUTION_H_
 #define GLUON_BN_CONVOLUTION_H_
 #include "common.h"
+#include "halves.h"
 
-enum { EXAMPLES = 32 };
+enum { EXAMPLES = 32, UNITS = EXAMPLES / UNIT };
 typedef Vector<float>::type Floats;
 enum { LANES = Vector<float>::LANES };
 #if defined(__AVX512F__)      // 32 registers: 20 or 25 of them are sums
@@ -14,6 +15,11 @@ enum { GROUP = 10, WEIGHT_GROUP = 5 };
 #else                         // 16 registers
 enum { GROUP = 5, WEIGHT_GROUP = 2 };
 #endif
+
+// The sum of those lanes that are unit `u` of a vector, or of all lanes of one that is no longer than a unit.
+inline float sum_of_unit(Floats v, int u) {
+  return sum_of_lanes<float>(v, u * UNIT, LANES > UNIT ? (u + 1) * UNIT : LANES);
+}
 
 // How many channels go together: GROUP, or one at a time when their number is not a multiple of it.
 inline int channels_together(int channels, int group) { return channels % group ? 1 : group; }
@@ -76,35 +82,41 @@ inline void input_gradient_group(const float* dY, const float* weights, float* d
       }
 }
 
-// dweights[k, c, i, j] = sum over y, x and the examples of dY[k, y, x] X[c, y + i, x + j], for G channels k.
+// dweights[k, c, i, j] = sum over y, x and the examples of dY[k, y, x] X[c, y + i, x + j], for G channels k: of each unit
+// of examples, `stride` behind that of the unit before it.
 template <int R, int G>
-inline void weight_gradient_group(const float* X, const float* dY, float* dweights, int C, int H, int W) {
+inline void weight_gradient_group(const float* X, const float* dY, float* dweights, size_t stride, int C, int H, int W,
+                                  int examples) {
+  enum { TOGETHER = LANES > UNIT ? LANES : UNIT };  // examples
   const int OH = H - R + 1, OW = W - R + 1;
   for (int c = 0; c < C; ++c)
-    for (int i = 0; i < R; ++i) {
-      Floats sum[G][R];
-      for (int k = 0; k < G; ++k)
-        for (int j = 0; j < R; ++j) sum[k][j] = Floats{};
-      for (int y = 0; y < OH; ++y)
-        for (int x = 0; x < OW; ++x) {
-          const float* in = X + (static_cast<size_t>(c * H + y + i) * W + x) * EXAMPLES;
-          const float* d = dY + (static_cast<size_t>(y) * OW + x) * EXAMPLES;
-          for (int v = 0; v < EXAMPLES; v += LANES) {
-            Floats row[R];
+    for (int i = 0; i < R; ++i)
+      for (int v0 = 0; v0 < examples; v0 += TOGETHER) {
+        Floats sum[G][R];
+        for (int k = 0; k < G; ++k)
+          for (int j = 0; j < R; ++j) sum[k][j] = Floats{};
+        for (int y = 0; y < OH; ++y)
+          for (int x = 0; x < OW; ++x) {
+            const float* in = X + (static_cast<size_t>(c * H + y + i) * W + x) * EXAMPLES;
+            const float* d = dY + (static_cast<size_t>(y) * OW + x) * EXAMPLES;
+            for (int v = v0; v < v0 + TOGETHER; v += LANES) {
+              Floats row[R];
 #pragma GCC unroll 5
-            for (int j = 0; j < R; ++j) row[j] = load(in + j * EXAMPLES + v);
+              for (int j = 0; j < R; ++j) row[j] = load(in + j * EXAMPLES + v);
 #pragma GCC unroll 5
-            for (int k = 0; k < G; ++k) {
-              const Floats dk = load(d + static_cast<size_t>(k) * OH * OW * EXAMPLES + v);
+              for (int k = 0; k < G; ++k) {
+                const Floats dk = load(d + static_cast<size_t>(k) * OH * OW * EXAMPLES + v);
 #pragma GCC unroll 5
-              for (int j = 0; j < R; ++j) sum[k][j] += dk * row[j];
+                for (int j = 0; j < R; ++j) sum[k][j] += dk * row[j];
+              }
             }
           }
-        }
-      for (int k = 0; k < G; ++k)
-        for (int j = 0; j < R; ++j)
-          dweights[(static_cast<size_t>(k * C + c) * R + i) * R + j] = sum_of_lanes<float>(sum[k][j]);
-    }
+        for (int u = 0; u < TOGETHER / UNIT; ++u)
+          for (int k = 0; k < G; ++k)
+            for (int j = 0; j < R; ++j)
+              dweights[(v0 / UNIT + u) * stride + (static_cast<size_t>(k * C + c) * R + i) * R + j] =
+                  sum_of_unit(sum[k][j], u);
+      }
 }
 
 // weights (K, C, R, R) as [group of k][c, i, j][k in the group], the order in which convolve_group reads them.

@@ -5,8 +5,10 @@
 //
 // MXNet's own operators do the same in five launches, each with threads that have to be woken for a few microseconds of
 // work; the sum over the batch that is the bias's gradient alone takes them as long as the three products together.
-// Every sum is made by one thread in the same order, so that threads do not change a bit.
+// Every sum is made by one thread in the same order, so that threads do not change a bit, nor do ranks: what is summed
+// over the examples is added up as halves.h says.
 #include "common.h"
+#include "halves.h"
 #include "shared_loop.h"
 
 namespace {
@@ -32,14 +34,14 @@ struct Padded {
   }
 };
 
-// `R` rows of A times `V` vectors of columns of B, kept in registers. A(i, k) is at a[i * row + k * column].
+// `R` rows of A times `V` vectors of columns of `depth` rows of B, kept in registers. A(i, k) is at a[i * row + k * column].
 template <int R, int V>
-void tile(const float* a, size_t row, size_t column, const Padded& B, size_t j, const float* start, float* out) {
+void tile(const float* a, size_t row, size_t column, const float* b, size_t stride, size_t depth, const float* start,
+          float* out) {
   Floats sum[R][V];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) sum[r][v] = load(start + v * LANES);
-  const float* b = B.values + j;
-  for (size_t k = 0; k < B.rows; ++k, b += B.stride, a += column) {
+  for (size_t k = 0; k < depth; ++k, b += stride, a += column) {
     Floats line[V];
     for (int v = 0; v < V; ++v) line[v] = load(b + v * LANES);
     for (int r = 0; r < R; ++r) {
@@ -52,28 +54,29 @@ void tile(const float* a, size_t row, size_t column, const Padded& B, size_t j, 
 }
 
 template <int V>
-void rows_of_tile(size_t R, const float* a, size_t row, size_t column, const Padded& B, size_t j, const float* start,
-                  float* out) {
-  if (R == ROWS) return tile<ROWS, V>(a, row, column, B, j, start, out);
-  for (size_t r = 0; r < R; ++r) tile<1, V>(a + r * row, row, column, B, j, start, out + r * V * LANES);
+void rows_of_tile(size_t R, const float* a, size_t row, size_t column, const float* b, size_t stride, size_t depth,
+                  const float* start, float* out) {
+  if (R == ROWS) return tile<ROWS, V>(a, row, column, b, stride, depth, start, out);
+  for (size_t r = 0; r < R; ++r) tile<1, V>(a + r * row, row, column, b, stride, depth, start, out + r * V * LANES);
 }
 
 // out (m, columns of B) = start + A B in tiles, `start` being one padded row; with `transposed` out is (columns of B, m).
+// `over_examples`: so are the rows of B, and they are added up by halves; `start` is 0 then.
 struct Product {
   const float* a;
   size_t row, column, m;
   const Padded& B;
   const float* start;
   float* out;
-  bool transposed;
+  bool transposed, over_examples;
   size_t across() const { return (B.stride + 2 * LANES - 1) / (2 * LANES); }
   size_t tiles() const { return (m + ROWS - 1) / ROWS * across(); }
   void operator()(size_t t) const {
     const size_t i = t / across() * ROWS, j = t % across() * 2 * LANES, R = std::min<size_t>(ROWS, m - i);
     const size_t V = std::min<size_t>(2 * LANES, B.stride - j) / LANES, valid = std::min(V * LANES, B.columns - j);
     float part[ROWS * 2 * LANES];
-    if (V == 2) rows_of_tile<2>(R, a + i * row, row, column, B, j, start + j, part);
-    else rows_of_tile<1>(R, a + i * row, row, column, B, j, start + j, part);
+    if (V == 2) tile_of<2>(R, a + i * row, B.values + j, B.rows, start + j, part);
+    else tile_of<1>(R, a + i * row, B.values + j, B.rows, start + j, part);
     if (!transposed) {
       for (size_t r = 0; r < R; ++r)
         std::memcpy(out + (i + r) * B.columns + j, part + r * V * LANES, valid * sizeof(float));
@@ -81,6 +84,15 @@ struct Product {
       for (size_t c = 0; c < valid; ++c)
         for (size_t r = 0; r < R; ++r) out[(j + c) * m + i + r] = part[r * V * LANES + c];
     }
+  }
+  template <int V>
+  void tile_of(size_t R, const float* a_, const float* b, size_t depth, const float* start_, float* tile) const {
+    const size_t first = units_of(depth) / 2 * UNIT;
+    if (!over_examples || first == 0) return rows_of_tile<V>(R, a_, row, column, b, B.stride, depth, start_, tile);
+    float rest[ROWS * V * LANES];
+    tile_of<V>(R, a_, b, first, start_, tile);
+    tile_of<V>(R, a_ + first * column, b + first * B.stride, depth - first, start_, rest);
+    for (size_t i = 0; i < R * V * LANES; ++i) tile[i] += rest[i];
   }
 };
 
@@ -93,7 +105,8 @@ struct Sizes {
 MXReturnValue forward(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
   const Sizes s(in->at(X_).shape, in->at(WEIGHT).shape);
   const Padded W(in->at(WEIGHT).data<float>(), s.D, s.K), b(in->at(BIAS).data<float>(), 1, s.K);
-  const Product Y = {in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>(), false};
+  const Product Y = {in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>(), false,
+                     false};
   SharedLoop loop;
 #pragma omp parallel if (!s.alone())
   loop.run(Y.tiles(), Y);
@@ -106,16 +119,17 @@ MXReturnValue backward(const Attributes&, Tensors* all, Tensors* gradients, cons
   const float *dout = all->at(0).data<float>(), *x = in[X_].data<float>();
   const Padded dY(dout, s.m, s.K), dY_transposed(dout, s.K, s.m, true);
   const std::vector<float> zeros(std::max(dY.stride, dY_transposed.stride));
-  const Product dW = {x, 1, s.D, s.D, dY, zeros.data(), gradients->at(WEIGHT).data<float>(), false};  // X^T dY
+  const Product dW = {x, 1, s.D, s.D, dY, zeros.data(), gradients->at(WEIGHT).data<float>(), false,
+                      true};            // X^T dY
   const Product dX = {in[WEIGHT].data<float>(), s.K, 1, s.D, dY_transposed, zeros.data(), gradients->at(X_).data<float>(),
-                      true};                                                                           // (W dY^T)^T
+                      true, false};     // (W dY^T)^T
   SharedLoop loop;
 #pragma omp parallel if (!s.alone())
   loop.run(dW.tiles() + dX.tiles(), [&](size_t t) { t < dW.tiles() ? dW(t) : dX(t - dW.tiles()); });
-  float* db = gradients->at(BIAS).data<float>();
-  std::fill(db, db + s.K, 0.0f);
+  std::vector<float> sums(units_of(s.m) * s.K);
   for (size_t n = 0; n < s.m; ++n)
-    for (size_t k = 0; k < s.K; ++k) db[k] += dout[n * s.K + k];
+    for (size_t k = 0; k < s.K; ++k) sums[n / UNIT * s.K + k] += dout[n * s.K + k];
+  add_by_halves(sums.data(), s.K, units_of(s.m), s.K, gradients->at(BIAS).data<float>());
   return MX_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 // inputs   X, gamma (C), beta (C), old mean (C), old variance (C), and statistics (5, C), which is written: batch mean,
 //          batch variance, new stored mean, new stored variance, what the first one lost in rounding
 //          With the attribute `ranks`, the batch is that of all ranks (ranks.h), and X this rank's shard of it.
+//          With the attribute `by_units`, X (m, C) is added up as halves.h says.
 // output   of the shape of X; with training=0 it uses the old mean and variance and writes nothing else
 #include "passes.h"
 
@@ -11,9 +12,13 @@ namespace {
 
 enum { X_, GAMMA, BETA, OLD_MEAN, OLD_VAR, STATISTICS, NUM_INPUTS };
 
+Pieces pieces_of(const Attributes& attributes, const std::vector<int64_t>& shape) {
+  return Pieces(shape, 1, number(attributes, "by_units") != 0);
+}
+
 template <typename T>
 MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
-  const Pieces p(in[X_].shape);
+  const Pieces p = pieces_of(attributes, in[X_].shape);
   const double eps = number(attributes, "eps"), momentum = number(attributes, "momentum");
   const bool training = number(attributes, "training") != 0, first = training && number(attributes, "first") != 0;
   const T *x = in[X_].data<T>(), *gamma = in[GAMMA].data<T>(), *beta = in[BETA].data<T>();
@@ -22,9 +27,9 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   const bool done = normalize(p, x, out[0].data<T>(), training, [&](size_t c, const Moments& all) {
     if (!training) return Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps);
     const double var = all.m2 / all.n;
-    statistics.set(c, all.mean, var);
-    stored.update(c, all.mean, var, statistics.new_mean, statistics.new_var);
-    return Affine<T>(all.mean, var, gamma[c], beta[c], eps);
+    statistics.set(c, all.mean(), var);
+    stored.update(c, all.mean(), var, statistics.new_mean, statistics.new_var);
+    return Affine<T>(all.mean(), var, gamma[c], beta[c], eps);
   }, Ranks(attributes));
   return done ? MX_SUCCESS : refuse(Ranks::refusal());
 }
@@ -32,7 +37,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
 template <typename T>
 MXReturnValue backward(const Attributes& attributes, Tensors& all, Tensors& gradients) {
   MXTensor* in = &all[1];  // the gradient of the output comes first, then the inputs, then the output
-  const Pieces p(in[X_].shape);
+  const Pieces p = pieces_of(attributes, in[X_].shape);
   const double eps = number(attributes, "eps");
   const bool training = number(attributes, "training") != 0;
   const T *gamma = in[GAMMA].data<T>(), *old_mean = in[OLD_MEAN].data<T>(), *old_var = in[OLD_VAR].data<T>();
@@ -61,7 +66,7 @@ Channels<T> channels_of(const T* x, const T* gamma, const T* beta, const Pieces&
   const std::vector<Moments> moments = small_moments(x, p);
   Channels<T> channels(p.C);
   for (size_t c = 0; c < p.C; ++c)
-    channels.set(c, Affine<T>(moments[c].mean, moments[c].m2 / moments[c].n, gamma[c], beta[c], eps));
+    channels.set(c, Affine<T>(moments[c].mean(), moments[c].m2 / moments[c].n, gamma[c], beta[c], eps));
   return channels;
 }
 template <typename T>
@@ -89,7 +94,7 @@ MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out
   const std::vector<Moments> moments = small_moments(in[X_].data<T>(), p);
   const Stored<T> stored = stored_of<T>(in, 1, in.size() == 1, number(attributes, "momentum"));
   for (size_t c = 0; c < p.C; ++c)
-    stored.update(c, moments[c].mean, moments[c].m2 / moments[c].n, out[0].data<T>(), out[1].data<T>());
+    stored.update(c, moments[c].mean(), moments[c].m2 / moments[c].n, out[0].data<T>(), out[1].data<T>());
   return MX_SUCCESS;
 }
 MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // off the tape; a graph wants one
@@ -130,14 +135,14 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
 
 // A batch that several ranks share, where the exchange takes place outside: an operator up to it and one from there on,
 // forward and backward. Numbers are (1 + 2 C,) in double precision: how many values a channel has, and, one after the
-// other, means and sums of squared deviations, or the sums of g and g x_hat.
+// other, their sums and sums of squared deviations, or the sums of g and g x_hat.
 enum { SUMS_G = 1, SUMS_NUMBERS, GRADIENT_GAMMA = 2, GRADIENT_NUMBERS, GRADIENT_TOTALS };
 
 template <typename T>
 Channels<T> channels_by(const double* numbers, const T* gamma, const T* beta, size_t C, double eps) {
   Channels<T> channels(C);
   for (size_t c = 0; c < C; ++c)
-    channels.set(c, Affine<T>(numbers[1 + c], numbers[1 + C + c] / numbers[0], gamma ? gamma[c] : 1, beta ? beta[c] : 0,
+    channels.set(c, Affine<T>(numbers[1 + c] / numbers[0], numbers[1 + C + c] / numbers[0], gamma ? gamma[c] : 1, beta ? beta[c] : 0,
                               eps));
   return channels;
 }
@@ -147,7 +152,7 @@ MXReturnValue shard_statistics(const Attributes&, Tensors& in, Tensors& out) {
   double* numbers = out[0].data<double>();
   numbers[0] = static_cast<double>(p.m) * p.S;
   moments_of<T>(in[X_].data<T>(), p, [&](size_t c, const Moments& all) {
-    numbers[1 + c] = all.mean;
+    numbers[1 + c] = all.sum;
     numbers[1 + p.C + c] = all.m2;
   });
   return MX_SUCCESS;

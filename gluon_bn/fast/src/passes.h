@@ -4,6 +4,7 @@
 // pieces are joined in double precision. Pieces depend on the shape alone, so that threads do not change a bit.
 #ifndef GLUON_BN_PASSES_H_
 #define GLUON_BN_PASSES_H_
+#include "halves.h"
 #include "ranks.h"
 
 namespace {
@@ -11,14 +12,16 @@ namespace {
 enum { PIECE = 1 << 15 };  // values of a piece
 
 // X cut into pieces of `rows` examples by `columns` channels, which are on one axis: the axes before it are examples, and
-// S values of a channel lie together, those of the axes behind it.
+// S values of a channel lie together, those of the axes behind it. `by_units`: a piece has UNIT examples (halves.h).
 struct Pieces {
   size_t m, C, S, rows, columns, across, number;
-  explicit Pieces(const std::vector<int64_t>& shape, size_t axis = 1) : m(1), C(shape[axis]), S(1) {
+  bool by_units;
+  explicit Pieces(const std::vector<int64_t>& shape, size_t axis = 1, bool by_units_ = false)
+      : m(1), C(shape[axis]), S(1), by_units(by_units_) {
     for (size_t i = 0; i < axis; ++i) m *= shape[i];
     for (size_t i = axis + 1; i < shape.size(); ++i) S *= shape[i];
     columns = std::min(C, std::max<size_t>(1, S == 1 ? 128 : PIECE / S));
-    rows = std::min(m, std::max<size_t>(1, PIECE / (columns * S)));
+    rows = std::min(m, by_units ? size_t(UNIT) : std::max<size_t>(1, PIECE / (columns * S)));
     across = (C + columns - 1) / columns;
     number = across * ((m + rows - 1) / rows);
   }
@@ -184,7 +187,7 @@ struct Statistics {
     sums_of_piece<T>(p, piece, Deviations<T>{x, pivot, c0, p.S == 1}, sum);
     for (size_t c = 0; c < width; ++c) {
       const double rest = sum[2 * c] / n;
-      parts[begin + c] = Moments{n, pivot[c] + rest, not_negative(sum[2 * c + 1] - n * rest * rest)};
+      parts[begin + c] = Moments{n, n * pivot[c] + sum[2 * c], not_negative(sum[2 * c + 1] - n * rest * rest)};
     }
   }
 };
@@ -230,9 +233,10 @@ bool normalize(const Pieces& p, const T* x, T* y, bool training, const F& channe
   return true;
 }
 
-// The sums of g of all channels, and after them those of g x_hat.
+// The sums of g of all channels, and after them those of g x_hat. `dbeta` and `dgamma`, unless null, are the same.
 template <typename T>
-void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& channels, double* sums) {
+void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& channels, double* sums, T* dbeta = nullptr,
+                   T* dgamma = nullptr) {
   std::vector<double> parts(p.number * p.columns * 2);
 #pragma omp parallel if (!p.alone())
   {
@@ -248,6 +252,12 @@ void gradient_sums(const Pieces& p, const T* x, const T* g, const Channels<T>& c
       }
       sums[c] = sum;
       sums[p.C + c] = product;
+      if (dbeta == nullptr) continue;
+      T gradients[] = {static_cast<T>(sum), static_cast<T>(product)};
+      if (p.by_units)
+        add_by_halves(&parts[2 * c], p.across * p.columns * 2, p.number / p.across, 2, gradients);
+      dbeta[c] = gradients[0];
+      dgamma[c] = gradients[1];
     }
   }
 }
@@ -272,9 +282,7 @@ template <typename T>
 bool gradients_of(const Pieces& p, const T* x, const T* g, bool training, Channels<T>* channels, T* dX, T* dgamma,
                   T* dbeta, const Ranks& ranks = Ranks()) {
   std::vector<double> sums(2 * p.C);
-  gradient_sums(p, x, g, *channels, sums.data());
-  std::copy_n(sums.begin(), p.C, dbeta);
-  std::copy_n(sums.begin() + p.C, p.C, dgamma);
+  gradient_sums(p, x, g, *channels, sums.data(), dbeta, dgamma);
   double n = static_cast<double>(p.m) * p.S;
   if (training && !ranks.add(&n, &sums)) return false;
   input_gradient(p, x, g, n, training ? sums.data() : nullptr, channels, dX);

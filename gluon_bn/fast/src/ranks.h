@@ -13,19 +13,20 @@ class Ranks {
   Ranks() : layer_(0) {}
 
   // The moments of each channel, of the shard before and of the whole batch afterwards; false if that was refused.
-  // What others get is the mean of x + `bias`: they may have added it before.
+  // What others get is the sum of x + `bias`: they may have added it before.
   bool merge(std::vector<Moments>* moments, const float* bias = nullptr) const {
     if (layer_ == 0) return true;
     const size_t C = moments->size();
-    std::vector<double> numbers(1 + 2 * C);  // n, means, sums of squared deviations
+    std::vector<double> numbers(1 + 2 * C);  // n, sums, sums of squared deviations
     numbers[0] = moments->at(0).n;
     for (size_t c = 0; c < C; ++c) {
-      numbers[1 + c] = moments->at(c).mean + (bias == nullptr ? 0 : bias[c]);
+      numbers[1 + c] = moments->at(c).sum + (bias == nullptr ? 0 : numbers[0] * bias[c]);
       numbers[1 + C + c] = moments->at(c).m2;
     }
     if (!exchange(false, &numbers)) return false;
     for (size_t c = 0; c < C; ++c)
-      moments->at(c) = Moments{numbers[0], numbers[1 + c] - (bias == nullptr ? 0 : bias[c]), numbers[1 + C + c]};
+      moments->at(c) = Moments{numbers[0], numbers[1 + c] - (bias == nullptr ? 0 : numbers[0] * bias[c]),
+                               numbers[1 + C + c]};
     return true;
   }
 
