@@ -17,7 +17,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent / 'src'
 SOURCES = ('library.cc', 'layer.cc', 'moving.cc', 'block.cc', 'dense.cc', 'loss.cc', 'update.cc', 'launch.cc',
            'ranks.cc', 'kmpc.cc')
-HEADERS = ('common.h', 'passes.h', 'convolution.h', 'halves.h', 'ranks.h', 'shared_loop.h', 'openmp/omp.h', 'exports.map')
+HEADERS = ('common.h', 'passes.h', 'convolution.h', 'halves.h', 'ranks.h', 'shared_loop.h', 'openmp/omp.h',
+           'exports.map')
 # -ffp-contract=fast, GCC's default: a product and a sum are rounded once where the processor can. What is compiled once
 # rounds the same way ever after, so each library's results are the same bits from run to run.
 FLAGS = ('-O3', '-ffp-contract=fast', '-fopenmp', '-shared', '-fPIC', '-std=c++11', '-s', '-Wl,-z,defs',

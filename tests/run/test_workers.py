@@ -330,12 +330,12 @@ def test_one_process_computes_the_same_bits_in_float32(two_workers, small_data, 
 @pytest.mark.parametrize('batch_size', [64, 100])
 def test_one_two_and_four_workers_compute_the_same_bits_over_200_steps(batch_size, tmp_path):
     options = '--limit', 40 * batch_size, '--batch-size', batch_size, '--epochs', 5, '--ctx', 'cpu'
-    for workers in (1, 2, 4):
-        status, _, err = run(*options, '--workers', workers, '--output', tmp_path / str(workers))
+    for number in (1, 2, 4):
+        status, _, err = run(*options, '--workers', number, '--output', tmp_path / str(number))
         assert status == 0, err
     assert len(state(tmp_path / '1')[0]['losses']) == 200
-    for workers in (2, 4):
-        assert_same_training(tmp_path / '1', tmp_path / str(workers))
+    for number in (2, 4):
+        assert_same_training(tmp_path / '1', tmp_path / str(number))
 
 
 def assert_same_training(folder, other):
