@@ -363,3 +363,19 @@ def test_nan_goes_through_the_loss_the_dense_layer_and_the_update(value):
     w.grad[17] = value
     sgd([w], .5)
     assert np.isfinite(w.asnumpy()).tolist() == [n != 17 for n in range(40)]
+
+
+def test_the_last_digit_of_a_mean_in_float64_is_not_seen_in_float32():
+    """Ranks that add up in another order differ there. Where x is the rounded mean, y is what rounding has left of it."""
+    C, n, rng = 200, 3 * 2 ** 10, np.random.default_rng(0)
+    means, m2 = rng.normal(0, 3, C), n * rng.uniform(0.2, 5, C)
+    X, ones = nd.array(means.reshape(1, C), dtype='float32'), nd.ones(C)
+
+    def normalized(sums):
+        numbers = nd.array(np.concatenate(([n], sums, m2)), dtype='float64')
+        return nd._internal._gluon_bn_shard_normalize(X, ones, nd.zeros(C), numbers, eps=0.).asnumpy()[0]
+
+    y = normalized(n * means)
+    np.testing.assert_array_equal(normalized(np.nextafter(n * means, np.inf)), y)
+    np.testing.assert_allclose(y, (X.asnumpy()[0].astype('float64') - means) / np.sqrt(m2 / n), rtol=0, atol=2. ** -28)
+    assert y.any()
