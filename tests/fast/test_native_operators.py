@@ -366,7 +366,7 @@ def test_nan_goes_through_the_loss_the_dense_layer_and_the_update(value):
 
 
 def test_the_last_digit_of_a_mean_in_float64_is_not_seen_in_float32():
-    """Ranks that add up in another order differ there. Where x is the rounded mean, y is what rounding has left of it."""
+    """Ranks that add up in another order differ there. Where x is the rounded mean, y is what rounding has left."""
     C, n, rng = 200, 3 * 2 ** 10, np.random.default_rng(0)
     means, m2 = rng.normal(0, 3, C), n * rng.uniform(0.2, 5, C)
     X, ones = nd.array(means.reshape(1, C), dtype='float32'), nd.ones(C)
