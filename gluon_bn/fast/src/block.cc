@@ -10,6 +10,7 @@
 //
 // The bias shifts the batch's mean and nothing else: batch norm takes it away again, and its gradient is exactly 0.
 // Every sum is over the same parts in the same order whatever the number of threads: results are bit-for-bit the same.
+// With halves.h, and sums in place of means (Moments), they are so whatever the number of ranks.
 #include <climits>
 
 #include "convolution.h"
@@ -146,13 +147,12 @@ inline Floats pixel_gradient(Floats x, Floats dpooled, const Affine<float>& a) {
 // cancel, and its error is in every gradient of the weights.
 void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affine<float>& a, int examples, float* sums,
                    size_t stride) {
-  enum { VECTORS = LANES > UNIT ? 1 : UNIT / LANES };  // of a unit, or of two
-  for (int v0 = 0; v0 < examples; v0 += VECTORS * LANES) {
+  for (int v0 = 0; v0 < examples; v0 += AT_ONCE) {
     Floats sum{}, product{};
     for (int py = 0; py < s.PH; ++py) {
       Floats row_sum{}, row_product{};
       for (int px = 0; px < s.PW; ++px)
-        for (int v = v0; v < v0 + VECTORS * LANES; v += LANES) {
+        for (int v = v0; v < v0 + AT_ONCE; v += LANES) {
           const Floats d = load(dout + (py * s.PW + px) * EXAMPLES + v);
           for (int q = 0; q < 4; ++q) {
             const Floats c = load(x + ((2 * py + q / 2) * s.OW + 2 * px + q % 2) * EXAMPLES + v);
@@ -164,7 +164,7 @@ void gradient_sums(const float* x, const float* dout, const Sizes& s, const Affi
       sum += row_sum;
       product += row_product;
     }
-    for (int u = 0; u < VECTORS * LANES / UNIT; ++u, sums += stride) {
+    for (int u = 0; u < AT_ONCE / UNIT; ++u, sums += stride) {
       sums[0] = sum_of_unit(sum, u);
       sums[1] = sum_of_unit(product, u);
     }

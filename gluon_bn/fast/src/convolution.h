@@ -16,9 +16,11 @@ enum { GROUP = 10, WEIGHT_GROUP = 5 };
 enum { GROUP = 5, WEIGHT_GROUP = 2 };
 #endif
 
+enum { AT_ONCE = int(LANES) > int(UNIT) ? int(LANES) : int(UNIT) };  // examples: whole vectors, and whole units
+
 // The sum of those lanes that are unit `u` of a vector, or of all lanes of one that is no longer than a unit.
 inline float sum_of_unit(Floats v, int u) {
-  return sum_of_lanes<float>(v, u * UNIT, LANES > UNIT ? (u + 1) * UNIT : LANES);
+  return sum_of_lanes<float>(v, u * UNIT, std::min<int>(LANES, (u + 1) * UNIT));
 }
 
 // How many channels go together: GROUP, or one at a time when their number is not a multiple of it.
@@ -87,11 +89,10 @@ inline void input_gradient_group(const float* dY, const float* weights, float* d
 template <int R, int G>
 inline void weight_gradient_group(const float* X, const float* dY, float* dweights, size_t stride, int C, int H, int W,
                                   int examples) {
-  enum { TOGETHER = LANES > UNIT ? LANES : UNIT };  // examples
   const int OH = H - R + 1, OW = W - R + 1;
   for (int c = 0; c < C; ++c)
     for (int i = 0; i < R; ++i)
-      for (int v0 = 0; v0 < examples; v0 += TOGETHER) {
+      for (int v0 = 0; v0 < examples; v0 += AT_ONCE) {
         Floats sum[G][R];
         for (int k = 0; k < G; ++k)
           for (int j = 0; j < R; ++j) sum[k][j] = Floats{};
@@ -99,7 +100,7 @@ inline void weight_gradient_group(const float* X, const float* dY, float* dweigh
           for (int x = 0; x < OW; ++x) {
             const float* in = X + (static_cast<size_t>(c * H + y + i) * W + x) * EXAMPLES;
             const float* d = dY + (static_cast<size_t>(y) * OW + x) * EXAMPLES;
-            for (int v = v0; v < v0 + TOGETHER; v += LANES) {
+            for (int v = v0; v < v0 + AT_ONCE; v += LANES) {
               Floats row[R];
 #pragma GCC unroll 5
               for (int j = 0; j < R; ++j) row[j] = load(in + j * EXAMPLES + v);
@@ -111,7 +112,7 @@ inline void weight_gradient_group(const float* X, const float* dY, float* dweigh
               }
             }
           }
-        for (int u = 0; u < TOGETHER / UNIT; ++u)
+        for (int u = 0; u < AT_ONCE / UNIT; ++u)
           for (int k = 0; k < G; ++k)
             for (int j = 0; j < R; ++j)
               dweights[(v0 / UNIT + u) * stride + (static_cast<size_t>(k * C + c) * R + i) * R + j] =
