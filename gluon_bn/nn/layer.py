@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._mxnet import mx
+from ..support.arguments import boolean, integer, number
 from . import formulations, graphs
 
 graphs.install()
@@ -32,7 +33,7 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
     Parameters are those of Gluon's: ``axis`` (of the channels, 1), ``momentum`` (weight of the old value, 0.9),
     ``epsilon`` (1e-5), ``center`` and ``scale`` (with False, ``beta`` is not trained, ``gamma`` counts as 1),
     ``use_global_stats`` (False), the four initializers, ``in_channels`` (0: found at the first call), ``prefix`` and
-    ``params``.
+    ``params``. A momentum outside of 0 to 1 and an epsilon below 0 are refused; Gluon's own computes with them.
 
     >>> net = mx.gluon.nn.HybridSequential()
     >>> net.add(mx.gluon.nn.Dense(3), gbn.nn.BatchNorm(momentum=0.5))
@@ -45,6 +46,13 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
     """
 
     _is_half = False  # whether its data are float16, which a graph does not say
+
+    def __init__(self, axis: int = 1, momentum: float = 0.9, epsilon: float = 1e-5, center: bool = True,
+                 scale: bool = True, use_global_stats: bool = False, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            integer('axis', axis), number('momentum', momentum, at_least=0, at_most=1),
+            number('epsilon', epsilon, at_least=0), boolean('center', center), boolean('scale', scale),
+            boolean('use_global_stats', use_global_stats), *args, **kwargs)
 
     def cast(self, dtype: Any) -> None:
         """Cast the parameters; float16 is for the data alone, and leaves them in float32."""

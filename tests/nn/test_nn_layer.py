@@ -234,6 +234,21 @@ def test_gluons_own_takes_the_gradient_of_training_after_a_recording_in_predict_
     assert abs(gradients[OWN] - gradients[gbn.nn.BatchNorm]).max() > 0.1
 
 
+@pytest.mark.parametrize('block', [gbn.nn.BatchNorm, gbn.nn.SyncBatchNorm])
+@pytest.mark.parametrize(('options', 'error', 'message'), [
+    ({'momentum': 2}, ValueError, 'momentum is 2; expected a finite number from 0 to 1'),
+    ({'momentum': 'a'}, TypeError, "momentum is 'a'; expected a finite number"),
+    ({'epsilon': -1}, ValueError, 'epsilon is -1; expected a finite number, at least 0'),
+    ({'epsilon': float('nan')}, ValueError, 'epsilon is nan'),
+    ({'axis': 1.5}, TypeError, 'axis is 1.5; expected a whole number'),
+    ({'scale': 'no'}, TypeError, "scale is 'no'; expected True or False"),
+    ({'use_global_stats': 'no'}, TypeError, "use_global_stats is 'no'")])
+def test_what_cannot_be_meant_is_refused_when_the_layer_is_made(block, options, error, message):
+    with pytest.raises(error, match=message):
+        block(**options)
+
+
+
 @pytest.mark.parametrize('req', ['write', 'add', 'null'])
 def test_grad_req(formulation, mode, req, rng):
     nets = [network(make(cls), mode) for cls in (None, OWN)]
