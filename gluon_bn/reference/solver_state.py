@@ -143,9 +143,13 @@ def _checked_histories(description, iteration):
 
 def _checked_random_state(keys, rest):
     """A state of NumPy's generator, which another generator has taken."""
-    position, *gauss = rest
+    if not isinstance(rest, list) or len(rest) != 3:
+        raise ValueError(f"the generator's state has {rest!r}; expected its position, and whether there is one more normal "
+                         "number, and that number.")
+    position, has_gauss, gauss = rest
     if keys.shape != (624,) or keys.dtype != np.uint32:
         raise ValueError(f"the generator's state is {keys.dtype} {keys.shape}; expected uint32 (624,).")
-    state = ('MT19937', keys, integer('position', position, 0, 624), *gauss)
+    state = ('MT19937', keys, integer('position', position, 0, 624), integer('has_gauss', has_gauss, 0, 1),
+             number('cached_gaussian', gauss))
     np.random.RandomState().set_state(state)
     return state
