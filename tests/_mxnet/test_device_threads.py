@@ -33,9 +33,9 @@ nd.waitall()
 '''
 NETWORKS = '''
 devices = DataParallel(gbn.LeNet(contexts[0]), contexts[:2])
-for step in range(30):
+for step in range(8):
     devices.step(nd.random.uniform(shape=(64, 1, 28, 28)), [1] * 64, lr=0.001)
-    if step == 5:  # after a fork the engine has new threads
+    if step == 3:  # after a fork the engine has new threads
         child = os.fork()
         if child == 0:
             os._exit(0)
@@ -44,7 +44,7 @@ for step in range(30):
 SHARED_LAYER = '''
 def product(group):
     x = nd.random.normal(shape=(300, 300), ctx=contexts[group.rank])
-    for _ in range(100):
+    for _ in range(30):
         with autograd.record():
             out = gbn.batch_norm(nd.dot(x, x), nd.ones(300, x.context), nd.zeros(300, x.context), {}, {}, group=group)
         nd.dot(out, out).wait_to_read()

@@ -141,9 +141,8 @@ def test_the_loss_is_the_same_over_200_steps(small_data, tmp_path, in_float64):
     job.start(replace(config, ctx='cpu'), tmp_path / 'one', report=lambda line: None)
     losses = state(tmp_path / 'one')[0]['losses']
     assert len(losses) == 200
-    for size in (2, 4):
-        train(config, tmp_path / str(size), size)
-        np.testing.assert_allclose(state(tmp_path / str(size))[0]['losses'], losses, rtol=0, atol=1e-4)
+    train(config, tmp_path / 'several', 4)
+    np.testing.assert_allclose(state(tmp_path / 'several')[0]['losses'], losses, rtol=0, atol=1e-4)
 
 
 def test_the_accuracies_of_all_workers_are_those_of_the_saved_network(tiny, small_data, tmp_path):
@@ -329,7 +328,7 @@ def test_one_process_computes_the_same_bits_in_float32(two_workers, small_data, 
 @pytest.mark.usefixtures('library', 'mpi')
 @pytest.mark.parametrize('batch_size', [64, 100])
 def test_one_two_and_four_workers_compute_the_same_bits_over_200_steps(batch_size, tmp_path):
-    options = '--limit', 40 * batch_size, '--batch-size', batch_size, '--epochs', 5, '--ctx', 'cpu'
+    options = '--limit', 200 * batch_size, '--batch-size', batch_size, '--ctx', 'cpu'
     for number in (1, 2, 4):
         status, _, err = run(*options, '--workers', number, '--output', tmp_path / str(number))
         assert status == 0, err
