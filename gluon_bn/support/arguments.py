@@ -189,6 +189,9 @@ def as_array(name, value, expected):
         raise ValueError(f"{name} has masked values; expected an array of {expected}: leave them out, or put others in "
                          "their place with .filled(...).")
     array = np.asarray(value) if isinstance(value, np.ndarray) else _of_lists(value)
+    if hasattr(value, 'dtype') and array.dtype == object:  # as tables of pandas often have them
+        raise TypeError(f"{name} has type object; expected an array of {expected}: convert it with "
+                        ".astype(...).")
     if array is None or array.dtype == object or isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is {shown(value)}; expected an array of {expected}.")
     return array

@@ -246,6 +246,12 @@ def test_what_is_no_array(value):
     assert as_array('v', ['a'], 'words').tolist() == ['a']  # whether its type fits is for others to say
 
 
+def test_an_array_of_objects_is_said_to_be_one():
+    """A column of a table of pandas often is."""
+    with pytest.raises(TypeError, match=r'^y has type object; expected an array of .*: convert it with \.astype'):
+        labels('y', np.array([1, 2], dtype=object))
+
+
 def test_a_size_may_be_1():
     assert sizes('units', [1, 1]) == [1, 1]
 
