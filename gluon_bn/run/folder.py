@@ -1,9 +1,9 @@
 """The folder of a run: where its files are, its lock, and the reports that are written from the state."""
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers
+from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers, writing
 from ..support.invocation import command_line
 from .configuration import RunError
 from .curves import plot_run
@@ -40,21 +40,23 @@ class RunFolder:
 
     def write_reports(self, config, state, batches_per_epoch):
         """Write metrics.jsonl and curves.png from the state."""
-        with atomic_write(self.path / 'metrics.jsonl', 'w') as file:
-            file.writelines(json.dumps(record) + '\n' for record in state.history)
-        plot_run(self.path / 'curves.png', state.losses, batches_per_epoch, state.history,
-                 f"LeNet {'with' if config.batch_norm else 'without'} batch norm on {config.dataset}, batch "
-                 f"{config.batch_size}, learning rate {config.lr:g}, seed {config.seed}")
+        with writing(self, RunError):
+            with atomic_write(self.path / 'metrics.jsonl', 'w') as file:
+                file.writelines(json.dumps(record) + '\n' for record in state.history)
+            plot_run(self.path / 'curves.png', state.losses, batches_per_epoch, state.history,
+                     f"LeNet {'with' if config.batch_norm else 'without'} batch norm on {config.dataset}, batch "
+                     f"{config.batch_size}, learning rate {config.lr:g}, seed {config.seed}")
 
     @contextmanager
     def locked(self):
         """Hold the folder's lock, so that two processes never train in one folder; leftovers of a kill are removed."""
-        try:
-            with folder_locked(self.path):
-                for folder in (self.path, self.checkpoint.parent):
-                    remove_leftovers(folder)
-                yield
-        except FolderInUse:
-            raise RunError(f"another process is training in {self}; wait for it, or choose another --output.") from None
-        except OSError as error:
-            raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
+        with ExitStack() as held:
+            try:
+                with writing(self, RunError):
+                    held.enter_context(folder_locked(self.path))
+                    for folder in (self.path, self.checkpoint.parent):
+                        remove_leftovers(folder)
+            except FolderInUse:
+                raise RunError(f"another process is training in {self}; wait for it, or choose another "
+                               "--output.") from None
+            yield

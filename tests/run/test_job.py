@@ -521,6 +521,17 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch, script_here, small_d
     assert not list(tmp_path.rglob('*.tmp'))
 
 
+@pytest.mark.parametrize('error', [BrokenPipeError(errno.EPIPE, 'Broken pipe'), OSError(errno.ENOSPC, 'No space')])
+def test_what_cannot_be_printed_is_not_said_of_the_folder(tmp_path, tiny, error):
+    """``gluon-bn train | head -1`` ended with "RUN cannot be written: Broken pipe"."""
+    def report(line):
+        raise error
+
+    with pytest.raises(OSError) as raised:
+        run.start(tiny, tmp_path / 'run', report)
+    assert raised.value is error
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason='root alone may mount')
 def test_a_small_disk_is_one_sentence(tmp_path, small_data):
     """A file system of 200 kB, and a process of its own: nothing is complained of when it ends, either."""
