@@ -21,7 +21,7 @@ class RunEvents:
     learning_rate : function of the number of a step, counted through all epochs from 0
     first_batch : ``(data, label)``, for which the network is observed
 
-    Raises ``ImportError`` naming the extra when tensorboardX is not installed, and ``OSError`` when it cannot work here.
+    Raises ``ImportError`` naming the extra when tensorboardX is not installed, ``OSError`` when it cannot work here.
     """
 
     def __init__(self, folder, config, batches_per_epoch, learning_rate, first_batch):

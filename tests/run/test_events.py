@@ -259,7 +259,7 @@ def test_without_semaphores_this_is_said_before_the_run_begins(config, tmp_path,
         raise PermissionError(errno.EACCES, 'Permission denied')
 
     monkeypatch.setattr(multiprocessing.synchronize._multiprocessing, 'SemLock', refused)
-    with pytest.raises(OSError, match=r'^tensorboardX needs semaphores, and this user cannot make one \(Permission denied\)'):
+    with pytest.raises(OSError, match=r'tensorboardX needs semaphores, .* cannot make one \(Permission denied\)'):
         run.start(config, tmp_path / 'run', quiet)
     assert not (tmp_path / 'run').exists()
 

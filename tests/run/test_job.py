@@ -527,7 +527,7 @@ def test_what_cannot_be_printed_is_not_said_of_the_folder(tmp_path, tiny, error)
     def report(line):
         raise error
 
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match=error.strerror) as raised:
         run.start(tiny, tmp_path / 'run', report)
     assert raised.value is error
 
