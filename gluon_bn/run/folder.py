@@ -1,8 +1,8 @@
 """The folder of a run: where its files are, its lock, and the reports that are written from the state."""
 import json
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
+from ..support.arguments import path as as_path
 from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers, writing
 from ..support.invocation import command_line
 from .configuration import RunError
@@ -11,7 +11,7 @@ from .curves import plot_run
 
 def checkpoint_of(path):
     """The checkpoint file that ``path`` means: that of a run's folder, or ``path`` itself."""
-    path = Path(path)
+    path = as_path('path', path, "a run's folder, or of a checkpoint")
     return path / 'checkpoint' / 'latest.npz' if path.is_dir() else path
 
 
@@ -19,7 +19,7 @@ class RunFolder:
     """``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz`` in one folder."""
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = as_path('folder', path, 'a folder')
         self.checkpoint = self.path / 'checkpoint' / 'latest.npz'
         self.config = self.path / 'config.json'
 

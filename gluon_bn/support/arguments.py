@@ -6,6 +6,7 @@
 - A boolean is ``True`` or ``False`` of Python or NumPy; 0, 1, None and ``'no'`` are none.
 - Labels are class numbers in one axis, ``(n,)``, whole and at least 0: an array of NumPy or MXNet, a list, a pandas
   Series (taken by position). Their type may be a float, as in batches. ``(n, 1)`` and one-hot rows are refused.
+- A path is a string or a ``pathlib.Path``, and not empty; a number, which Python takes for an open file, is none.
 
 What is of another kind is a ``TypeError``, what is out of range a ``ValueError``; the message is ``<name> is <value>;
 expected <what>``, and what to do. Each function returns the value as Python's or NumPy's own.
@@ -13,9 +14,11 @@ expected <what>``, and what to do. Each function returns the value as Python's o
 import math
 import numbers
 import operator
+import os
 import reprlib
 import warnings
 from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
 
 import numpy as np
 
@@ -130,6 +133,23 @@ def labels(name, value, n=None, num_classes=None):
         raise ValueError(f"{name} holds {array[position]!s} (at position {position}); expected {expected}: give each "
                          "class its own number from 0 on.")
     return array.astype(np.int64) if array.dtype.kind == 'f' else array
+
+
+def path(name, value, of='a file'):
+    """The path ``value``, a string or a ``Path``, as a ``Path``; not an empty one, which is the current folder.
+
+    A number is none: Python would read, and close, the file that happens to be open under it.
+
+    >>> path('data_dir', 3, 'a folder')
+    Traceback (most recent call last):
+    TypeError: data_dir is 3; expected the path of a folder, a string or a pathlib.Path.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {shown(value)}; expected the path of {of}, a string or a pathlib.Path.")
+    if not text or '\0' in text:
+        raise ValueError(f"{name} is {shown(text)}; expected the path of {of}.")
+    return Path(text)
 
 
 def mapping(name, value, expected):

@@ -303,6 +303,8 @@ def test_the_mlps_running_means_over_all_batches_survive_a_resumption(images, tm
     ({'optim_config': {'learning_rate': 0}}, 'learning_rate is 0; expected a finite number, above 0'),
     ({'update_rule': 'adam', 'optim_config': {'beta2': 1}}, 'beta2 is 1; .* below 1'),
     ({'checkpoint_name': 3}, 'checkpoint_name is 3; expected the path'),
+    ({'checkpoint_name': ''}, "checkpoint_name is ''; expected the path"),
+    ({'checkpoint_name': '/'}, "checkpoint_name is '/', which is no file; expected the path of one"),
     ({'num_val_samples': 0}, 'num_val_samples is 0; expected a whole number, at least 1 .or None')])
 def test_wrong_options_say_what_is_right(options, message, images):
     with pytest.raises((TypeError, ValueError), match=message):

@@ -614,6 +614,15 @@ def test_velocities_of_a_run_without_momentum_are_refused(tiny, tmp_path):
         run.resume(tmp_path / 'run', report=quiet)
 
 
+def test_what_is_no_path_is_no_folder_of_a_run(tiny):
+    """An empty one would be the current folder."""
+    for work in (lambda: run.start(tiny, ''), lambda: run.resume(''), lambda: gbn.load_network('')):
+        with pytest.raises(ValueError, match="is ''; expected the path of a"):
+            work()
+    with pytest.raises(TypeError, match='is 3; expected the path of a'):
+        gbn.load_network(3)
+
+
 def test_a_description_of_something_else_is_no_run(tmp_path):
     for description in ({}, {'config': 5}, [], None, 'config'):
         checkpoint.save(tmp_path / 'c.npz', {}, description)
