@@ -157,7 +157,7 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
 
 
 def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any, is_training: bool = False) -> float:
-    """The share of examples whose largest score is at their label.
+    """The share of examples whose largest score is at their label; one with a score that is NaN has no largest.
 
     Parameters
     ----------
@@ -180,7 +180,8 @@ def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any
             yhat_linear = net(data, is_training=is_training)                                  # (m, K)
             check_classes(numbers, yhat_linear.shape[-1])
             predictions = nd.argmax(yhat_linear, axis=1)                                      # (m,)
-            hits = nd.sum(predictions == label.astype(predictions.dtype, copy=False))         # (1,)
+            hits = predictions == label.astype(predictions.dtype, copy=False)                 # (m,)
+            hits = nd.sum(hits * nd.min(yhat_linear == yhat_linear, axis=1))                  # (1,), NaN is no hit
             correct = hits if correct is None else correct + hits
             examples += data.shape[0]
             in_flight.append(correct)

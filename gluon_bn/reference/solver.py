@@ -177,11 +177,12 @@ class Solver:
         return sum(self._hits(X[b], y[b]) for b in batches) / len(X)
 
     def _hits(self, X, y):
-        """How many of the examples have their largest score at their label."""
+        """How many of the examples have their largest score at their label; one with a NaN has no largest."""
         scores = as_array('what the loss(X) of the model returns', self.model.loss(X), 'scores, (N, num_classes)')
         scores = scores.astype(float) if scores.dtype == bool else scores
         scores = floats('what the loss(X) of the model returns', scores, (len(X), None))          # (N, num_classes)
-        return int(np.sum(np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])))
+        hits = np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])           # (N,)
+        return int(np.sum(hits & ~np.isnan(scores).any(axis=1)))
 
     def _note_accuracies(self):
         """Measure the accuracies, keep the parameters if they are the best, and write the checkpoint."""

@@ -351,6 +351,13 @@ def test_labels_have_one_reading_in_check_accuracy(images):
         solver.check_accuracy(images['X_val'], y, 0)
 
 
+def test_scores_that_are_nan_are_no_right_answer(images):
+    """A network of NaN would know class 0 perfectly, and could be the best."""
+    solver = Solver(network(), images, **OPTIONS)
+    solver.model.loss = lambda X: np.array([[3, 1], [3, np.nan], [np.nan, np.nan], [1, np.inf]])
+    assert solver.check_accuracy(images['X_val'][:4], [0, 0, 0, 1]) == 2 / 4
+
+
 class Table:
     """What pandas' Series and DataFrame are to NumPy: an array, and an index that ``[...]`` looks things up by."""
 
