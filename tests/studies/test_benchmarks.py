@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gluon_bn import LeNet
 from gluon_bn._mxnet import mx
 from gluon_bn.commands import benchmark
-from gluon_bn.studies.benchmarks import contestants, measure, peers, report, workers
+from gluon_bn.data import load
+from gluon_bn.studies.benchmarks import contestants, measure, notebook_formulation, peers, report, workers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -274,11 +276,11 @@ def test_a_step_of_workers_is_measured_without_the_first_ones(workers_too, monke
     from gluon_bn._mxnet import nd
     from gluon_bn.run import loop
     from gluon_bn.run import workers as run_workers
-    known, group, steps = Known(monkeypatch), SimpleNamespace(size=2, bytes_sent=0), []
+    known, group, steps, waited = Known(monkeypatch), SimpleNamespace(size=2, bytes_sent=0), [], []
 
     class FakeJob:
         def __init__(self, config, *_):
-            assert (config.batch_size, config.workers) == (32, 2 if workers_too else 1)
+            assert (config.batch_size, config.workers, config.limit) == (32, 2 if workers_too else 1, 32 * 11)
 
         def batches_from(self, *_):
             yield from [(None, None)] * 4  # fewer than steps
@@ -287,7 +289,7 @@ def test_a_step_of_workers_is_measured_without_the_first_ones(workers_too, monke
             steps.append(1)
             known.start(3 if len(steps) > 5 else 4096)
             group.bytes_sent += 10 if len(steps) > 5 else 4096
-            return SimpleNamespace(wait_to_read=known.wait)
+            return SimpleNamespace(wait_to_read=lambda: waited.append(len(steps)) or known.wait())
 
     monkeypatch.setattr(nd, 'waitall', known.wait)
     monkeypatch.setattr(run_workers, 'WorkerJob', FakeJob)
@@ -296,6 +298,49 @@ def test_a_step_of_workers_is_measured_without_the_first_ones(workers_too, monke
     found = json.loads(workers._measure({'batch': 32, 'steps': 6}, worker))
     assert found == {'seconds': 3, 'bytes': 10 if workers_too else 0}
     assert len(steps) == 11
+    assert waited == [1, 9]  # as training does: so the queue stays short
+
+
+def test_one_process_has_the_threads_of_all_workers_and_its_failure_is_raised(monkeypatch):
+    monkeypatch.setattr(workers, '_command', lambda *asked, alone: [sys.executable, '-c', (
+        f"import json, os; assert {alone} and {asked} == (32, 5)\n"
+        "print(json.dumps({'seconds': int(os.environ['OMP_NUM_THREADS'])}))")])
+    assert workers.one_process(32, 5, 3) == {'seconds': 3}
+    monkeypatch.setattr(workers, '_command', lambda *asked, alone: [sys.executable, '-c', 'raise SystemExit(3)'])
+    with pytest.raises(subprocess.CalledProcessError):
+        workers.one_process(32, 5, 3)
+
+
+def test_what_workers_have_measured_is_their_first_line_and_their_failure_is_raised(monkeypatch):
+    from gluon_bn.parallel import launch
+    status = 0
+
+    def launched(name, words, count, report, threads):
+        assert (words[:2], count, threads) == (['-m', workers.__name__], 3, 2)
+        assert json.loads(words[2]) == {'batch': 32, 'steps': 5, 'alone': False}
+        report('{"seconds": 1.5, "bytes": 10}')
+        return status
+
+    monkeypatch.setattr(launch, 'launch', launched)
+    assert workers.of_workers(3, 32, 5, 2) == {'seconds': 1.5, 'bytes': 10}
+    status = 1
+    with pytest.raises(RuntimeError, match='a job of 3 workers ended with status 1'):
+        workers.of_workers(3, 32, 5, 2)
+
+
+def test_the_notebook_s_batches_are_the_images_and_its_parameters_are_drawn_around_0_and_1():
+    images, labels = load('mnist', train=False)
+    found = list(notebook_formulation.batches(False, 70, shuffle=False))
+    assert [len(y) for _, y in found] == [64, 6]
+    np.testing.assert_array_equal(np.concatenate([y.asnumpy() for _, y in found]), labels[:70])
+    np.testing.assert_allclose(np.concatenate([X.asnumpy() for X, _ in found]), images[:70] / 255, rtol=1e-6)
+    params = {name: param.asnumpy() for name, param in notebook_formulation.parameters(scale=0.5).items()}
+    assert {name: param.shape for name, param in params.items()} == {
+        name: param.shape for name, param in LeNet().params.items()}
+    for name, param in params.items():
+        centre = 1 if name.startswith('gamma') else 0
+        assert 0 < np.abs(param - centre).max() < 0.5 * 6
+        assert param.size < 100 or np.std(param) == pytest.approx(0.5, rel=0.4)
 
 
 def test_the_overview_has_the_ratio_to_each_contestant():
