@@ -90,9 +90,9 @@ def test_the_range_along_the_gradient_is_that_of_each_step():
     results = as_expected('learning_rates', EXPERIMENTS['learning_rates-lenet'](range(2)))
     for result in results:
         for record in result['measured']:
-            record['losses'] = [5. + record['step'], 9. + result['job']['seed'], 1. + record['step'] / 4]
+            record['losses'] = [5., 9. + result['job']['seed'] + record['step'], 1. + record['step'] / 4]
     plain, *_ = FIGURES['learning_rates-lenet']['landscape-lenet'](results).axes
-    assert [band_at(plain, 0, step) for step in (0, 2)] == [(1, 9.5), (1.5, 9.5)]
+    assert [band_at(plain, 0, step) for step in (0, 2)] == [(1, 9.5), (1.5, 11.5)]
 
 
 def test_the_figure_of_noise_has_each_number_at_its_step_and_net():
