@@ -15,8 +15,8 @@ graphs.install()
 class BatchNorm(mx.gluon.nn.BatchNorm):
     """Batch normalization as a Gluon block, a drop-in for :class:`mxnet.gluon.nn.BatchNorm`.
 
-    It *is* one: constructor, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each of ``(C,)``) and
-    their names, files, ``cast`` and ``repr`` are inherited. What differs:
+    It *is* one: the constructor's arguments, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each
+    of ``(C,)``) and their names, files, ``cast`` and ``repr`` are Gluon's. What differs:
 
     - The running statistics move in forward, once for each call in train mode, however often ``backward`` runs. (On a
       CPU, Gluon's own move in backward: twice if it runs twice, never without it.)
