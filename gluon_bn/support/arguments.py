@@ -140,7 +140,8 @@ def path(name, value, of='a file'):
 
     A number is none: Python would read, and close, the file that happens to be open under it.
 
-    >>> path('data_dir', 3, 'a folder')
+    >>> from gluon_bn.support import arguments
+    >>> arguments.path('data_dir', 3, 'a folder')
     Traceback (most recent call last):
     TypeError: data_dir is 3; expected the path of a folder, a string or a pathlib.Path.
     """
