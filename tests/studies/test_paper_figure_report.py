@@ -84,6 +84,7 @@ def test_the_table_has_the_spread_of_the_seeds_movements():
     net = by_net(made_up('sgd-0.1', better, lambda job, t: 1 + (1 - t) * (0.1 + 0.1 * job.seed)))
     first, second = movement(net[True]).mean(axis=1)
     assert second == pytest.approx(2 * first)
+    assert numbers_of(net[True])['movement'] == pytest.approx([first, second])
     assert table({'sgd-0.1': net}).splitlines()[2].endswith(
         f' | {1.5 * first:.3f} ± {(second - first) / 2 ** 0.5:.3f} |')
 
