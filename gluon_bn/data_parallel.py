@@ -137,7 +137,7 @@ class DataParallel:
         try:
             with stored_statistics_kept(net, only_if_refused=True):
                 losses = recorded_losses(net, *((None, None) if empty else (
-                    data[part].as_in_context(net.ctx), label[part])))
+                    data[part].as_in_context(net.ctx), label[part])), whole_batch=label)
                 losses.backward()
                 gradients = (param.grad for param in net.params.values())
                 ranks.wait(parts_of(group), *gradients)  # their exchange needs the others, who may leave then

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .support.arguments import as_array, shown
+from .support.arguments import path as as_path
 from .support.files import atomic_write
 from .support.reading import MOST_BYTES, regular_file
 
@@ -77,7 +78,7 @@ def load(path: str | os.PathLike, most: int = MOST_BYTES) -> dict[str, Array] | 
     >>> {name: array.shape for name, array in load(path).items()}
     {'arg:conv0_weight': (8, 1, 3, 3)}
     """
-    with regular_file(path, ValueError) as file:
+    with regular_file(as_path('path', path), ValueError) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise ValueError(f"{path} has {size:,} bytes, more than {most:,}: pass most={size} if it is meant.")
@@ -101,6 +102,7 @@ def save(path: str | os.PathLike, arrays: Mapping[str, Array] | list[Array] | Ar
     >>> load(path)
     [array([0, 1, 2])]
     """
+    path = as_path('path', path)
     names = list(arrays) if isinstance(arrays, Mapping) else []
     values: list[Any] = list(arrays.values()) if isinstance(arrays, Mapping) else (
         list(arrays) if type(arrays) in (list, tuple) else [arrays])

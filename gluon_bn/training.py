@@ -99,20 +99,23 @@ def train_step(net: Any, data: NDArray, label: NDArray, lr: float, update: Calla
     return nd.mean(loss)
 
 
-def recorded_losses(net, data, label):
+def recorded_losses(net, data, label, whole_batch=None):
     """The loss of each example of a batch in training, ``(m,)``, recorded for the backward pass; checks both first.
 
     Of a network that shares its batches with other ranks, see :class:`gluon_bn.LeNet`, a rank without examples gives
-    None for both: it gets a loss of 0 that has gradients of 0, ``(1,)``.
+    None for both: it gets a loss of 0 that has gradients of 0, ``(1,)``. ``whole_batch`` are the class numbers of all
+    ranks, so that all refuse one that is no class, and none goes on alone; None for ``label`` alone.
     """
     if data is None and label is None and getattr(net, 'group', None) is not None:
-        with autograd.record():
-            return nd.sum(net(None, is_training=True), axis=1)                            # (1,)
-    label, numbers = check_batch(data, label)
+        numbers = np.empty(0)
+    else:
+        label, numbers = check_batch(data, label)
     with autograd.record():
         yhat_linear = net(data, is_training=True)                                         # (m, K)
         num_classes = yhat_linear.shape[-1]
-        check_classes(numbers, num_classes)
+        check_classes(numbers if whole_batch is None else whole_batch, num_classes)
+        if data is None:
+            return nd.sum(yhat_linear, axis=1)                                            # (1,)
         return softmax_cross_entropy(yhat_linear, nd.one_hot(label, num_classes, dtype=yhat_linear.dtype))
 
 
@@ -154,7 +157,7 @@ def train_epoch(net: Any, data_iterator: Iterable[tuple[NDArray, NDArray]], lr: 
 
 
 def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any, is_training: bool = False) -> float:
-    """The share of examples whose largest score is at their label.
+    """The share of examples whose largest score is at their label; one with a score that is NaN has no largest.
 
     Parameters
     ----------
@@ -177,7 +180,8 @@ def evaluate_accuracy(data_iterator: Iterable[tuple[NDArray, NDArray]], net: Any
             yhat_linear = net(data, is_training=is_training)                                  # (m, K)
             check_classes(numbers, yhat_linear.shape[-1])
             predictions = nd.argmax(yhat_linear, axis=1)                                      # (m,)
-            hits = nd.sum(predictions == label.astype(predictions.dtype, copy=False))         # (1,)
+            hits = predictions == label.astype(predictions.dtype, copy=False)                 # (m,)
+            hits = nd.sum(hits * nd.min(yhat_linear == yhat_linear, axis=1))                  # (1,), NaN is no hit
             correct = hits if correct is None else correct + hits
             examples += data.shape[0]
             in_flight.append(correct)

@@ -460,6 +460,8 @@ def test_which_impl_says_what_runs():
     assert which_impl(ones(4, 3, 2, 2), 'plain') == 'plain'
     with pytest.raises(ValueError, match=r"impl='fast' is for"):
         which_impl(ones(4, 3, dtype='float16'), 'fast')
+    with pytest.raises(TypeError, match='X is a numpy.ndarray; expected an mxnet.nd.NDArray'):
+        which_impl(np.ones((4, 3)))
 
 
 # ---- the same for all three formulations: the formula, native operators, MXNet's quick operators ---------------------

@@ -146,6 +146,16 @@ def test_what_is_wrong_is_refused_and_nothing_has_changed(images):
     assert devices.rows == [2, 2]
 
 
+def test_a_label_that_is_no_class_is_refused_by_every_device_before_backward(images, capfd):
+    """The position is that in the batch. A device that went on alone had a traceback of MXNet's printed."""
+    data, label = nd.array(images[0][:4] / 255), np.array([1, 2, 3, 10])
+    for size in (2, 5):  # with five devices one has no row
+        with pytest.raises(ValueError, match=r'label holds 10 \(at position 3\); expected class numbers from 0 to 9'):
+            DataParallel(lenet(), [mx.cpu(i) for i in range(size)]).step(data, label, LR)
+    nd.waitall()
+    assert capfd.readouterr() == ('', '')
+
+
 def test_a_shard_of_one_row_has_no_statistics_of_its_own(images):
     (data, label), = batches(images, 3, 1)
     with pytest.raises(ValueError, match='a batch of one'):

@@ -310,3 +310,12 @@ def test_types_are_mxnets_own():
     assert {code: params.np.dtype(name) for code, name in params._TYPES.items()} == {
         code: np.dtype(dtype) for dtype, code in mx.ndarray.ndarray._DTYPE_NP_TO_MX.items()
         if dtype is not None and code in range(8)}
+
+
+def test_an_open_file_is_no_path(tmp_path):
+    """Python would take its number for it, read from where it is, and close it."""
+    with open(tmp_path / 'other', 'wb') as other:
+        for work in (lambda: params.load(other.fileno()), lambda: params.save(other.fileno(), [np.ones(2)])):
+            with pytest.raises(TypeError, match=r'^path is \d+; expected the path of a file'):
+                work()
+        other.write(b'still open')

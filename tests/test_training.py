@@ -231,6 +231,14 @@ def test_accuracy_is_the_share_of_right_answers(mnist, is_training):
     assert 0 < accuracy < 1                                     # else the test says little
 
 
+def test_scores_that_are_nan_are_no_right_answer(ctx):
+    """The largest of them, NumPy and MXNet say, is the first: a network of NaN knew one class perfectly."""
+    def net(X, is_training):
+        return nd.array([[3, 1], [3, np.nan], [np.nan, 1], [np.nan, np.nan], [1, np.inf], [3, -np.inf]], ctx=ctx)
+
+    assert evaluate_accuracy([(nd.zeros((6, 1), ctx=ctx), [0, 0, 0, 0, 1, 0])], net) == 3 / 6
+
+
 @pytest.mark.parametrize('is_training', [False, True])
 def test_scoring_leaves_parameters_and_stored_statistics_bit_for_bit(mnist, is_training):
     net = trained_lenet(mnist)

@@ -125,7 +125,8 @@ class BreastCancerNet:
         """The share of rows on the right side of probability 1/2, by the moving averages."""
         x = _rows(x)
         y = labels('y', y, len(x), 2)
-        return float(np.mean((self.scores(x, train=False).value[:, 0] > 0) == (y == 1)))
+        scores = self.scores(x, train=False).value[:, 0]
+        return float(np.mean(np.where(y == 1, scores > 0, scores <= 0)))  # NaN is on neither side
 
     def _param(self, name):
         return Node(self.params[name], name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..support.arguments import boolean, shown
+from ..support.arguments import path as as_path
 from ..support.files import cache_dir
 from ..support.reading import content, unpacked_file
 from .download import download
@@ -52,7 +53,7 @@ def load_cifar10(train=True, data_dir=None):
     if data_dir is None:
         name, checksum = _EMBEDDED[train]
         return read_records(Path(__file__).parent / 'cifar10' / name, checksum)
-    data_dir = Path(data_dir)
+    data_dir = as_path('data_dir', data_dir, 'a folder, or of the archive')
     archive = _archive_of(data_dir)
     if archive is not None:
         parts = [_parse(data, f'{archive}:{name}') for name, data in _read_archive(archive, _FILES[train])]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..support.arguments import boolean, shown
+from ..support.arguments import path as as_path
 from ..support.files import cache_dir
 from .cifar10 import load_cifar10
 from .download import download
@@ -75,12 +76,14 @@ def load(name: str, train: bool = True,
     boolean('train', train)
     if not isinstance(name, str):
         raise TypeError(f"name is {shown(name)}; expected the name of a data set, one of {', '.join(DATASETS)}.")
+    if data_dir is not None:
+        data_dir = as_path('data_dir', data_dir, 'a folder')
     if name in ('cifar-10', 'cifar10'):
         return load_cifar10(train, data_dir)
     if name not in SOURCES:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASETS)}.")
     (images_path, images_sum), (labels_path, labels_sum) = (
-        _locate(name, file, None if data_dir is None else Path(data_dir)) for file in _FILES[bool(train)])
+        _locate(name, file, data_dir) for file in _FILES[bool(train)])
     images = read_images(images_path, checksum=images_sum)
     labels = read_labels(labels_path, checksum=labels_sum)
     if len(images) != len(labels):

@@ -20,6 +20,7 @@ import numpy as np
 
 from .._mxnet import autograd, nd
 from .._mxnet.arrays import spec_of
+from ..checks import check_floats
 from . import native, operators
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def which_impl(X: NDArray, impl: str = 'auto') -> str:
 
     ``'plain'`` is the formula as it stands in :mod:`gluon_bn.batch_norm`, ``'fast'`` the same mathematics in quicker
     operators, native ones where :func:`gluon_bn.native_status` says so; ``'auto'`` is ``'fast'`` wherever that is right
-    and quicker, else ``'plain'``. Asking for ``'fast'`` where it does not apply is a ``ValueError``.
+    and quicker, else ``'plain'``. Asking for ``'fast'`` where it does not apply is a ``ValueError``, what is no NDArray
+    of floats a ``TypeError``.
     """
+    check_floats(X=X)
     return _which(spec_of(X)[0], impl)
 
 

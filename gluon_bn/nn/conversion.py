@@ -8,7 +8,7 @@ import numpy as np
 
 from .._mxnet import mx
 from .graphs import has_unmarked
-from .layer import BatchNorm
+from .layer import BatchNorm, checked_settings
 
 gluon = mx.gluon
 _Net = TypeVar('_Net')  # a gluon.Block
@@ -23,7 +23,7 @@ def convert(net: _Net) -> _Net:
 
     A subclass of Gluon's layer (``SyncBatchNorm``, or one of your own) and ``BatchNormReLU`` compute something else;
     in a ``SymbolBlock`` batch norms are no blocks. They stay, and a warning says so. What is no ``gluon.Block`` is a
-    ``TypeError``.
+    ``TypeError``; settings that ours refuses, and Gluon's does not, are refused here as well, before anything changes.
 
     >>> net = mx.gluon.model_zoo.vision.resnet18_v1()
     >>> gbn.convert(net) is net
@@ -35,10 +35,11 @@ def convert(net: _Net) -> _Net:
         raise TypeError(f"net is a {type(net).__name__}; expected a gluon.Block, such as a network of the model zoo.")
     blocks = list(_blocks_of(net))
     is_half = any(np.dtype(parameter.dtype) == np.float16 for parameter in net.collect_params().values())
-    for block in blocks:
-        if type(block) is gluon.nn.BatchNorm:
-            block.__class__ = BatchNorm  # ours adds no state but this
-            block._is_half = is_half
+    ours_from_now_on = [(block, _settings(block)) for block in blocks if type(block) is gluon.nn.BatchNorm]
+    for block, settings in ours_from_now_on:
+        block.__class__ = BatchNorm  # ours adds no state but this
+        block._is_half = is_half
+        block._kwargs.update(settings)
     for block in blocks:
         if isinstance(block, gluon.HybridBlock):
             block._clear_cached_op()
@@ -49,6 +50,15 @@ def convert(net: _Net) -> _Net:
         warnings.warn(f"gluon_bn.convert has left what is no plain BatchNorm as it is: {', '.join(sorted(others))}.",
                       stacklevel=2)
     return net
+
+
+def _settings(block):
+    """Those of a ``gluon.nn.BatchNorm``, as ours has them."""
+    had = block._kwargs
+    try:
+        return checked_settings(had['axis'], had['momentum'], had['eps'], had['use_global_stats'])
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{block.name} cannot be converted: {error}") from None
 
 
 def _blocks_of(block):

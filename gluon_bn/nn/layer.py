@@ -15,8 +15,8 @@ graphs.install()
 class BatchNorm(mx.gluon.nn.BatchNorm):
     """Batch normalization as a Gluon block, a drop-in for :class:`mxnet.gluon.nn.BatchNorm`.
 
-    It *is* one: constructor, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each of ``(C,)``) and
-    their names, files, ``cast`` and ``repr`` are inherited. What differs:
+    It *is* one: the constructor's arguments, parameters (``gamma``, ``beta``, ``running_mean``, ``running_var``, each
+    of ``(C,)``) and their names, files, ``cast`` and ``repr`` are Gluon's. What differs:
 
     - The running statistics move in forward, once for each call in train mode, however often ``backward`` runs. (On a
       CPU, Gluon's own move in backward: twice if it runs twice, never without it.)
@@ -30,10 +30,11 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
 
     ``export`` writes MXNet's operator ``BatchNorm``, so that every MXNet reads the file.
 
-    Parameters are those of Gluon's: ``axis`` (of the channels, 1), ``momentum`` (weight of the old value, 0.9),
-    ``epsilon`` (1e-5), ``center`` and ``scale`` (with False, ``beta`` is not trained, ``gamma`` counts as 1),
-    ``use_global_stats`` (False), the four initializers, ``in_channels`` (0: found at the first call), ``prefix`` and
-    ``params``. A momentum outside of 0 to 1 and an epsilon below 0 are refused; Gluon's own computes with them.
+    Parameters are those of Gluon's: ``axis`` (of the channels, 1), ``momentum`` (weight of the old value, from 0 to 1,
+    0.9), ``epsilon`` (at least 0, 1e-5), ``center`` and ``scale`` (with False, ``beta`` is not trained, ``gamma``
+    counts as 1), ``use_global_stats`` (False), the four initializers, ``in_channels`` (0: found at the first call),
+    ``prefix`` and ``params``. A number out of range is a ``ValueError``, another kind a ``TypeError``: Gluon's own
+    takes anything.
 
     >>> net = mx.gluon.nn.HybridSequential()
     >>> net.add(mx.gluon.nn.Dense(3), gbn.nn.BatchNorm(momentum=0.5))
@@ -49,10 +50,10 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
 
     def __init__(self, axis: int = 1, momentum: float = 0.9, epsilon: float = 1e-5, center: bool = True,
                  scale: bool = True, use_global_stats: bool = False, *args: Any, **kwargs: Any) -> None:
-        super().__init__(
-            integer('axis', axis), number('momentum', momentum, at_least=0, at_most=1),
-            number('epsilon', epsilon, at_least=0), boolean('center', center), boolean('scale', scale),
-            boolean('use_global_stats', use_global_stats), *args, **kwargs)
+        settings = checked_settings(axis, momentum, epsilon, use_global_stats)
+        center, scale = boolean('center', center), boolean('scale', scale)
+        super().__init__(axis, momentum, epsilon, center, scale, use_global_stats, *args, **kwargs)
+        self._kwargs.update(settings)
 
     def cast(self, dtype: Any) -> None:
         """Cast the parameters; float16 is for the data alone, and leaves them in float32."""
@@ -68,3 +69,12 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
         if isinstance(x, mx.sym.Symbol):
             return mx.sym.BatchNorm(*arrays, name='fwd', attr=graphs.mark(self._is_half), **self._kwargs)
         return formulations.of_arrays(*arrays, self._kwargs)
+
+
+def checked_settings(axis, momentum, epsilon, use_global_stats):
+    """These as Python's own types, under the names that MXNet's operator has for them; raises for others."""
+    return {'axis': integer('axis', axis),
+            'momentum': number('momentum', momentum, at_least=0, at_most=1,
+                               hint='the weight of the old value; 0.9 is the usual one'),
+            'eps': number('epsilon', epsilon, at_least=0, hint='1e-5 is the usual one'),
+            'use_global_stats': boolean('use_global_stats', use_global_stats)}

@@ -22,6 +22,8 @@ import zlib
 
 import numpy as np
 
+from ..support.arguments import integer
+
 HEADER = 192  # bytes
 BY_PARTS = 1 << 14  # bytes; what is larger is added up by parts, each by one worker
 EIGHT = 8  # rows of a batch that the native operators add up by themselves; UNIT in fast/src/halves.h
@@ -192,7 +194,7 @@ def in_threads(size, work, pool=None):
 
     The first exception of a worker ends all, and is raised here.
     """
-    meeting = _Meeting(size)
+    meeting = _Meeting(integer('size', size, at_least=1))
     results, errors = [None] * size, []
 
     def run(rank):

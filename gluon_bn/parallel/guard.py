@@ -38,7 +38,6 @@ class Guard:
             finally:
                 os._exit(0)
         os.close(reading)
-        os.set_inheritable(self._joined, False)
 
     def __exit__(self, *error):
         os.close(self._joined)

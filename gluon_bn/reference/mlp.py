@@ -119,7 +119,8 @@ class MLP(RunningStatistics):
         if not len(y):
             raise ValueError("X and y are empty; expected at least one example.")
         scores = np.concatenate([self.loss(X[i:i + _EVALUATION_BATCH]) for i in range(0, len(X), _EVALUATION_BATCH)])
-        return float(softmax_loss(scores.astype(np.float64), y)[0]), float(np.mean(np.argmax(scores, axis=1) == y))
+        hits = (np.argmax(scores, axis=1) == y) & ~np.isnan(scores).any(axis=1)        # (N,), NaN is no largest score
+        return float(softmax_loss(scores.astype(np.float64), y)[0]), float(np.mean(hits))
 
     def fit(self, data, epochs, batch_size=1000, learning_rate=0.03, seed=0, live=None, progress=True):
         """Train with Adam; every epoch goes once through the training examples in a new order.

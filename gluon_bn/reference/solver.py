@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ..support import archive
 from ..support.arguments import as_array, boolean, floats, integer, labels, mapping, number, shown
+from ..support.arguments import path as as_path
 from .layers import generator
 from .solver_state import restore, state_of
 from .update_rules import update_rule
@@ -176,11 +177,12 @@ class Solver:
         return sum(self._hits(X[b], y[b]) for b in batches) / len(X)
 
     def _hits(self, X, y):
-        """How many of the examples have their largest score at their label."""
+        """How many of the examples have their largest score at their label; one with a NaN has no largest."""
         scores = as_array('what the loss(X) of the model returns', self.model.loss(X), 'scores, (N, num_classes)')
         scores = scores.astype(float) if scores.dtype == bool else scores
         scores = floats('what the loss(X) of the model returns', scores, (len(X), None))          # (N, num_classes)
-        return int(np.sum(np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])))
+        hits = np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])           # (N,)
+        return int(np.sum(hits & ~np.isnan(scores).any(axis=1)))
 
     def _note_accuracies(self):
         """Measure the accuracies, keep the parameters if they are the best, and write the checkpoint."""
@@ -222,8 +224,9 @@ def _checked_options(options):
     if o['seed'] is not None:
         checked['seed'] = integer('seed', o['seed'], 0, 2**32 - 1)
     if o['checkpoint_name'] is not None:
-        if not isinstance(o['checkpoint_name'], (str, os.PathLike)):
-            raise TypeError(f"checkpoint_name is {shown(o['checkpoint_name'])}; expected the path of a file, or None.")
+        file = as_path('checkpoint_name', o['checkpoint_name'], 'a file, or None')
+        if file.exists() and not file.is_file():
+            raise ValueError(f"checkpoint_name is {shown(str(file))}, which is no file; expected the path of one.")
         checked['checkpoint_name'] = os.fspath(o['checkpoint_name'])
     mapping('optim_config', o['optim_config'], "a dictionary, for example {'learning_rate': 1e-3}")
     update_rule(o['update_rule'], o['optim_config'])

@@ -12,7 +12,7 @@ from .. import _mxnet
 from ..data import MNIST_LIKE
 from ..support.arguments import shown
 from ..support.command_line import folder
-from ..support.files import atomic_write
+from ..support.files import atomic_write, writing
 from ..support.options import Kind, check_options, choice, option, real, text, whole, yes_or_no
 from ..support.reading import content, json_of
 
@@ -102,10 +102,13 @@ HYPERPARAMETERS = tuple(added.name for added in fields(Config) if added.name not
 
 
 def write_config(path, config, ctx):
-    """Write ``config`` to the JSON file ``path``, with the versions, the context and the threads it runs with."""
+    """Write ``config`` to the JSON file ``path``, with the versions, the context and the threads it runs with.
+
+    ``RunError`` if it cannot be written.
+    """
     environment = {'python': sys.version.split()[0], 'mxnet': _mxnet.mx.__version__, 'numpy': np.__version__,
                    'ctx': str(ctx), 'threads': os.environ.get('OMP_NUM_THREADS')}
-    with atomic_write(path, 'w') as file:
+    with writing(Path(path).parent, RunError), atomic_write(path, 'w') as file:
         json.dump({**asdict(config), 'environment': environment}, file, indent=2)
         file.write('\n')
 

@@ -1,7 +1,7 @@
 """A run of the main job in TensorBoard: which events, in which file, and what becomes of them when it is resumed."""
 from pathlib import Path
 
-from ..support.extras import import_extra
+from ..support.files import writing
 from . import tensorboard
 from .configuration import HYPERPARAMETERS, RunError
 from .observation import observe
@@ -21,20 +21,18 @@ class RunEvents:
     learning_rate : function of the number of a step, counted through all epochs from 0
     first_batch : ``(data, label)``, for which the network is observed
 
-    Raises ``ImportError`` naming the extra when tensorboardX is not installed.
+    Raises ``ImportError`` naming the extra when tensorboardX is not installed, ``OSError`` when it cannot work here.
     """
 
     def __init__(self, folder, config, batches_per_epoch, learning_rate, first_batch):
-        import_extra('tensorboardX', 'tensorboard')
+        tensorboard.working_tensorboardx()
         self.folder, self.config = Path(folder), config
         self.batches_per_epoch, self.learning_rate, self.first_batch = batches_per_epoch, learning_rate, first_batch
 
     def claim(self):
         """Make the folder, before the run begins; ``RunError`` if it has another run's files."""
-        try:
+        with writing(self.folder, RunError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{self.folder} cannot be written: {error.strerror}.") from error
         if any(self.folder.glob('*tfevents*')):
             raise RunError(f"{self.folder} already contains TensorBoard's files of a run; choose another folder for "
                            "--tensorboard.")

@@ -1,9 +1,9 @@
 """The folder of a run: where its files are, its lock, and the reports that are written from the state."""
 import json
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers
+from ..support.arguments import path as as_path
+from ..support.files import FolderInUse, atomic_write, folder_locked, remove_leftovers, writing
 from ..support.invocation import command_line
 from .configuration import RunError
 from .curves import plot_run
@@ -11,7 +11,7 @@ from .curves import plot_run
 
 def checkpoint_of(path):
     """The checkpoint file that ``path`` means: that of a run's folder, or ``path`` itself."""
-    path = Path(path)
+    path = as_path('path', path, "a run's folder, or of a checkpoint")
     return path / 'checkpoint' / 'latest.npz' if path.is_dir() else path
 
 
@@ -19,7 +19,7 @@ class RunFolder:
     """``config.json``, ``metrics.jsonl``, ``curves.png`` and ``checkpoint/latest.npz`` in one folder."""
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = as_path('folder', path, 'a folder')
         self.checkpoint = self.path / 'checkpoint' / 'latest.npz'
         self.config = self.path / 'config.json'
 
@@ -40,21 +40,23 @@ class RunFolder:
 
     def write_reports(self, config, state, batches_per_epoch):
         """Write metrics.jsonl and curves.png from the state."""
-        with atomic_write(self.path / 'metrics.jsonl', 'w') as file:
-            file.writelines(json.dumps(record) + '\n' for record in state.history)
-        plot_run(self.path / 'curves.png', state.losses, batches_per_epoch, state.history,
-                 f"LeNet {'with' if config.batch_norm else 'without'} batch norm on {config.dataset}, batch "
-                 f"{config.batch_size}, learning rate {config.lr:g}, seed {config.seed}")
+        with writing(self, RunError):
+            with atomic_write(self.path / 'metrics.jsonl', 'w') as file:
+                file.writelines(json.dumps(record) + '\n' for record in state.history)
+            plot_run(self.path / 'curves.png', state.losses, batches_per_epoch, state.history,
+                     f"LeNet {'with' if config.batch_norm else 'without'} batch norm on {config.dataset}, batch "
+                     f"{config.batch_size}, learning rate {config.lr:g}, seed {config.seed}")
 
     @contextmanager
     def locked(self):
         """Hold the folder's lock, so that two processes never train in one folder; leftovers of a kill are removed."""
-        try:
-            with folder_locked(self.path):
-                for folder in (self.path, self.checkpoint.parent):
-                    remove_leftovers(folder)
-                yield
-        except FolderInUse:
-            raise RunError(f"another process is training in {self}; wait for it, or choose another --output.") from None
-        except OSError as error:
-            raise RunError(f"{self} cannot be written: {error.strerror or error}.") from error
+        with ExitStack() as held:
+            try:
+                with writing(self, RunError):
+                    held.enter_context(folder_locked(self.path))
+                    for folder in (self.path, self.checkpoint.parent):
+                        remove_leftovers(folder)
+            except FolderInUse:
+                raise RunError(f"another process is training in {self}; wait for it, or choose another "
+                               "--output.") from None
+            yield

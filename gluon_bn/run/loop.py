@@ -9,6 +9,7 @@ from .._mxnet.devices import context_from_name
 from ..lenet import LeNet
 from ..optimizers import momentum_sgd, one_cycle, sgd
 from ..support.arguments import BETA_ALONE
+from ..support.files import writing
 from ..support.progress import progress
 from ..training import MovingLoss, evaluate_accuracy, train_step
 from .configuration import RunError
@@ -169,8 +170,9 @@ class Job:
     def save(self):
         """Write the checkpoint, unless the network is no longer finite: then the last good one stays."""
         self.folder.refuse_if_gone()
-        save_state(self.folder.checkpoint, self.state, self.net, self.config, len(self.training_batches),
-                   self.learning_rate(self.step))
+        with writing(self.folder, RunError):
+            save_state(self.folder.checkpoint, self.state, self.net, self.config, len(self.training_batches),
+                       self.learning_rate(self.step))
 
     def write_reports(self):
         """Write metrics.jsonl and curves.png."""

@@ -4,6 +4,7 @@ The folder of a run holds one event file a part of the run, for example what is 
 epoch. TensorBoard reads them in order as one run. A part is written whole or not at all, under a name made of its
 number: a part that is computed again after a kill takes the place of what it was, and no point is missing or doubled.
 """
+import multiprocessing
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from matplotlib import colormaps
 
 from ..support.extras import import_extra
-from ..support.files import atomic_write, remove_leftovers
+from ..support.files import atomic_write, remove_leftovers, writing
 
 BINS = 64
 GREY = 128
@@ -25,27 +26,44 @@ def part_path(folder, number):
     return Path(folder) / f'events.out.tfevents.{number:010d}.part'
 
 
+def working_tensorboardx():
+    """The module tensorboardX; ``ImportError`` naming the extra without it, ``OSError`` where it would not work.
+
+    Each file that it writes has a queue between processes, and that has semaphores; Linux keeps them in ``/dev/shm``.
+    """
+    module = import_extra('tensorboardX', 'tensorboard')
+    try:
+        multiprocessing.Semaphore()
+    except OSError as error:
+        raise OSError(f"tensorboardX needs semaphores, and this user cannot make one ({error.strerror}): leave out "
+                      "--tensorboard, or let the user write in /dev/shm.") from error
+    return module
+
+
 @contextmanager
 def event_file(folder, number):
     """Part ``number`` of the run in ``folder``: a tensorboardX ``SummaryWriter``, whose file is there after the block.
 
-    An exception leaves the folder as it was. Raises ``ImportError`` naming the extra without tensorboardX.
+    An exception leaves the folder as it was. Raises ``ImportError`` naming the extra without tensorboardX, and
+    ``OSError`` if files cannot be written.
 
     >>> with event_file(path, 0) as writer:
     ...     writer.add_scalar('loss', 2.3, 1)
     >>> [file.name for file in path.iterdir()]
     ['events.out.tfevents.0000000000.part']
     """
-    tensorboardx = import_extra('tensorboardX', 'tensorboard')
+    tensorboardx = working_tensorboardx()
     with TemporaryDirectory() as elsewhere:
         with tensorboardx.SummaryWriter(elsewhere) as writer:
             yield writer
-        unfinished = Path(folder) / '.unfinished' / 'part'  # not named as what TensorBoard reads, at any moment
-        remove_leftovers(unfinished.parent)
-        with atomic_write(unfinished) as file:
-            file.writelines(path.read_bytes() for path in Path(elsewhere).iterdir())
-        os.replace(unfinished, part_path(folder, number))
-        unfinished.parent.rmdir()
+        written = b''.join(path.read_bytes() for path in Path(elsewhere).iterdir())
+        with writing(folder, OSError):
+            unfinished = Path(folder) / '.unfinished' / 'part'  # not named as what TensorBoard reads, at any moment
+            remove_leftovers(unfinished.parent)
+            with atomic_write(unfinished) as file:
+                file.write(written)
+            os.replace(unfinished, part_path(folder, number))
+            unfinished.parent.rmdir()
 
 
 def add_histograms(writer, kind, arrays, step):

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from .arguments import path as as_path
 from .files import atomic_write
 from .reading import json_of, read_npz
 
@@ -22,6 +23,7 @@ class CheckpointError(ValueError):
 
 def save(path, arrays, description):
     """Write ``arrays`` (dict name -> NumPy array) and ``description`` (anything JSON can hold) to ``path``, whole."""
+    path = as_path('path', path)
     arrays = {name: np.asarray(array, order='C') for name, array in arrays.items()}
     described = {'format': FORMAT_VERSION, 'description': description}
     described['sha256'] = _digest(arrays, described)
@@ -37,7 +39,7 @@ def load(path):
 
     Raises ``CheckpointError`` for a file that is missing, truncated, altered or of another format.
     """
-    if not os.path.lexists(path):
+    if not os.path.lexists(as_path('path', path)):
         raise CheckpointError(f"{path} does not exist; expected a checkpoint.")
     try:
         archive = read_npz(path, CheckpointError, what='checkpoint')

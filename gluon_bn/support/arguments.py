@@ -6,6 +6,7 @@
 - A boolean is ``True`` or ``False`` of Python or NumPy; 0, 1, None and ``'no'`` are none.
 - Labels are class numbers in one axis, ``(n,)``, whole and at least 0: an array of NumPy or MXNet, a list, a pandas
   Series (taken by position). Their type may be a float, as in batches. ``(n, 1)`` and one-hot rows are refused.
+- A path is a string or a ``pathlib.Path``, and not empty; a number, which Python takes for an open file, is none.
 
 What is of another kind is a ``TypeError``, what is out of range a ``ValueError``; the message is ``<name> is <value>;
 expected <what>``, and what to do. Each function returns the value as Python's or NumPy's own.
@@ -13,9 +14,11 @@ expected <what>``, and what to do. Each function returns the value as Python's o
 import math
 import numbers
 import operator
+import os
 import reprlib
 import warnings
 from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
 
 import numpy as np
 
@@ -132,6 +135,24 @@ def labels(name, value, n=None, num_classes=None):
     return array.astype(np.int64) if array.dtype.kind == 'f' else array
 
 
+def path(name, value, of='a file'):
+    """The path ``value``, a string or a ``Path``, as a ``Path``; not an empty one, which is the current folder.
+
+    A number is none: Python would read, and close, the file that happens to be open under it.
+
+    >>> from gluon_bn.support import arguments
+    >>> arguments.path('data_dir', 3, 'a folder')
+    Traceback (most recent call last):
+    TypeError: data_dir is 3; expected the path of a folder, a string or a pathlib.Path.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {shown(value)}; expected the path of {of}, a string or a pathlib.Path.")
+    if not text or '\0' in text:
+        raise ValueError(f"{name} is {shown(text)}; expected the path of {of}.")
+    return Path(text)
+
+
 def mapping(name, value, expected):
     """``value``, a dictionary or another mapping.
 
@@ -189,6 +210,9 @@ def as_array(name, value, expected):
         raise ValueError(f"{name} has masked values; expected an array of {expected}: leave them out, or put others in "
                          "their place with .filled(...).")
     array = np.asarray(value) if isinstance(value, np.ndarray) else _of_lists(value)
+    if hasattr(value, 'dtype') and array.dtype == object:  # as tables of pandas often have them
+        raise TypeError(f"{name} has type object; expected an array of {expected}: convert it with "
+                        ".astype(...).")
     if array is None or array.dtype == object or isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is {shown(value)}; expected an array of {expected}.")
     return array

@@ -133,7 +133,10 @@ def _status_of(name, work, interrupted):
         if _reader_has_gone():
             raise
         return complain(name, error, 2)
-    except (ValueError, OSError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
+    except OSError as error:
+        sys.stdout.flush()  # fails once more, if it was a line that could not be printed
+        return complain(name, error, 2)
+    except (ValueError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
         return complain(name, error, 2)
     except MemoryError as error:
         return complain(name, f"there is not enough memory for it{f' ({error})' if str(error) else ''}.", 2)

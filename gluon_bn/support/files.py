@@ -35,6 +35,23 @@ def atomic_write(path, mode='wb'):
         raise
 
 
+@contextmanager
+def writing(path, error):
+    """Raise an ``OSError`` of the block as ``error``, with a sentence that ``path`` cannot be written.
+
+    Nothing belongs in the block but what writes there: of another file, or of a pipe, the sentence would be wrong.
+
+    >>> with writing('runs/1', ValueError):
+    ...     raise OSError(28, 'No space left on device')
+    Traceback (most recent call last):
+    ValueError: runs/1 cannot be written: No space left on device.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise error(f"{path} cannot be written: {problem.strerror or problem}.") from problem
+
+
 class FolderInUse(RuntimeError):
     """Another process holds the folder's lock."""
 

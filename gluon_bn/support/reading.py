@@ -87,13 +87,23 @@ def content(path, error, most=MOST_BYTES):
 def json_of(data):
     """What the bytes ``data`` say as JSON; ``ValueError`` for what is none, and for lists in lists beyond all measure.
 
+    A name that an object has twice is an error as well: readers differ in which value they take.
+
     >>> json_of(b'[1, null]')
     [1, None]
     """
     try:
-        return json.loads(data.decode())
+        return json.loads(data.decode(), object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("lists or objects stand too deep in one another") from None
+
+
+def _object(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} occurs twice")
+    return values
 
 
 def up_to(file, size):

@@ -306,6 +306,12 @@ def test_the_accuracy_is_by_the_moving_averages_and_changes_nothing():
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_a_probability_that_is_nan_is_no_right_answer():
+    net = BreastCancerNet(batch_norm=False)
+    net.params['weight_fc1'][:] = np.nan
+    assert [net.accuracy(np.ones((2, 30)), [label, label]) for label in (0, 1)] == [0, 0]
+
+
 @pytest.mark.parametrize('with_batch_norm', [True, False])
 def test_a_step_of_training_is_the_gradient_times_the_learning_rate(with_batch_norm, rng):
     x, y = rng.normal(size=(8, 30)), rng.integers(0, 2, 8)

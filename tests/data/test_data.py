@@ -422,3 +422,11 @@ def test_images_without_a_value_are_refused(shape):
 def test_the_name_of_a_data_set_is_a_string(name):
     with pytest.raises(TypeError, match='^name is .*; expected the name of a data set, one of mnist, fashion-'):
         data.load(name)
+
+
+@pytest.mark.parametrize('name', ['mnist', 'cifar-10'])
+def test_a_number_is_no_folder_of_data(name):
+    with pytest.raises(TypeError, match='^data_dir is 3; expected the path of a folder'):
+        data.load(name, data_dir=3)
+    with pytest.raises(ValueError, match="^data_dir is ''; expected the path of a folder"):
+        data.load(name, data_dir='')

@@ -127,6 +127,18 @@ def test_a_trainer_and_files_made_before_go_on(hybridized, tmp_path, rng):
     np.testing.assert_allclose(net(X).asnumpy(), before, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(('settings', 'error', 'message'), [
+    ({'use_global_stats': 1}, TypeError, 'use_global_stats is 1; expected True or False'),  # a graph took it for False
+    ({'momentum': 2}, ValueError, 'momentum is 2; expected a finite number from 0 to 1'),
+    ({'epsilon': -1}, ValueError, 'epsilon is -1; expected a finite number, at least 0'),
+])
+def test_settings_that_are_none_are_refused_and_nothing_is_converted(settings, error, message):
+    net = small(gluon.nn.BatchNorm(prefix='last_', **settings))
+    with pytest.raises(error, match=f'last cannot be converted: {message}'):
+        gbn.convert(net)
+    assert type(net[1]) is gluon.nn.BatchNorm
+
+
 def test_what_was_compiled_is_compiled_anew(library, rng):
     net = small()
     net.initialize()

@@ -234,21 +234,6 @@ def test_gluons_own_takes_the_gradient_of_training_after_a_recording_in_predict_
     assert abs(gradients[OWN] - gradients[gbn.nn.BatchNorm]).max() > 0.1
 
 
-@pytest.mark.parametrize('block', [gbn.nn.BatchNorm, gbn.nn.SyncBatchNorm])
-@pytest.mark.parametrize(('options', 'error', 'message'), [
-    ({'momentum': 2}, ValueError, 'momentum is 2; expected a finite number from 0 to 1'),
-    ({'momentum': 'a'}, TypeError, "momentum is 'a'; expected a finite number"),
-    ({'epsilon': -1}, ValueError, 'epsilon is -1; expected a finite number, at least 0'),
-    ({'epsilon': float('nan')}, ValueError, 'epsilon is nan'),
-    ({'axis': 1.5}, TypeError, 'axis is 1.5; expected a whole number'),
-    ({'scale': 'no'}, TypeError, "scale is 'no'; expected True or False"),
-    ({'use_global_stats': 'no'}, TypeError, "use_global_stats is 'no'")])
-def test_what_cannot_be_meant_is_refused_when_the_layer_is_made(block, options, error, message):
-    with pytest.raises(error, match=message):
-        block(**options)
-
-
-
 @pytest.mark.parametrize('req', ['write', 'add', 'null'])
 def test_grad_req(formulation, mode, req, rng):
     nets = [network(make(cls), mode) for cls in (None, OWN)]
@@ -505,3 +490,30 @@ def test_the_operators_of_a_compiled_network_are_shown_in_both_modes(rng):
 def recorded(net, X):
     with autograd.record():
         return net(X)
+
+
+@pytest.mark.parametrize('cls', [gbn.nn.BatchNorm, gbn.nn.SyncBatchNorm])
+@pytest.mark.parametrize(('settings', 'error', 'message'), [
+    ({'momentum': 2}, ValueError, 'momentum is 2; expected a finite number from 0 to 1'),
+    ({'momentum': True}, TypeError, 'momentum is True; expected a finite number'),
+    ({'momentum': np.array([0.9])}, TypeError, r'momentum is an array .*; expected a finite number'),
+    ({'epsilon': -1e-5}, ValueError, 'epsilon is -1e-05; expected a finite number, at least 0'),
+    ({'epsilon': 'a'}, TypeError, "epsilon is 'a'; expected a finite number"),
+    ({'epsilon': float('nan')}, ValueError, 'epsilon is nan; expected a finite number'),
+    ({'axis': 1.5}, TypeError, 'axis is 1.5; expected a whole number'),
+    ({'scale': 'no'}, TypeError, "scale is 'no'; expected True or False"),
+    ({'center': 0}, TypeError, 'center is 0; expected True or False'),
+    ({'use_global_stats': 1}, TypeError, 'use_global_stats is 1; expected True or False'),
+], ids=str)
+def test_settings_that_are_none_are_refused_when_the_layer_is_made(cls, settings, error, message):
+    with mx.name.NameManager():
+        with pytest.raises(error, match=message):
+            cls(**settings)
+        assert cls().name.endswith('0')  # nor has a name been used up
+
+
+def test_settings_are_taken_by_position_and_of_numpys_types():
+    layer = gbn.nn.BatchNorm(-1, np.float32(0.5), np.float64(1e-3), False, np.bool_(False), True, 'ones')
+    assert layer._kwargs == {'axis': -1, 'momentum': 0.5, 'eps': 1e-3, 'fix_gamma': True, 'use_global_stats': True}
+    assert {type(value) for value in layer._kwargs.values()} == {int, float, bool}
+    assert (layer.beta.grad_req, layer.gamma.grad_req, layer.beta.init) == ('null', 'null', 'ones')

@@ -194,3 +194,9 @@ def test_the_bytes_that_are_sent_are_counted():
     assert small == (192 + 80) * 3
     assert large == 192 * 3 + 2 * 129464 * 3
     assert in_threads(1, work)[0] == (0, 0)
+
+
+@pytest.mark.parametrize(('size', 'error'), [(0, ValueError), (2.5, TypeError)])
+def test_so_many_ranks_there_cannot_be(size, error):
+    with pytest.raises(error, match=f'size is {size}; expected a whole number, at least 1'):
+        in_threads(size, lambda group: None)

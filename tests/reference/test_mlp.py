@@ -173,6 +173,13 @@ def test_lists_are_taken_as_arrays(rng):
     assert 0 <= net.evaluate(X, y)[1] <= 1
 
 
+def test_scores_that_are_nan_are_no_right_answer():
+    net = MLP([2, 2], seed=0)
+    net.loss(np.eye(2), [0, 1])
+    net.params['W1'][:] = np.nan
+    assert net.evaluate(np.eye(2), [0, 0])[1] == 0
+
+
 def test_of_equal_epochs_the_first_is_kept(digits):
     """Of one example that is of one class and of the other, half is right in each epoch."""
     both = np.ones((2, 4)), np.array([0, 1])

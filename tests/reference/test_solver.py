@@ -307,6 +307,8 @@ def test_the_mlps_running_means_over_all_batches_survive_a_resumption(images, tm
     ({'optim_config': {'learning_rate': 0}}, 'learning_rate is 0; expected a finite number, above 0'),
     ({'update_rule': 'adam', 'optim_config': {'beta2': 1}}, 'beta2 is 1; .* below 1'),
     ({'checkpoint_name': 3}, 'checkpoint_name is 3; expected the path'),
+    ({'checkpoint_name': ''}, "checkpoint_name is ''; expected the path"),
+    ({'checkpoint_name': '/'}, "checkpoint_name is '/', which is no file; expected the path of one"),
     ({'num_val_samples': 0}, 'num_val_samples is 0; expected a whole number, at least 1 .or None')])
 def test_wrong_options_say_what_is_right(options, message, images):
     with pytest.raises((TypeError, ValueError), match=message):
@@ -351,6 +353,13 @@ def test_labels_have_one_reading_in_check_accuracy(images):
         solver.check_accuracy(images['X_val'][:0], y[:0])
     with pytest.raises(ValueError, match='num_samples is 0'):
         solver.check_accuracy(images['X_val'], y, 0)
+
+
+def test_scores_that_are_nan_are_no_right_answer(images):
+    """A network of NaN would know class 0 perfectly, and could be the best."""
+    solver = Solver(network(), images, **OPTIONS)
+    solver.model.loss = lambda X: np.array([[3, 1], [3, np.nan], [np.nan, np.nan], [1, np.inf]])
+    assert solver.check_accuracy(images['X_val'][:4], [0, 0, 0, 1]) == 2 / 4
 
 
 class Table:

@@ -1,6 +1,8 @@
 """A run in TensorBoard: every tag, step and value, each once, whatever happened to the run in between."""
+import errno
 import io
 import json
+import multiprocessing.synchronize
 import shutil
 import sys
 from collections import Counter
@@ -249,6 +251,31 @@ def test_a_folder_that_cannot_be_made_is_refused(small_data, tmp_path, script_he
                                    '--tensorboard', tmp_path / 'file' / 'events')
     assert (status, out) == (2, '')
     assert err == f"train_mnist: {tmp_path / 'file' / 'events'} cannot be written: Not a directory.\n"
+
+
+def test_without_semaphores_this_is_said_before_the_run_begins(config, tmp_path, monkeypatch):
+    """As where this user may not write in /dev/shm; it was said of the run's folder that it cannot be written."""
+    def refused(*args):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr(multiprocessing.synchronize._multiprocessing, 'SemLock', refused)
+    with pytest.raises(OSError, match=r'tensorboardX needs semaphores, .* cannot make one \(Permission denied\)'):
+        run.start(config, tmp_path / 'run', quiet)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_events_that_cannot_be_written_name_their_folder(config, tmp_path, monkeypatch):
+    events = tmp_path / 'events'
+    write = tensorboard.atomic_write
+
+    def full(path, *mode):
+        if events in Path(path).parents:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        return write(path, *mode)
+
+    monkeypatch.setattr(tensorboard, 'atomic_write', full)
+    with pytest.raises(OSError, match=f'^{events} cannot be written: No space left on device.$'):
+        run.start(replace(config, tensorboard=str(events)), tmp_path / 'run', quiet)
 
 
 def test_without_tensorboardx_the_extra_is_named_before_the_run_begins(config, tmp_path, monkeypatch):

@@ -521,6 +521,17 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch, script_here, small_d
     assert not list(tmp_path.rglob('*.tmp'))
 
 
+@pytest.mark.parametrize('error', [BrokenPipeError(errno.EPIPE, 'Broken pipe'), OSError(errno.ENOSPC, 'No space')])
+def test_what_cannot_be_printed_is_not_said_of_the_folder(tmp_path, tiny, error):
+    """``gluon-bn train | head -1`` ended with "RUN cannot be written: Broken pipe"."""
+    def report(line):
+        raise error
+
+    with pytest.raises(OSError, match=error.strerror) as raised:
+        run.start(tiny, tmp_path / 'run', report)
+    assert raised.value is error
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason='root alone may mount')
 def test_a_small_disk_is_one_sentence(tmp_path, small_data):
     """A file system of 200 kB, and a process of its own: nothing is complained of when it ends, either."""
@@ -601,6 +612,15 @@ def test_velocities_of_a_run_without_momentum_are_refused(tiny, tmp_path):
     checkpoint.save(path, {**arrays, 'velocity/b4': np.zeros(10, np.float32)}, description)
     with pytest.raises(checkpoint.CheckpointError, match='velocities'):
         run.resume(tmp_path / 'run', report=quiet)
+
+
+def test_what_is_no_path_is_no_folder_of_a_run(tiny):
+    """An empty one would be the current folder."""
+    for work in (lambda: run.start(tiny, ''), lambda: run.resume(''), lambda: gbn.load_network('')):
+        with pytest.raises(ValueError, match="is ''; expected the path of a"):
+            work()
+    with pytest.raises(TypeError, match='is 3; expected the path of a'):
+        gbn.load_network(3)
 
 
 def test_a_description_of_something_else_is_no_run(tmp_path):

@@ -53,6 +53,12 @@ def test_figures_have_their_lines_units_and_legends(name):
         assert len(axes.get_legend().get_texts()) == len(axes.lines) >= 2
 
 
+@pytest.mark.parametrize(('name', 'marked'), [('deep_net', False), ('batch_sizes', True)])
+def test_losses_have_marks_where_a_point_is_an_epoch(name, marked):
+    figure = FIGURES[name][name](made_up(runs.EXPERIMENTS[name](range(2), epochs=2), AS_EXPECTED[name]))
+    assert {line.get_marker() not in ('None', None) for line in figure.axes[0].lines} == {marked}
+
+
 def course(job):
     """Other losses and accuracies in each batch and epoch, for each job and seed."""
     kind = [None, 'batchnorm', 'layernorm'].index(job.normalization) + job.batch_size / 100 + job.weight_scale

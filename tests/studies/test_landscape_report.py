@@ -80,6 +80,51 @@ def test_no_panel_of_the_landscape_has_bands_of_both_nets_but_those_of_the_seeds
     assert [len(noise.axes[i].collections) for i in (0, 2)] == [0, 0]
 
 
+def band_at(axes, number, step):
+    """From where to where a band reaches there."""
+    at = [y for x, y in axes.collections[number].get_paths()[0].vertices if x == step]
+    return min(at), max(at)
+
+
+def test_the_range_along_the_gradient_is_that_of_each_step():
+    results = as_expected('learning_rates', EXPERIMENTS['learning_rates-lenet'](range(2)))
+    for result in results:
+        for record in result['measured']:
+            record['losses'] = [5., 9. + result['job']['seed'] + record['step'], 1. + record['step'] / 4]
+    plain, *_ = FIGURES['learning_rates-lenet']['landscape-lenet'](results).axes
+    assert [band_at(plain, 0, step) for step in (0, 2)] == [(1, 9.5), (1.5, 11.5)]
+
+
+def test_the_figure_of_noise_has_each_number_at_its_step_and_net():
+    """The loss is the mean of a fiftieth of the steps, at the last of them; an input's band, the first seed's."""
+    results = as_expected('noise', EXPERIMENTS['noise-lenet'](range(2)))
+    for at, result in enumerate(results):
+        result['losses'] = [1. + step for step in range(200)]
+        result['test_acc'], result['test_acc_batch'] = at / 10, at / 20
+        for record in result['measured']:
+            record['inputs']['3'] = {'mean_shift': 1. + record['step'] + at, 'std_shift': 0.5,
+                                     'unit': [record['step'], 1. + at]}
+    figure = FIGURES['noise-lenet']['noise-lenet'](results)
+    loss, accuracies, moves, *inputs = figure.axes
+    kinds = list(dict.fromkeys(result['job']['kind'] for result in results))
+    assert [line.get_label() for line in loss.lines] == [STYLES[kind][2] for kind in STYLES if kind in kinds]
+    for line in loss.lines:
+        assert line.get_xdata().tolist() == list(range(4, 201))
+        assert line.get_ydata()[[0, -1]].tolist() == [2.5, 198.5]
+    of_kind = [[result for result in results if result['job']['kind'] == kind] for kind in STYLES if kind in kinds]
+    for line, chosen in zip(moves.lines, of_kind):
+        assert line.get_ydata().tolist() == [sum(result['measured'][step]['inputs']['3']['mean_shift']
+                                                 for result in chosen) / 2 for step in range(4)]
+    assert [sorted(line.get_ydata()) for line in accuracies.lines] == [
+        [100 * result[name] for result in chosen] for name in ('test_acc', 'test_acc_batch') for chosen in of_kind]
+    assert [list(line.get_xdata()) for line in accuracies.lines] == [
+        [at + right] * 2 for right in (0, 0.2) for at in range(len(kinds))]
+    for axes, chosen in zip(inputs, of_kind):
+        std = chosen[0]['measured'][0]['inputs']['3']['unit'][1]
+        assert axes.lines[0].get_ydata().tolist() == [0, 1, 2, 3]
+        assert band_at(axes, 0, 2) == (2 - std, 2 + std)
+
+
 def test_bands_reach_from_the_lowest_seed_to_the_highest():
     jobs = EXPERIMENTS['small_weights-sigmoid_mlp'](range(3))
     results = made_up(jobs, lambda job: 1. + job.seed, *[lambda job: 0.5] * 3)

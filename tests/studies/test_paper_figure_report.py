@@ -80,6 +80,30 @@ def test_numbers_and_table_have_means_and_spreads_of_the_seeds():
     assert {line.count('|') for line in lines} == {6}
 
 
+def test_the_table_has_the_spread_of_the_seeds_movements():
+    net = by_net(made_up('sgd-0.1', better, lambda job, t: 1 + (1 - t) * (0.1 + 0.1 * job.seed)))
+    first, second = movement(net[True]).mean(axis=1)
+    assert second == pytest.approx(2 * first)
+    assert numbers_of(net[True])['movement'] == pytest.approx([first, second])
+    assert table({'sgd-0.1': net}).splitlines()[2].endswith(
+        f' | {1.5 * first:.3f} ± {(second - first) / 2 ** 0.5:.3f} |')
+
+
+def test_the_sigmoid_that_is_drawn_is_the_median_one_of_the_first_seed():
+    pair = by_net(made_up('sgd-0.1', better))
+    for net in pair.values():
+        t = np.array(net['steps']) / STEPS
+        moved = np.array([[.1, .5, .3, .2, .4], [.3, .1, .2, .4, .5]])                       # (seeds, units)
+        net['percentiles'] = np.array([10, 20, 30])[:, None] + (1 - t)[:, None, None] * moved[:, None, None, :]
+    figure = draw({'sgd-0.1': pair})
+    accuracies, *others = figure.axes
+    for axes in others:
+        assert 'input of sigmoid 2, seed 0' in axes.get_title()
+        np.testing.assert_allclose([line.get_ydata()[0] for line in axes.lines],
+                                   [30 + 0.3 * (1 - t[0]), 20 + 0.3 * (1 - t[0]), 10 + 0.3 * (1 - t[0])])
+    assert accuracies.get_ylim() == pytest.approx((100 * 0.545 - 5, 98.5))  # after the first tenth, and at the end
+
+
 def test_a_figure_says_of_which_loss_its_learning_rate_is():
     assert describe(by_net(made_up('sgd-0.1', better))) == (
         'SGD at 0.00167 on the summed loss of a batch (0.1 on its mean), batch 60, Gaussian weights of deviation 0.1')

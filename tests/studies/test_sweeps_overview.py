@@ -1,4 +1,5 @@
 """The table of several sweeps: each cell is where it belongs."""
+import numpy as np
 from test_sweeps_report import kinds_of
 
 from gluon_bn.studies.sweeps.experiments import EXPERIMENTS
@@ -31,3 +32,11 @@ def test_pairs_are_counted_and_of_one_seed_there_is_no_spread():
     norm, plain = cells['pairs of weight scale and learning rate at which every seed trains, of 42']
     assert int(norm) > 3 * int(plain) > 0
     assert cells['weights N(0, 0.1²), learning rate 0.064, 200 steps: test accuracy'] == ['0.900', '0.700']
+
+
+def test_rates_after_the_activation_are_those_of_that_position():
+    kinds = kinds_of('positions', seeds=2)
+    for kind in kinds:
+        if kind['job']['batch_norm'] == 'after' and kind['job']['lr'] != 0.01:
+            kind['test_acc'] = np.zeros_like(kind['test_acc'])
+    assert '| the same with batch norm after the activation | 0.01 to 0.01 (1) |' in overview({'positions': kinds})

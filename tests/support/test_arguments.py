@@ -3,6 +3,7 @@ import math
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gluon_bn._mxnet import nd
-from gluon_bn.support.arguments import as_array, boolean, floats, integer, labels, mapping, number, one_of, sizes
+from gluon_bn.support.arguments import as_array, boolean, floats, integer, labels, mapping, number, one_of, path, sizes
 
 NO_NUMBERS = [True, np.True_, 'a', '1', None, 1j, [1.0], np.array([.1]), np.array(.1), b'1', {}, len]
 
@@ -244,6 +245,22 @@ def test_what_is_no_array(value):
     with pytest.raises(TypeError, match='^v is .*; expected an array of numbers'):
         as_array('v', value, 'numbers')
     assert as_array('v', ['a'], 'words').tolist() == ['a']  # whether its type fits is for others to say
+
+
+def test_an_array_of_objects_is_said_to_be_one():
+    """A column of a table of pandas often is."""
+    with pytest.raises(TypeError, match=r'^y has type object; expected an array of .*: convert it with \.astype'):
+        labels('y', np.array([1, 2], dtype=object))
+
+
+def test_paths():
+    assert path('p', 'a/b') == path('p', Path('a/b')) == Path('a/b')
+    for value in (3, None, [], b'a', np.float64(1)):
+        with pytest.raises(TypeError, match='^p is .*; expected the path of a folder, a string or a pathlib.Path.$'):
+            path('p', value, 'a folder')
+    for value in ('', 'a\0b'):
+        with pytest.raises(ValueError, match='^p is .*; expected the path of a file.$'):
+            path('p', value)
 
 
 def test_a_size_may_be_1():

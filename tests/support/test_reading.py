@@ -20,7 +20,7 @@ from gluon_bn.data import DataError, cifar10, idx, load
 from gluon_bn.data.cifar10 import load_cifar10, read_records
 from gluon_bn.run import checkpoint
 from gluon_bn.run.checkpoint import CheckpointError
-from gluon_bn.support.reading import content, read_npz, regular_file, unpacked_file, up_to
+from gluon_bn.support.reading import content, json_of, read_npz, regular_file, unpacked_file, up_to
 
 IMAGES = struct.pack('>4I', 2051, 2, 28, 28) + bytes(range(224)) * 7
 LABELS = struct.pack('>2I', 2049, 5) + bytes([3, 1, 4, 1, 5])
@@ -493,3 +493,9 @@ def test_what_is_wrong_with_a_compressed_archive_is_said(path, rng):
         archive.writestr('a.npy', npy(described(shape='(-2, 1)'), bytes(16)))
     with pytest.raises(DataError, match=r"'a.npy' is of type float64 and shape \(-2, 1\)"):
         read_npz(path, DataError)
+
+
+def test_a_name_that_stands_twice_in_json_is_refused():
+    with pytest.raises(ValueError, match="the name 'epochs' occurs twice"):
+        json_of(b'[{"epochs": 1, "lr": 2, "epochs": 7}]')
+    assert json_of(b'[{"a": {"a": 1}, "b": 1}, {"a": 1}]') == [{'a': {'a': 1}, 'b': 1}, {'a': 1}]

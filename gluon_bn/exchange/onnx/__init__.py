@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...support.arguments import path as as_path
 from ...support.arguments import shown, sizes
 from ...support.extras import import_extra
 from ...support.files import atomic_write
@@ -52,6 +53,7 @@ def export_onnx(net: Any, path: str | os.PathLike[str], shape: Sequence[Any], fo
     >>> gbn.export_onnx(net, 'lenet.onnx', (1, 1, 28, 28))
     """
     import_extra('onnx', 'onnx')
+    path = as_path('path', path)
     shapes = _checked_shapes(shape)
     graph = of_network(net, shapes)
     if fold:
