@@ -143,10 +143,12 @@ class Trainer {
 
 // What came out of a run, for the claims of the experiments: held-out accuracies (null where a net has diverged), and by
 // net, with batch norm first: when it diverged, the gradient of each layer's weights, and the distance of the 15th and the
-// 85th percentile of what goes into one unit of the last hidden layer.
+// 85th percentile of what goes into one unit of the last hidden layer; and the normalised values of that layer's batch.
 function outcome(trainer) {
   const [stored, batch, without] = trainer.evaluate().map(net => net && net.accuracy);
+  const {values, columns, stride} = trainer.nets[0].layers[trainer.settings.depth - 1].xhat;
   return {stored, batch, without, divergedAt: trainer.divergedAt,
+          normalized: [...values.subarray(0, trainer.lastBatch * stride)].filter((_, i) => i % stride < columns),
           gradients: trainer.sizes().map(net => net.map(layer => layer.gradient)),
           spreads: trainer.percentiles().map(net => net[net.length - 1][1]).map(([low, , high]) => high - low)};
 }
