@@ -224,7 +224,7 @@ function drawByLayer(canvas, values) {
     context.fillStyle = colour('muted');
     context.textAlign = 'left';
     context.textBaseline = 'top';
-    context.fillText(`${zeros.join(' and ')}: a layer without a point has 0`, box.left, box.bottom + 20);
+    context.fillText(`${zeros.join(' and ')}: no point where it is 0`, box.left + 4, box.top);
   }
 }
 

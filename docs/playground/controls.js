@@ -73,6 +73,8 @@ function makeNumber(name, {label, least, most}, changed) {
 function makeExperiments(parent, begin) {
   const pattern = document.querySelector('meta[name=tutorials]').content;
   parent.querySelector('h2').prepend(`${EXPERIMENTS.length} `);
+  const list = pattern.replace('{}', 'README').replace(/\.py$/, '.md');
+  parent.querySelector('.note').append(' ', element('a', {href: list}, 'All tutorials'));
   for (const {name, title, question, runs, look, tutorial} of EXPERIMENTS) {
     const buttons = runs.map(run => {
       const button = element('button', {type: 'button'}, run.label, element('small', {}, `${readable(run.steps)} steps`));

@@ -359,6 +359,12 @@ def test_both_networks_learn_from_the_same_start(page):
     assert same
 
 
+def test_a_report_of_a_run_that_is_over_is_not_shown(page):
+    page.open(**SMALL)
+    page.run("receive({...page.last, run: page.run - 1, step: 12345, records: [{...page.history[0], step: 12345}]})")
+    assert page.value('[page.last.step, ...page.history.map(record => record.step)]') == [0, 0]
+
+
 def test_pause_really_pauses_and_one_step_is_one(page):
     page.open(**SMALL)
     page.step(3)
@@ -397,12 +403,12 @@ def test_an_address_reproduces_a_run(page, query):
 
 
 def test_an_address_with_nonsense_is_refused_in_one_sentence(page):
-    page.open(depth=99, lr='fast', batch=16, colour='red', freeze='constructor', width='50=5')
+    page.open(depth=99, lr='fast', batch=16, colour='red', freeze='constructor', width='50=5', seed=1.5)
     assert page.value('page.settings.depth') == 3
     assert page.value('page.settings.batch') == 16
     assert page.value('page.settings.freeze') is False
     assert page.value('page.settings.width') == 100
-    for part in ('depth=99', 'lr=fast', 'colour=red', 'freeze=constructor', 'width=50=5'):
+    for part in ('depth=99', 'lr=fast', 'colour=red', 'freeze=constructor', 'width=50=5', 'seed=1.5'):
         assert part in page.text('message')
     assert 'batch' not in page.text('message')
 
@@ -511,6 +517,8 @@ def test_every_experiment_begins_and_its_tutorial_is_there(page):
     page.open()
     experiments = page.value('EXPERIMENTS.map(({name, runs}) => [name, runs.length])')
     assert len(experiments) >= 4
+    everything = page.value("document.querySelector('#experiments .note a').getAttribute('href')")
+    assert (ROOT / everything[len('../'):]).exists()
     for name, runs in experiments:
         link = page.value(f"document.querySelector('#experiment-{name} a').getAttribute('href')")
         assert link.startswith('../tutorials/')
@@ -662,7 +670,7 @@ def test_what_a_chart_by_layer_leaves_out_is_said(page):
       CanvasRenderingContext2D.prototype.fillText = write;
       return words;
     """)
-    assert 'without: a layer without a point has 0' in words
+    assert 'without: no point where it is 0' in words
 
 
 def test_a_long_address_gets_a_short_answer(page):

@@ -120,6 +120,15 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site):
 
 
 @pytest.mark.slow
+def test_the_playground_leads_to_the_pages_of_the_tutorials(site):
+    page = (site / 'docs' / 'play.html').read_text(encoding='utf-8')
+    address = re.search(r'<meta name="tutorials" content="([^"]*)"', page)[1]
+    named = set(re.findall(r"tutorial: '(\w+)'", page))
+    assert len(named) > 3
+    assert [name for name in (*named, 'README') if not (site / 'docs' / address.format(name)).is_file()] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('path', TUTORIALS, ids=lambda path: path.stem)
 def test_each_tutorial_is_executed_and_can_be_taken_along(site, path):
     page = (site / 'tutorials' / f'{path.stem}.html').read_text(encoding='utf-8')
@@ -181,6 +190,7 @@ def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here)
 @pytest.mark.slow
 def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_here):
     from benchmark_playground import chromium
+    from selenium.webdriver.support.wait import WebDriverWait
     with chromium(tmp_path) as browser:
         for width in (390, 1100, 1280, 1440):
             browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
@@ -189,4 +199,6 @@ def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_
                          'docs/howto/gpu', 'tutorials/README', 'tutorials/03_backward_by_hand'):
                 browser.get((site / f'{page}.html').as_uri())
                 assert browser.execute_script('return document.documentElement.scrollWidth') <= width, page
+        browser.get((site / 'search.html').as_uri() + '?q=momentum')
+        WebDriverWait(browser, 60).until(lambda _: browser.find_elements('css selector', '#search-results li a'))
         assert browser.get_log('browser') == []
