@@ -294,7 +294,7 @@ def test_percentiles_sizes_and_batches(page, rng):
       const trainer = new Trainer(page.digits, {...page.settings, depth: 2, width: 5, batch: 60, lr: 0.25});
       trainer.advance();
       const {params, grads, input} = trainer.nets[1].layers[1];
-      const order = new Batches(100, 3), batches = [1, 2, 3].map(() => [...order.next(30)]);
+      const order = new Batches(100, 3), batches = [1, 2, 3, 4, 5, 6].map(() => [...order.next(30)]);
       return [[...trainer.activationInputs(1, 1)], [...trainer.activationInputs(1, 1, true)],
               [...input.values.subarray(0, 60 * 8)], trainer.sizes()[1][1], [...params.W.values], [...grads.W.values],
               batches.flat()];
@@ -306,7 +306,8 @@ def test_percentiles_sizes_and_batches(page, rng):
     norm = np.sqrt((gradient ** 2).mean())
     assert sizes['gradient'] == pytest.approx(norm)
     assert sizes['ratio'] == pytest.approx(0.25 * norm / np.sqrt((weights ** 2).mean()))
-    assert len(set(order)) == 90  # none twice before all have been seen, but for fewer than a batch
+    assert len(set(order[:90])) == len(set(order[90:])) == 90  # none twice before all were seen
+    assert order[:90] != order[90:]  # shuffled again
     assert all(0 <= i < 100 for i in order)
 
 
@@ -659,6 +660,23 @@ def test_a_histogram_shows_both_values_of_a_batch_of_two(page):
     """)
     assert low < -1
     assert high > 1
+
+
+def test_bars_and_names_stand_where_the_values_are(page):
+    page.open(**SMALL)
+    bars, names = page.run("""
+      const bars = [], names = {}, {fillRect, fillText} = CanvasRenderingContext2D.prototype;
+      Object.assign(CanvasRenderingContext2D.prototype, {
+        fillRect(x, y, width, height) { bars.push([y, y + height]); },
+        fillText(text, x, y) { names[text] = y; },
+      });
+      drawInputs(byId('inputs-with'), 'with', [[1, [2, 5, 9]], [2, [2, 5, 9]]], [2, 9], 10, {low: 0, high: 10});
+      Object.assign(CanvasRenderingContext2D.prototype, {fillRect, fillText});
+      return [bars, names];
+    """)
+    assert [top < names[name] < bottom for (top, bottom), name in zip(bars, ('15th', '85th'))] == [True, True]
+    assert names['85th'] < names['50th'] < names['15th']
+    assert names['0'] > names['15th']
 
 
 def test_what_a_chart_by_layer_leaves_out_is_said(page):

@@ -1,4 +1,5 @@
 """The site: it is built without a warning, every link in it leads somewhere, and nothing comes from the network."""
+import importlib
 import json
 import os
 import re
@@ -83,11 +84,15 @@ def faults(folder):
     return sorted(found)
 
 
-def test_docstrings_become_what_sphinx_reads(monkeypatch):
+@pytest.fixture
+def site_tools(monkeypatch):
     for module in ('sphinx', 'jupytext'):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install 'gluon_bn[docs]'")
     monkeypatch.syspath_prepend(str(ROOT / 'docs'))
-    import site_tools
+    return importlib.import_module('site_tools')
+
+
+def test_docstrings_become_what_sphinx_reads(site_tools):
     lines = """What it is.
 
     Parameters
@@ -103,6 +108,29 @@ def test_docstrings_become_what_sphinx_reads(monkeypatch):
         'seed', '    int, or None.', '    None draws anew.', 'rate',
         '    a number that is given in units of the mean over the batch, and that is to be multiplied by the size',
         '    Adam has.', '', 'Notes', '-----', 'Raises what comes.']
+
+
+def test_tutorials_are_read_again_when_the_package_has_changed(site_tools, monkeypatch):
+    environment, tutorials = types.SimpleNamespace(), {f'tutorials/{path.stem}' for path in TUTORIALS}
+    assert tutorials < set(site_tools.outdated(None, environment))
+    assert not tutorials & set(site_tools.outdated(None, environment))
+    monkeypatch.setattr(site_tools, 'package_digest', lambda: 'another')
+    assert tutorials < set(site_tools.outdated(None, environment))
+
+
+def test_a_build_that_failed_fails_again(site_tools, monkeypatch, tmp_path):
+    """With a small project in the place of the site: Sphinx itself says a warning of a page that it keeps only once."""
+    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs' / 'conf.py').write_text("root_doc = 'docs/index'\nexclude_patterns = ['build']\n")
+    page = tmp_path / 'docs' / 'index.rst'
+    page.write_text('Title\n=====\n\n:doc:`nowhere`\n\n.. nothing::\n')
+    monkeypatch.setattr(site_tools, 'ROOT', tmp_path)
+    for name in ('GLUON_BN_QUICK', 'MPLBACKEND', 'JUPYTER_PREFER_ENV_PATH', 'PYTHONPATH'):
+        monkeypatch.setenv(name, os.environ.get(name, ''))  # `build` sets them: as they were, afterwards
+    monkeypatch.setattr(site_tools.subprocess, 'run', lambda *_, **__: None)
+    assert [site_tools.build(True), site_tools.build(True)] == [1, 1]
+    page.write_text('Title\n=====\n')
+    assert [site_tools.build(True), site_tools.build(True)] == [0, 0]
 
 
 def test_faults_are_found(tmp_path):
