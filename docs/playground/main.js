@@ -204,7 +204,7 @@ function rangeOf(history, values) {
 function drawActivationInputs(steps) {
   const {layer, one} = view();
   const histories = [0, 1].map(which => page.history.filter(r => r.percentiles && r.percentiles[which][layer])
-    .map(r => [r.step, r.percentiles[which][layer][one ? 1 : 0]]).filter(([, three]) => three.every(Number.isFinite)));
+    .map(r => [r.step, r.percentiles[which][layer][one ? 1 : 0]]).filter(([, three]) => three && three.every(Number.isFinite)));
   const values = [0, 1].map(which => (page.last ? page.last.inputs[which].filter(Number.isFinite) : new Float32Array(0)));
   const ranges = [0, 1].map(which => rangeOf(histories[which], values[which]));
   const known = ranges.filter(Boolean), spans = known.map(r => r.high - r.low);
@@ -250,8 +250,9 @@ function describe() {
   const {layer, one} = view();
   NETS.forEach(({name}, which) => {
     const three = last && last.percentiles && last.percentiles[which][layer] && last.percentiles[which][layer][one ? 1 : 0];
-    label(`inputs-${name}`, `Inputs of the activations of hidden layer ${layer + 1}, ${name} batch norm. ` + (three && three[0] !== null ?
-      `Percentiles 15, 50 and 85 at step ${step}: ${three.map(v => Number(v).toPrecision(3)).join(', ')}.` : 'No step yet.'));
+    label(`inputs-${name}`, `Inputs of the activations of hidden layer ${layer + 1}, ${name} batch norm. ` + (three && three.every(Number.isFinite) ?
+      `Percentiles 15, 50 and 85 at step ${step}: ${three.map(v => v.toPrecision(3)).join(', ')}.` :
+      page.last && page.last.divergedAt[which] ? 'It has diverged.' : 'No step yet.'));
     const evaluation = chosenEvaluations()[which];
     label(`wrong-${name}`, `The first digits that the network ${name} batch norm gets wrong. ` + (evaluation ? commonMistake(wrongOf(evaluation)) : ''));
   });

@@ -125,10 +125,11 @@ class Trainer {
     return out;
   }
 
-  // By net and hidden layer, the percentiles of all units' inputs and of the first unit's.
+  // By net and hidden layer, the percentiles of all units' inputs and of the first unit's; null for a net that took no part
+  // in the last step.
   percentiles() {
-    return this.nets.map((net, which) => net.layers.slice(0, -1).map((_, layer) =>
-      [false, true].map(one => percentilesOf(this.activationInputs(which, layer, one)))));
+    return this.nets.map((net, which) => net.layers.slice(0, -1).map((_, layer) => [false, true].map(one =>
+      (this.divergedAt[which] ?? this.step) < this.step ? null : percentilesOf(this.activationInputs(which, layer, one)))));
   }
 
   // By net and layer: the root mean square of the gradient of the weights, and that of the update over that of the weights.
@@ -150,7 +151,7 @@ function outcome(trainer) {
   return {stored, batch, without, divergedAt: trainer.divergedAt,
           normalized: [...values.subarray(0, trainer.lastBatch * stride)].filter((_, i) => i % stride < columns),
           gradients: trainer.sizes().map(net => net.map(layer => layer.gradient)),
-          spreads: trainer.percentiles().map(net => net[net.length - 1][1]).map(([low, , high]) => high - low)};
+          spreads: trainer.percentiles().map(net => net[net.length - 1][1]).map(three => three && three[2] - three[0])};
 }
 
 // As NumPy's percentile: linear between the two nearest values.

@@ -511,6 +511,10 @@ def test_a_net_that_diverges_says_so_and_the_other_goes_on(page):
     page.settle()
     assert page.text('diverged-without').startswith('Diverged at step')
     assert page.text('loss-without') == 'not finite'
+    label = page.value("document.getElementById('inputs-without').getAttribute('aria-label')")
+    assert label.endswith('without batch norm. It has diverged.')
+    with_, without = page.value('page.history[page.history.length - 1].percentiles.map(net => net[0][1])')
+    assert (len(with_), without) == (3, None)  # it took no part in that step: its curves end
     assert page.text('diverged-with') == ''
 
 
