@@ -208,7 +208,8 @@ def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here)
     import screenshots
     monkeypatch.setattr(screenshots, 'PAGES', ('docs/decisions/same_mathematics',))
     monkeypatch.setattr(screenshots, 'MIDDLE', 5)
-    assert screenshots.main(['--look', str(tmp_path), '--site', str(site)]) == 0
+    monkeypatch.chdir(site.parent)
+    assert screenshots.main(['--look', str(tmp_path), '--site', site.name]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f'{page}-{width}-{light}.png' for page in ('docs-decisions-same_mathematics', 'docs-play')
         for width in ('desktop', 'phone') for light in ('dark', 'light')]
