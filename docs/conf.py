@@ -53,5 +53,6 @@ html_title = 'gluon_bn'
 html_static_path = ['_static']
 html_css_files = ['site.css']
 html_copy_source = False
+html_show_search_summary = False  # a page that is opened from disk may not fetch others
 html_show_sphinx = False
 mathjax_path = 'mathjax/tex-svg.js'  # draws its letters itself: no fonts to load

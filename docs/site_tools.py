@@ -197,6 +197,13 @@ def wide(node):
     return nodes.container('', node, classes=['wide'])
 
 
+def outdated(app, env, *changes):
+    """The pages to read again, though their files have not changed: the tutorials where the package has."""
+    before, env.gluon_bn_digest = getattr(env, 'gluon_bn_digest', None), package_digest()
+    again = [f'tutorials/{path.stem}' for path in TUTORIALS] if before != env.gluon_bn_digest else []
+    return ['docs/gallery', *again]
+
+
 def add_links(app, pagename, templatename, context, doctree):
     """On top of a tutorial's page: its notebook and its script to download."""
     if (ROOT / f'{pagename}.py') in TUTORIALS:
@@ -232,7 +239,7 @@ def setup(app):
         app.add_directive(name, directive)
     app.connect('autodoc-process-docstring', tidy_docstring, priority=100)  # before napoleon
     app.connect('doctree-resolved', fill_pictures)
-    app.connect('env-get-outdated', lambda *_: ['docs/gallery'])
+    app.connect('env-get-outdated', outdated)
     app.connect('html-page-context', add_links)
     app.connect('build-finished', finish)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
@@ -249,9 +256,12 @@ def build(quick, arguments=()):
     os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
     # Now, and not in the first tutorial: that they are being built is said on standard error.
     subprocess.run([sys.executable, '-c', 'from gluon_bn.fast import native; native.available()'], check=True)
-    kind = 'quick' if quick else 'full'
-    return build_main(['-W', '--keep-going', '-n', '-q', '-c', str(ROOT / 'docs'),
-                       '-d', str(ROOT / 'build' / f'doctrees-{kind}'), *arguments, str(ROOT), str(site_folder(quick))])
+    pages = ROOT / 'build' / f"doctrees-{'quick' if quick else 'full'}"
+    status = build_main(['-W', '--keep-going', '-n', '-q', '-c', str(ROOT / 'docs'), '-d', str(pages), *arguments,
+                         str(ROOT), str(site_folder(quick))])
+    if status:  # Sphinx says a warning once: all pages are read again, or the next build would succeed
+        (pages / 'environment.pickle').unlink(missing_ok=True)
+    return status
 
 
 def site_folder(quick):

@@ -30,7 +30,7 @@ MIDDLE = 300  # steps of the playground
 
 def work(args):
     """Take the pictures; returns the exit status."""
-    site = next((path for path in (args.site, ROOT / 'build' / 'site', ROOT / 'build' / 'site-quick')
+    site = next((path.resolve() for path in (args.site, ROOT / 'build' / 'site', ROOT / 'build' / 'site-quick')
                  if path and (path / 'docs' / 'index.html').is_file()), None)
     if site is None:
         raise ValueError("there is no site in build/: build it first, bash scripts/build_site.sh.")

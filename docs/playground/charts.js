@@ -169,7 +169,7 @@ function drawInputs(canvas, net, history, values, steps, y) {
     for (let i = drawn.length - 1; i >= 0; i--) context.lineTo(drawn[i][0], drawn[i][3]);
     context.fill();
     context.globalAlpha = 1;
-    [[1, '15th'], [2, '50th'], [3, '85th']].forEach(([which, name]) => {
+    [[3, '85th'], [2, '50th'], [1, '15th']].forEach(([which, name]) => {
       drawLine(context, drawn.map(p => [p[0], p[which]]), {stroke: fill, width: which === 2 ? 2 : 1});
       labels.push({y: drawn[drawn.length - 1][which], text: name, fill: text});
     });
@@ -219,6 +219,13 @@ function drawByLayer(canvas, values) {
     labels.push({y: seen[seen.length - 1][1], text: name, fill: colour(name + '-text')});
   });
   drawEndLabels(context, labels, box.right + 8, box.top, box.bottom);
+  const zeros = NETS.filter((_, which) => values[which].some(v => v === 0)).map(({name}) => name);
+  if (zeros.length) {
+    context.fillStyle = colour('muted');
+    context.textAlign = 'left';
+    context.textBaseline = 'top';
+    context.fillText(`${zeros.join(' and ')}: no point where it is 0`, box.left + 4, box.top);
+  }
 }
 
 function drawMarker(context, x, y, marker, fill) {

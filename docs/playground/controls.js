@@ -72,6 +72,9 @@ function makeNumber(name, {label, least, most}, changed) {
 // The experiments as a list that opens; `begin(run)` is called with the run that a person chooses.
 function makeExperiments(parent, begin) {
   const pattern = document.querySelector('meta[name=tutorials]').content;
+  parent.querySelector('h2').prepend(`${EXPERIMENTS.length} `);
+  const list = pattern.replace('{}', 'README').replace(/\.py$/, '.md');
+  parent.querySelector('.note').append(' ', element('a', {href: list}, 'All tutorials'));
   for (const {name, title, question, runs, look, tutorial} of EXPERIMENTS) {
     const buttons = runs.map(run => {
       const button = element('button', {type: 'button'}, run.label, element('small', {}, `${readable(run.steps)} steps`));

@@ -16,6 +16,7 @@ function recordedAt(step, settings) {
 
 function startEngine(post, later) {
   let digits, trainer, view, run = 0, until = Infinity, running = false, waiting = false;
+  let asked = 0, next = null;             // the last order, and a run that is to begin
   let records = [], evaluation = null, unread = false, counted = {step: 0, time: 0}, rate = 0;
 
   function record(evaluate) {
@@ -29,7 +30,7 @@ function startEngine(post, later) {
   function report() {
     unread = true;
     const {step, losses, divergedAt} = trainer;
-    post({run, step, losses, divergedAt, running, rate, records, evaluation, sizes: trainer.sizes(),
+    post({run, asked, step, losses, divergedAt, running, rate, records, evaluation, sizes: trainer.sizes(),
           inputs: [0, 1].map(which => trainer.activationInputs(which, view.layer, view.one))});
     records = [];
   }
@@ -42,8 +43,24 @@ function startEngine(post, later) {
     if (look || evaluate || last) record(evaluate || last);
   }
 
-  function slice() {
+  function begin() {
+    const message = next;
+    next = null;
+    run = message.run;
+    view = message.view;
+    trainer = new Trainer(digits, message.settings);
+    until = message.until || Infinity;
+    running = message.running;
+    records = [];
+    evaluation = null;
+    rate = 0;
+    counted = {step: 0, time: performance.now()};
+    stopped();
+  }
+
+  function turn() {
     waiting = false;
+    if (next) begin();
     if (!running) return;
     const start = performance.now();
     do advance(); while (running && performance.now() - start < SLICE);
@@ -57,9 +74,9 @@ function startEngine(post, later) {
   }
 
   function wake() {
-    if (running && !waiting) {
+    if ((running || next) && !waiting) {
       waiting = true;
-      later(slice);
+      later(turn);
     }
   }
 
@@ -70,18 +87,7 @@ function startEngine(post, later) {
 
   const handlers = {
     digits(message) { digits = message.digits; },
-    start(message) {                      // a new run, at step 0
-      run = message.run;
-      view = message.view;
-      trainer = new Trainer(digits, message.settings);
-      until = message.until || Infinity;
-      running = message.running;
-      records = [];
-      evaluation = null;
-      rate = 0;
-      counted = {step: 0, time: performance.now()};
-      stopped();
-    },
+    start(message) { next = message; },   // a new run, at step 0: of several that wait, as of a slider's stops, the last
     change(message) {                     // settings that a run may change
       trainer.change(message.settings);
       if (!running) stopped();
@@ -92,25 +98,27 @@ function startEngine(post, later) {
     },
     read() { unread = false; },           // the page has got the last report
     go() {                                // to the step that was given at the start, and from there on without an end
-      if (trainer.finished) return;
+      if (trainer.finished) return report();
       running = true;
       if (trainer.step >= until) until = Infinity;
       counted = {step: trainer.step, time: performance.now()};
     },
     pause() {
-      if (!running) return;
+      if (!running) return report();      // every order is answered
       running = false;
       stopped();
     },
     step() {
       running = false;
-      if (trainer.finished) return;
+      if (trainer.finished) return report();
       trainer.advance();
       stopped();
     },
   };
 
   return message => {
+    if (next && !['start', 'read'].includes(message.type)) begin();
+    asked = message.asked || asked;
     handlers[message.type](message);
     wake();
   };

@@ -4,7 +4,7 @@
 const MOST_RECORDS = 1200;                // of a run; beyond that every second of the older ones is dropped
 const BETWEEN_DRAWINGS = 50;              // milliseconds
 const page = {settings: null, run: 0, running: false, digits: null, engine: null, history: [], last: null, written: null,
-              described: 0, waits: false, held: false, drawnDigits: ''};
+              described: 0, waits: false, held: false, drawnDigits: '', asked: 0};
 const byId = id => document.getElementById(id);
 
 // The engine in a Worker made of this page's own scripts: from disk a page may start no other. Where that fails it runs
@@ -17,6 +17,7 @@ function connectEngine(receive) {
     const address = URL.createObjectURL(new Blob([source, '\nstartInWorker(self);'], {type: 'text/javascript'}));
     const worker = new Worker(address);
     worker.onmessage = event => receive(event.data);
+    worker.onerror = event => say(`Training has stopped: ${event.message || 'it could not begin in this browser'}. Load the page again.`);
     return message => worker.postMessage(message);
   } catch {
     const handle = startEngine(message => receive(structuredClone(message)), action => setTimeout(action, 0));
@@ -26,13 +27,18 @@ function connectEngine(receive) {
 
 const view = () => ({layer: Math.min(page.settings.layer, page.settings.depth) - 1, one: page.settings.units === 'one'});
 
+// Go, pause, one step or start. Until the engine has answered the last order, its reports do not say whether it is to run.
+function order(type, more = {}) {
+  page.engine({type, asked: ++page.asked, ...more});
+}
+
 // A new run, at step 0. `until`: it pauses by itself after that many steps.
 function start({running = page.running, until = null} = {}) {
   page.run += 1;
   page.history = [];
   page.last = null;
   page.running = running;
-  page.engine({type: 'start', run: page.run, settings: page.settings, view: view(), running, until});
+  order('start', {run: page.run, settings: page.settings, view: view(), running, until});
   show();
 }
 
@@ -40,7 +46,7 @@ function receive(message) {
   page.engine({type: 'read'});
   if (message.run !== page.run) return;   // of a run that is over
   page.last = message;
-  page.running = message.running;
+  if (message.asked === page.asked) page.running = message.running;
   for (const record of message.records) {
     const last = page.history[page.history.length - 1];
     if (last && last.step === record.step) record.losses = record.losses.map((loss, i) => loss ?? last.losses[i]), page.history.pop();
@@ -67,12 +73,18 @@ function apply(changes, {restart = false, ...how} = {}) {
 
 function writeAddress() {
   page.written = toHash(page.settings);
-  history.replaceState(null, '', page.written);
+  try {
+    history.replaceState(null, '', page.written);
+  } catch { /* some browsers refuse a page that writes too often; the next change is written again */ }
 }
 
+// '#experiments' and the like lead to a place in the page and say nothing about settings.
+const isPlace = hash => /^#[\w-]+$/.test(hash) && byId(hash.slice(1)) !== null;
+
 function readAddress() {
-  const {settings, refused} = fromHash(location.hash);
-  say(refused.length ? `The address says ${refused.join(', ')}, which is no setting of this page or out of its range; the usual value is taken.` : '');
+  const {settings, refused} = fromHash(isPlace(location.hash) ? '' : location.hash);
+  const shown = refused.join(', ').replace(/^(.{80}).+$/, '$1…');
+  say(refused.length ? `The address says ${shown}, which is no setting of this page or out of its range; the usual value is taken.` : '');
   return settings;
 }
 
@@ -183,8 +195,8 @@ function drawAccuracies(steps) {
 function rangeOf(history, values) {
   const shown = history.flatMap(([, three]) => three).filter(Number.isFinite);
   if (!shown.length) return null;
-  const sorted = values.slice().sort(), at = share => sorted[Math.floor(share * (sorted.length - 1))];
-  const finite = [...shown, ...(values.length ? [at(0.01), at(0.99)] : [])].filter(Number.isFinite);
+  const sorted = values.slice().sort(), last = sorted.length - 1;
+  const finite = [...shown, ...(values.length ? [sorted[Math.floor(0.01 * last)], sorted[Math.ceil(0.99 * last)]] : [])].filter(Number.isFinite);
   const low = Math.min(...finite), high = Math.max(...finite), room = 0.06 * (high - low) || Math.max(Math.abs(high), 1e-6) * 0.1;
   return {low: low - room, high: high + room};
 }
@@ -192,7 +204,7 @@ function rangeOf(history, values) {
 function drawActivationInputs(steps) {
   const {layer, one} = view();
   const histories = [0, 1].map(which => page.history.filter(r => r.percentiles && r.percentiles[which][layer])
-    .map(r => [r.step, r.percentiles[which][layer][one ? 1 : 0]]).filter(([, three]) => three.every(Number.isFinite)));
+    .map(r => [r.step, r.percentiles[which][layer][one ? 1 : 0]]).filter(([, three]) => three && three.every(Number.isFinite)));
   const values = [0, 1].map(which => (page.last ? page.last.inputs[which].filter(Number.isFinite) : new Float32Array(0)));
   const ranges = [0, 1].map(which => rangeOf(histories[which], values[which]));
   const known = ranges.filter(Boolean), spans = known.map(r => r.high - r.low);
@@ -238,8 +250,9 @@ function describe() {
   const {layer, one} = view();
   NETS.forEach(({name}, which) => {
     const three = last && last.percentiles && last.percentiles[which][layer] && last.percentiles[which][layer][one ? 1 : 0];
-    label(`inputs-${name}`, `Inputs of the activations of hidden layer ${layer + 1}, ${name} batch norm. ` + (three && three[0] !== null ?
-      `Percentiles 15, 50 and 85 at step ${step}: ${three.map(v => Number(v).toPrecision(3)).join(', ')}.` : 'No step yet.'));
+    label(`inputs-${name}`, `Inputs of the activations of hidden layer ${layer + 1}, ${name} batch norm. ` + (three && three.every(Number.isFinite) ?
+      `Percentiles 15, 50 and 85 at step ${step}: ${three.map(v => v.toPrecision(3)).join(', ')}.` :
+      page.last && page.last.divergedAt[which] ? 'It has diverged.' : 'No step yet.'));
     const evaluation = chosenEvaluations()[which];
     label(`wrong-${name}`, `The first digits that the network ${name} batch norm gets wrong. ` + (evaluation ? commonMistake(wrongOf(evaluation)) : ''));
   });
@@ -260,18 +273,18 @@ const actions = {
   go() {
     if (finished()) return;
     page.running = !page.running;
-    page.engine({type: page.running ? 'go' : 'pause'});
+    order(page.running ? 'go' : 'pause');
     show();
   },
   step() {
     page.running = false;
-    page.engine({type: 'step'});
+    order('step');
   },
   again() { start(); },
   reseed() { apply({seed: page.settings.seed % SETTINGS.seed.most + 1}); },
   async link() {
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(location.href.split('#')[0] + toHash(page.settings));
       say('The link is copied. It holds all settings and the seed.');
     } catch {
       say('Copy the address of this page: it holds all settings and the seed.');
@@ -296,6 +309,8 @@ function onKey(event) {
   if (!action || event.ctrlKey || event.metaKey || event.altKey || (used && event.key === ' ')) return;
   if (used && used.type === 'number') return;
   event.preventDefault();
+  // A key that is held down: more steps, each when the one before is done, and nothing else.
+  if (event.repeat && (action !== 'step' || !page.last || page.last.asked !== page.asked)) return;
   actions[action]();
 }
 
@@ -323,7 +338,8 @@ async function main() {
     if (page.held || (held && !page.running)) actions.go();
   });
   addEventListener('hashchange', () => {
-    if (location.hash !== page.written) apply(readAddress(), {restart: true, running: false});
+    if (isPlace(location.hash)) writeAddress();
+    else if (location.hash !== page.written) apply(readAddress(), {restart: true, running: false});
   });
   byId('settings').addEventListener('submit', event => event.preventDefault());
   writeAddress();
@@ -332,4 +348,7 @@ async function main() {
   document.body.dataset.ready = '';
 }
 
-main();
+main().catch(error => {
+  say(`This page could not begin: ${error.message}. It needs a browser of 2023 or later.`);
+  throw error;
+});

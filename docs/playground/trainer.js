@@ -125,10 +125,11 @@ class Trainer {
     return out;
   }
 
-  // By net and hidden layer, the percentiles of all units' inputs and of the first unit's.
+  // By net and hidden layer, the percentiles of all units' inputs and of the first unit's; null for a net that took no part
+  // in the last step.
   percentiles() {
-    return this.nets.map((net, which) => net.layers.slice(0, -1).map((_, layer) =>
-      [false, true].map(one => percentilesOf(this.activationInputs(which, layer, one)))));
+    return this.nets.map((net, which) => net.layers.slice(0, -1).map((_, layer) => [false, true].map(one =>
+      (this.divergedAt[which] ?? this.step) < this.step ? null : percentilesOf(this.activationInputs(which, layer, one)))));
   }
 
   // By net and layer: the root mean square of the gradient of the weights, and that of the update over that of the weights.
@@ -143,12 +144,14 @@ class Trainer {
 
 // What came out of a run, for the claims of the experiments: held-out accuracies (null where a net has diverged), and by
 // net, with batch norm first: when it diverged, the gradient of each layer's weights, and the distance of the 15th and the
-// 85th percentile of what goes into one unit of the last hidden layer.
+// 85th percentile of what goes into one unit of the last hidden layer; and the normalised values of that layer's batch.
 function outcome(trainer) {
   const [stored, batch, without] = trainer.evaluate().map(net => net && net.accuracy);
+  const {values, columns, stride} = trainer.nets[0].layers[trainer.settings.depth - 1].xhat;
   return {stored, batch, without, divergedAt: trainer.divergedAt,
+          normalized: [...values.subarray(0, trainer.lastBatch * stride)].filter((_, i) => i % stride < columns),
           gradients: trainer.sizes().map(net => net.map(layer => layer.gradient)),
-          spreads: trainer.percentiles().map(net => net[net.length - 1][1]).map(([low, , high]) => high - low)};
+          spreads: trainer.percentiles().map(net => net[net.length - 1][1]).map(three => three && three[2] - three[0])};
 }
 
 // As NumPy's percentile: linear between the two nearest values.

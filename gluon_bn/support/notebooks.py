@@ -2,6 +2,8 @@
 
 A tutorial is a script in percent format, and the one source of its notebook: nothing is ever read back.
 """
+import base64
+import re
 from pathlib import Path
 
 from .extras import import_extra
@@ -92,7 +94,18 @@ def read_script(script):
     for number, cell in enumerate(notebook.cells):
         cell.id = f'cell-{number}'  # the same every time, so that two builds can be compared
         cell.metadata = {}
+        if cell.cell_type == 'markdown':
+            _attach_pictures(cell, Path(script).parent)
     return notebook
+
+
+def _attach_pictures(cell, folder):
+    """Put the pictures that a cell of text shows, PNG files below ``folder``, into it: a notebook often lies alone."""
+    for address in set(re.findall(r'!\[[^\]]*\]\(([^():]+\.png)\)', cell.source)):
+        name = Path(address).name
+        picture = base64.b64encode((folder / address).read_bytes()).decode()
+        cell.setdefault('attachments', {})[name] = {'image/png': picture}
+        cell.source = cell.source.replace(f']({address})', f'](attachment:{name})')
 
 
 def _execute(notebook, name, quick, timeout):

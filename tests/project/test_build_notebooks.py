@@ -1,4 +1,5 @@
 """scripts/build_notebooks.py, and the module behind it."""
+import base64
 import importlib.util
 import os
 import re
@@ -73,7 +74,12 @@ def test_an_unexecuted_notebook_has_the_cells_of_the_script(script, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert path == tmp_path / f'{script.stem}.ipynb'
-    assert [(cell.cell_type, cell.source) for cell in notebook.cells] == cells_of(script)
+    assert [(cell.cell_type, cell.source.replace('](attachment:', '](images/'))
+            for cell in notebook.cells] == cells_of(script)
+    pictures = {name: kinds for cell in notebook.cells for name, kinds in cell.get('attachments', {}).items()}
+    assert set(pictures) == set(re.findall(r'\]\(images/([^)]+)\)', script.read_text(encoding='utf-8')))
+    for name, kinds in pictures.items():
+        assert base64.b64decode(kinds['image/png']) == (script.parent / 'images' / name).read_bytes()
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == 'code')
 
 

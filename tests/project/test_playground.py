@@ -93,7 +93,7 @@ class Page:
 
     def settle(self):
         """Wait until it has paused, and shows that."""
-        self.wait('!page.last.running && !page.waits')
+        self.wait('page.last.asked === page.asked && !page.last.running && !page.waits')
 
     def size(self, width, height, dark=False):
         self.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
@@ -281,6 +281,8 @@ def test_the_digits_are_those_of_mnist(page):
           return [coded(images), coded(labels)];
         """, which)
         assert [base64.b64decode(text) for text in got] == [images[:n].tobytes(), labels[:n].astype('u1').tobytes()]
+    most_ink = page.value('new Trainer(page.digits, page.settings).held.values.reduce((a, b) => Math.max(a, b))')
+    assert most_ink == 1
 
 
 def test_percentiles_sizes_and_batches(page, rng):
@@ -288,21 +290,54 @@ def test_percentiles_sizes_and_batches(page, rng):
     values = rng.normal(0, 3, 101)
     np.testing.assert_allclose(page.run('return percentilesOf(Float64Array.from(arguments[0]))', values.tolist()),
                                np.percentile(values, [15, 50, 85]))
-    inputs, sizes, weights, gradient, order = page.run("""
+    inputs, one, values, sizes, weights, gradient, order = page.run("""
       const trainer = new Trainer(page.digits, {...page.settings, depth: 2, width: 5, batch: 60, lr: 0.25});
       trainer.advance();
       const {params, grads, input} = trainer.nets[1].layers[1];
-      const order = new Batches(100, 3), batches = [1, 2, 3].map(() => [...order.next(30)]);
-      return [[...trainer.activationInputs(1, 1)], trainer.sizes()[1][1], [...params.W.values], [...grads.W.values],
+      const order = new Batches(100, 3), batches = [1, 2, 3, 4, 5, 6].map(() => [...order.next(30)]);
+      return [[...trainer.activationInputs(1, 1)], [...trainer.activationInputs(1, 1, true)],
+              [...input.values.subarray(0, 60 * 8)], trainer.sizes()[1][1], [...params.W.values], [...grads.W.values],
               batches.flat()];
     """)
-    assert len(inputs) == 60 * 5
+    values = np.reshape(values, (60, 8))[:, :5]
+    assert np.array_equal(np.reshape(inputs, (60, 5)), values)
+    assert np.array_equal(one, values[:, 0])
     weights, gradient = (np.reshape(a, (5, 8))[:, :5] for a in (weights, gradient))  # rows have room for 8
     norm = np.sqrt((gradient ** 2).mean())
     assert sizes['gradient'] == pytest.approx(norm)
     assert sizes['ratio'] == pytest.approx(0.25 * norm / np.sqrt((weights ** 2).mean()))
-    assert len(set(order)) == 90  # none twice before all have been seen, but for fewer than a batch
+    assert len(set(order[:90])) == len(set(order[90:])) == 90  # none twice before all were seen
+    assert order[:90] != order[90:]  # shuffled again
     assert all(0 <= i < 100 for i in order)
+
+
+def test_weights_have_the_scale_that_is_chosen(page):
+    page.open()
+    weights, again, other = page.run("""
+      const drawn = seed =>
+        [...new Trainer(page.digits, {...page.settings, scale: 0.2, seed}).nets[0].layers[0].params.W.values];
+      return [drawn(3), drawn(3), drawn(4)];
+    """)
+    assert len(weights) == 784 * 100
+    assert again == weights != other
+    assert np.mean(weights) == pytest.approx(0, abs=0.003)
+    assert np.std(weights) == pytest.approx(0.2, rel=0.01)
+    assert np.mean(np.abs(weights) < 0.2) == pytest.approx(0.683, abs=0.01)  # of a normal distribution
+
+
+def test_momentum_and_eps_apply_to_a_run_that_goes_on(page):
+    page.open()
+    stored, mean, std, variance, first = page.run("""
+      const trainer = new Trainer(page.digits, {...page.settings, depth: 1, width: 5});
+      const [layer] = trainer.nets[0].layers;
+      trainer.advance();
+      const first = [...layer.stored.mean];
+      trainer.change({...trainer.settings, momentum: 0, eps: 2});
+      trainer.advance();
+      return [layer.stored.mean, layer.mean, layer.std, layer.variance].map(a => [...a]).concat([first]);
+    """)
+    assert stored == mean != first
+    np.testing.assert_allclose(np.square(std), np.add(variance, 2))
 
 
 def test_both_networks_learn_from_the_same_start(page):
@@ -323,6 +358,12 @@ def test_both_networks_learn_from_the_same_start(page):
       return JSON.stringify(weights[0]) === JSON.stringify(weights[1]);
     """)
     assert same
+
+
+def test_a_report_of_a_run_that_is_over_is_not_shown(page):
+    page.open(**SMALL)
+    page.run("receive({...page.last, run: page.run - 1, step: 12345, records: [{...page.history[0], step: 12345}]})")
+    assert page.value('[page.last.step, ...page.history.map(record => record.step)]') == [0, 0]
 
 
 def test_pause_really_pauses_and_one_step_is_one(page):
@@ -363,12 +404,12 @@ def test_an_address_reproduces_a_run(page, query):
 
 
 def test_an_address_with_nonsense_is_refused_in_one_sentence(page):
-    page.open(depth=99, lr='fast', batch=16, colour='red', freeze='constructor', width='50=5')
+    page.open(depth=99, lr='fast', batch=16, colour='red', freeze='constructor', width='50=5', seed=1.5)
     assert page.value('page.settings.depth') == 3
     assert page.value('page.settings.batch') == 16
     assert page.value('page.settings.freeze') is False
     assert page.value('page.settings.width') == 100
-    for part in ('depth=99', 'lr=fast', 'colour=red', 'freeze=constructor', 'width=50=5'):
+    for part in ('depth=99', 'lr=fast', 'colour=red', 'freeze=constructor', 'width=50=5', 'seed=1.5'):
         assert part in page.text('message')
     assert 'batch' not in page.text('message')
 
@@ -470,6 +511,10 @@ def test_a_net_that_diverges_says_so_and_the_other_goes_on(page):
     page.settle()
     assert page.text('diverged-without').startswith('Diverged at step')
     assert page.text('loss-without') == 'not finite'
+    label = page.value("document.getElementById('inputs-without').getAttribute('aria-label')")
+    assert label.endswith('without batch norm. It has diverged.')
+    with_, without = page.value('page.history[page.history.length - 1].percentiles.map(net => net[0][1])')
+    assert (len(with_), without) == (3, None)  # it took no part in that step: its curves end
     assert page.text('diverged-with') == ''
 
 
@@ -477,6 +522,8 @@ def test_every_experiment_begins_and_its_tutorial_is_there(page):
     page.open()
     experiments = page.value('EXPERIMENTS.map(({name, runs}) => [name, runs.length])')
     assert len(experiments) >= 4
+    everything = page.value("document.querySelector('#experiments .note a').getAttribute('href')")
+    assert (ROOT / everything[len('../'):]).exists()
     for name, runs in experiments:
         link = page.value(f"document.querySelector('#experiment-{name} a').getAttribute('href')")
         assert link.startswith('../tutorials/')
@@ -491,7 +538,7 @@ def test_every_experiment_begins_and_its_tutorial_is_there(page):
     page.wait('page.last !== null && page.last.step === 5')  # it ends by itself
     page.settle()
     page.press('go')
-    page.wait('page.last.step > 5')
+    page.wait('page.last.step > 20')  # and goes on for as long as one likes
     page.press('go')
     page.settle()
 
@@ -542,8 +589,152 @@ def test_keys_and_names_for_those_who_do_not_see_it(page):
     assert 'At step 1: with batch norm' in page.value("document.getElementById('loss').getAttribute('aria-label')")
 
 
-@pytest.mark.by_hand
-@pytest.mark.parametrize('seed', range(1, 6))
+def test_links_within_the_page_lead_there_and_change_no_setting(page):
+    page.open(**SMALL, seed=7)
+    page.step(2)
+    for link in ('a[href="#experiments"]', 'a[href="#settings"]', 'a.skip'):
+        page.run("document.querySelector(arguments[0]).click()", link)
+        page.run("return new Promise(done => setTimeout(done, 100))")
+        assert page.value('[page.settings.seed, page.settings.batch, page.last.step]') == [7, 16, 2]
+        assert page.text('message') == ''
+        assert page.value('fromHash(location.hash).settings.seed') == 7
+    page.run('location.hash = "#seed=8"')
+    page.wait('page.settings.seed === 8')
+
+
+@pytest.mark.parametrize('query', ['', '?no-worker'], ids=['worker', 'in the page'])
+def test_quick_presses_count_each(page, query):
+    """The button shows what was pressed last, whatever reports were on their way then."""
+    page.open(query, **SMALL)
+    shown = page.run("""
+      const pause = () => new Promise(done => setTimeout(done, Math.random() * 25)), shown = [];
+      return (async () => {
+        for (let i = 0; i < 150; i++) {
+          actions.go();
+          const before = page.running;
+          await pause();
+          shown.push(before === page.running && before === (i % 2 === 0));
+        }
+        return shown;
+      })();
+    """)
+    assert all(shown)
+    page.settle()
+    assert page.text('go') == 'Go'
+
+
+def test_a_key_that_is_held_down_neither_flickers_nor_leaves_work_behind(page):
+    page.open(**SMALL)
+    hold = """
+      for (let i = 0; i < 21; i++)
+        document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], repeat: i > 0, bubbles: true}));
+    """
+    for running in (True, False):
+        page.run(hold, ' ')
+        assert page.value('page.running') is running
+    page.settle()
+    seed, step = page.value('[page.settings.seed, page.last.step]')
+    page.run(hold, 's')
+    page.wait(f'page.last.step === {step + 1} && page.last.asked === page.asked')  # the other 20 waited for none
+    page.run(hold, 'n')
+    assert page.value('page.settings.seed') == seed + 1
+
+
+def test_of_several_new_runs_that_wait_the_last_begins(page):
+    page.open('?no-worker', **SMALL)
+    page.run("""
+      const Made = Trainer;
+      window.made = 0;
+      Trainer = class extends Made { constructor(...given) { super(...given); window.made += 1; } };
+    """)
+    page.run("for (const depth of [3, 4, 5, 6, 7]) apply({depth})")
+    page.wait('page.last !== null')
+    assert page.value('[window.made, page.settings.depth, page.last.sizes[0].length]') == [1, 7, 8]
+    page.run("apply({depth: 2}); actions.step()")  # an order behind it is for the new run
+    page.wait('page.last !== null && page.last.step === 1')
+    assert page.value('page.last.sizes[0].length') == 3
+    page.browser.get('about:blank')
+
+
+def test_a_histogram_shows_both_values_of_a_batch_of_two(page):
+    page.open(**SMALL)
+    low, high = page.run("""
+      const {low, high} = rangeOf([[1, [-0.7, 0, 0.7]]], Float32Array.of(1, -1));
+      return [low, high];
+    """)
+    assert low < -1
+    assert high > 1
+
+
+def test_bars_and_names_stand_where_the_values_are(page):
+    page.open(**SMALL)
+    bars, names = page.run("""
+      const bars = [], names = {}, {fillRect, fillText} = CanvasRenderingContext2D.prototype;
+      Object.assign(CanvasRenderingContext2D.prototype, {
+        fillRect(x, y, width, height) { bars.push([y, y + height]); },
+        fillText(text, x, y) { names[text] = y; },
+      });
+      drawInputs(byId('inputs-with'), 'with', [[1, [2, 5, 9]], [2, [2, 5, 9]]], [2, 9], 10, {low: 0, high: 10});
+      Object.assign(CanvasRenderingContext2D.prototype, {fillRect, fillText});
+      return [bars, names];
+    """)
+    assert [top < names[name] < bottom for (top, bottom), name in zip(bars, ('15th', '85th'))] == [True, True]
+    assert names['85th'] < names['50th'] < names['15th']
+    assert names['0'] > names['15th']
+
+
+def test_what_a_chart_by_layer_leaves_out_is_said(page):
+    page.open(**SMALL)
+    words = page.run("""
+      const words = [], write = CanvasRenderingContext2D.prototype.fillText;
+      CanvasRenderingContext2D.prototype.fillText = (text, ...place) => words.push(text);
+      drawByLayer(byId('gradients'), [[0.1, 0.2], [0, 0.3]]);
+      CanvasRenderingContext2D.prototype.fillText = write;
+      return words;
+    """)
+    assert 'without: no point where it is 0' in words
+
+
+def test_a_long_address_gets_a_short_answer(page):
+    page.open(x='y' * 5000)
+    assert 'x=yyy' in page.text('message')
+    assert len(page.text('message')) < 200
+
+
+def test_what_does_not_work_is_said(page):
+    page.open(**SMALL)
+    page.run("page.engine({type: 'nonsense'})")
+    page.wait("document.getElementById('message').textContent.startsWith('Training has stopped: ')")
+    gone = page.browser.execute_cdp_cmd('Page.addScriptToEvaluateOnNewDocument',
+                                        {'source': 'delete globalThis.DecompressionStream'})
+    try:
+        page.browser.get('about:blank')
+        page.browser.get(page.address)
+        page.wait("document.getElementById('message').textContent.startsWith('This page could not begin: ')")
+    finally:
+        page.browser.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', gone)
+        page.browser.get('about:blank')
+    assert len(page.browser.get_log('browser')) == 2  # both are on the console, too
+
+
+def test_stale_statistics_come_back(page):
+    gap = """
+      const run = EXPERIMENTS.find(({name}) => name === 'stale').runs[0];
+      const trainer = new Trainer(page.digits, {...initialSettings(), ...run.settings, seed: 1});
+      const gap = () => { const [stored, batch] = trainer.evaluate(); return batch.accuracy - stored.accuracy; };
+      while (trainer.step < run.steps) trainer.advance();
+      const stale = gap();
+      trainer.change({...trainer.settings, freeze: false});
+      for (let i = 0; i < 20; i++) trainer.advance();
+      return [stale, gap()];
+    """
+    page.open()
+    stale, after = page.run(gap)
+    assert stale > 0.05
+    assert abs(after) < 0.05
+
+
+@pytest.mark.parametrize('seed', [1, *(pytest.param(seed, marks=pytest.mark.by_hand) for seed in range(2, 6))])
 def test_what_the_experiments_say_holds(page, seed):
     """Every text of the guided experiments, for five seeds."""
     page.open()

@@ -54,6 +54,13 @@ def test_every_file_that_is_named_exists():
     assert not missing
 
 
+def test_every_extra_is_in_the_table_of_installing():
+    metadata = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    extras = re.search(r'^\[project.optional-dependencies\]\n(.+?)^\[', metadata, re.M | re.S)[1]
+    rows = re.findall(r'^\| (`.+?`) \|', (ROOT / 'docs' / 'howto' / 'installing.md').read_text(encoding='utf-8'), re.M)
+    assert sorted(re.findall(r'^([\w-]+) = ', extras, re.M)) == sorted(re.findall(r'`([\w-]+)`', ' '.join(rows)))
+
+
 def test_tutorials_and_exercises_are_as_many_as_is_said():
     there = {'tutorials': len(list((ROOT / 'tutorials').glob('[0-9]*.py'))),
              'exercises': len(list((ROOT / 'tutorials' / 'exercises').glob('[0-9]*.py')))}

@@ -1,4 +1,5 @@
 """The site: it is built without a warning, every link in it leads somewhere, and nothing comes from the network."""
+import importlib
 import json
 import os
 import re
@@ -83,11 +84,15 @@ def faults(folder):
     return sorted(found)
 
 
-def test_docstrings_become_what_sphinx_reads(monkeypatch):
+@pytest.fixture
+def site_tools(monkeypatch):
     for module in ('sphinx', 'jupytext'):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install 'gluon_bn[docs]'")
     monkeypatch.syspath_prepend(str(ROOT / 'docs'))
-    import site_tools
+    return importlib.import_module('site_tools')
+
+
+def test_docstrings_become_what_sphinx_reads(site_tools):
     lines = """What it is.
 
     Parameters
@@ -105,6 +110,29 @@ def test_docstrings_become_what_sphinx_reads(monkeypatch):
         '    Adam has.', '', 'Notes', '-----', 'Raises what comes.']
 
 
+def test_tutorials_are_read_again_when_the_package_has_changed(site_tools, monkeypatch):
+    environment, tutorials = types.SimpleNamespace(), {f'tutorials/{path.stem}' for path in TUTORIALS}
+    assert tutorials < set(site_tools.outdated(None, environment))
+    assert not tutorials & set(site_tools.outdated(None, environment))
+    monkeypatch.setattr(site_tools, 'package_digest', lambda: 'another')
+    assert tutorials < set(site_tools.outdated(None, environment))
+
+
+def test_a_build_that_failed_fails_again(site_tools, monkeypatch, tmp_path):
+    """With a small project in the place of the site: Sphinx itself says a warning of a page that it keeps only once."""
+    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs' / 'conf.py').write_text("root_doc = 'docs/index'\nexclude_patterns = ['build']\n")
+    page = tmp_path / 'docs' / 'index.rst'
+    page.write_text('Title\n=====\n\n:doc:`nowhere`\n\n.. nothing::\n')
+    monkeypatch.setattr(site_tools, 'ROOT', tmp_path)
+    for name in ('GLUON_BN_QUICK', 'MPLBACKEND', 'JUPYTER_PREFER_ENV_PATH', 'PYTHONPATH'):
+        monkeypatch.setenv(name, os.environ.get(name, ''))  # `build` sets them: as they were, afterwards
+    monkeypatch.setattr(site_tools.subprocess, 'run', lambda *_, **__: None)
+    assert [site_tools.build(True), site_tools.build(True)] == [1, 1]
+    page.write_text('Title\n=====\n')
+    assert [site_tools.build(True), site_tools.build(True)] == [0, 0]
+
+
 def test_faults_are_found(tmp_path):
     (tmp_path / 'a.html').write_text('<h1 id="top"></h1><a href="a.html#top">.</a><a href="#low">.</a>'
                                      '<img src="no.png"><script src="https://x.y/z.js"></script><a href="https://x.y">.</a>')
@@ -117,6 +145,15 @@ def test_faults_are_found(tmp_path):
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site):
     assert faults(site) == []
     assert len(list(site.rglob('*.html'))) > 30
+
+
+@pytest.mark.slow
+def test_the_playground_leads_to_the_pages_of_the_tutorials(site):
+    page = (site / 'docs' / 'play.html').read_text(encoding='utf-8')
+    address = re.search(r'<meta name="tutorials" content="([^"]*)"', page)[1]
+    named = set(re.findall(r"tutorial: '(\w+)'", page))
+    assert len(named) > 3
+    assert [name for name in (*named, 'README') if not (site / 'docs' / address.format(name)).is_file()] == []
 
 
 @pytest.mark.slow
@@ -171,7 +208,8 @@ def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here)
     import screenshots
     monkeypatch.setattr(screenshots, 'PAGES', ('docs/decisions/same_mathematics',))
     monkeypatch.setattr(screenshots, 'MIDDLE', 5)
-    assert screenshots.main(['--look', str(tmp_path), '--site', str(site)]) == 0
+    monkeypatch.chdir(site.parent)
+    assert screenshots.main(['--look', str(tmp_path), '--site', site.name]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f'{page}-{width}-{light}.png' for page in ('docs-decisions-same_mathematics', 'docs-play')
         for width in ('desktop', 'phone') for light in ('dark', 'light')]
@@ -181,6 +219,7 @@ def test_pictures_of_pages_are_taken(site, tmp_path, monkeypatch, chromium_here)
 @pytest.mark.slow
 def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_here):
     from benchmark_playground import chromium
+    from selenium.webdriver.support.wait import WebDriverWait
     with chromium(tmp_path) as browser:
         for width in (390, 1100, 1280, 1440):
             browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
@@ -189,4 +228,6 @@ def test_no_page_is_wider_than_the_screen_or_complains(site, tmp_path, chromium_
                          'docs/howto/gpu', 'tutorials/README', 'tutorials/03_backward_by_hand'):
                 browser.get((site / f'{page}.html').as_uri())
                 assert browser.execute_script('return document.documentElement.scrollWidth') <= width, page
+        browser.get((site / 'search.html').as_uri() + '?q=momentum')
+        WebDriverWait(browser, 60).until(lambda _: browser.find_elements('css selector', '#search-results li a'))
         assert browser.get_log('browser') == []
