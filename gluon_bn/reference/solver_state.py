@@ -144,7 +144,7 @@ def _checked_histories(description, iteration):
 def _checked_random_state(keys, rest):
     """A state of NumPy's generator, which another generator has taken."""
     if not isinstance(rest, list) or len(rest) != 3:
-        raise ValueError(f"the generator's state has {rest!r}; expected its position, and whether there is one more normal "
+        raise ValueError(f"the generator's state has {rest!r}; expected its position, whether there is one more normal "
                          "number, and that number.")
     position, has_gauss, gauss = rest
     if keys.shape != (624,) or keys.dtype != np.uint32:
