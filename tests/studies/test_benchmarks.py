@@ -428,6 +428,8 @@ def test_every_contestant_trains_the_same_network(name):
     many = np.arange(288) % 16  # more than are scored together
     assert net.correct(images[many], labels[many]) == right * 18
     assert right > 0  # few of Gluon's and PyTorch's: their statistics begin with 0 and 1
+    assert sum(net.correct(images[:1], np.array([label])) for label in range(10)) == 1
+    assert float(numbers(net.step(*batch)).reshape(())) < losses[12]  # it trains on as before
 
 
 @pytest.mark.parametrize('hybrid', [False, True])
