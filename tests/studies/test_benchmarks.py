@@ -425,9 +425,12 @@ def test_every_contestant_trains_the_same_network(name):
     assert losses[12] == pytest.approx(1.17, rel=0.08)  # of all contestants, with six seeds: 1.12 to 1.22
     right = net.correct(images, labels)
     assert right == net.correct(images[:1], labels[:1]) + net.correct(images[1:], labels[1:])
-    many = np.arange(288) % 16  # more than are scored together
-    assert net.correct(images[many], labels[many]) == right * 18
+    if name not in ('notebook', 'gluon_bn plain'):  # they are slow, and score as Gluon does
+        many = np.arange(288) % 16  # more than are scored together
+        assert net.correct(images[many], labels[many]) == right * 18
     assert right > 0  # few of Gluon's and PyTorch's: their statistics begin with 0 and 1
+    assert sum(net.correct(images[:1], np.array([label])) for label in range(10)) == 1
+    assert float(numbers(net.step(*batch)).reshape(())) < losses[12]  # it trains on as before
 
 
 @pytest.mark.parametrize('hybrid', [False, True])

@@ -54,6 +54,15 @@ def test_one_seed_that_does_otherwise_makes_a_claim_fail():
     assert sum(not holds for holds in claims('noise-lenet', results).values()) == 2
 
 
+def test_one_seed_whose_inputs_move_less_makes_a_claim_fail():
+    results = as_expected('noise', EXPERIMENTS['noise-lenet'](range(3)))
+    noisy, = [r for r in results if (r['job']['kind'], r['job']['seed']) == ('noisy_batch_norm', 2)]
+    for record in noisy['measured']:
+        record['inputs']['3'] = {**record['inputs']['3'], 'std_shift': 0.}
+    assert [name for name, holds in claims('noise-lenet', results).items() if not holds] == [
+        'and so do their standard deviations']
+
+
 @every_case
 def test_figures_have_their_axes_units_and_legends(name):
     jobs = EXPERIMENTS[name](range(2))

@@ -255,3 +255,15 @@ def test_the_best_rate_of_a_scale_is_that_with_batch_norm(rate, holds):
 def test_thirty_times_the_learning_rate_is_thirty_times(lowest, highest, holds):
     world = with_other(rates_world, lambda run: run.batch_norm and not lowest <= run.lr <= highest, 0.1)
     assert judged('positions', world)[0] is holds
+
+
+@pytest.mark.parametrize(('beside', 'name'), [
+    ({'weight_scale': 0.01, 'lr': 0.1}, 'with the smallest weights'), ({'weight_scale': 0.2, 'lr': 1.}, 'highest')])
+def test_one_setting_that_trains_without_batch_norm_is_beyond_guessing(beside, name):
+    """Where there are several of the smallest weights, or of the highest rate, none of them may train."""
+    runs = EXPERIMENTS['training'](range(2))
+    others = [replace(run, **beside) for run in runs if (run.weight_scale, run.lr) == (0.1, 0.064)]
+    world = [training_world(run) for run in runs] + [result(run, 0.9 if run.batch_norm else 0.8) for run in others]
+    said = claims('training', summary(world))
+    assert [sentence for sentence, holds in said.items() if not holds and 'guessing' in sentence] == [
+        sentence for sentence in said if name in sentence]
