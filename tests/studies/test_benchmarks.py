@@ -237,6 +237,22 @@ def test_the_names_beside_the_bars_are_within_the_picture(tmp_path):
     assert (picture[:, :60, :3] < 0.5).any()
 
 
+def test_a_picture_that_cannot_be_drawn_leaves_the_one_before(tmp_path, monkeypatch):
+    (tmp_path / 'a.png').write_bytes(b'before')
+
+    def half(self, file, **options):
+        if hasattr(file, 'write'):
+            file.write(b'half')
+        else:
+            Path(file).write_bytes(b'half')
+        raise OSError('no space')
+
+    monkeypatch.setattr('matplotlib.figure.Figure.savefig', half)
+    with pytest.raises(OSError, match='no space'):
+        report.bar_chart({'epoch': {'gluon_bn us': [2.]}}, 'gluon_bn us', tmp_path / 'a.png')
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [('a.png', b'before')]
+
+
 def test_the_picture_of_growth_has_each_name_at_its_own_numbers(drawn, tmp_path):
     report.growth_picture({'batch': [(1, 2., 3.), (4, 5., 6.)], 'channels': [(1, 7., 8.)]}, {1: 30., 2: 20.},
                           ('us', 'they'), tmp_path / 'a.png')

@@ -3,6 +3,8 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 
+from ...run.curves import save
+
 
 def summary(levels, ours):
     """``{level: {name: {median, spread, ratio}}}``: seconds, the half of all repeats lies within ``spread``; ``ratio``
@@ -65,7 +67,7 @@ def bar_chart(levels, ours, path, longest=5):
         axis.set_title(f'{level}: times {ours}, {_milliseconds(mine)} ms', fontsize=10)
         axis.tick_params(labelsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    save(path, figure, dpi=110)
     plt.close(figure)
 
 
@@ -80,5 +82,5 @@ def growth_picture(growth, threads, names, path):
     axes[2].plot(list(threads), list(threads.values()), marker='o')
     axes[2].set(xlabel='threads', ylabel='ms an iteration of LeNet, batch 64', ylim=(0, None), xticks=list(threads))
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    save(path, figure, dpi=110)
     plt.close(figure)
