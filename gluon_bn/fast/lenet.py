@@ -120,7 +120,7 @@ def _graph(m, is_training, known, momentum, eps, images_too, numbers):
                               **settings)                                               # (m, 800)
     inputs, statistics, settings = normalized('3')
     h3 = op._gluon_bn_dense(flat, p['W3'], p['b3'])                                     # (m, num_fc)
-    h3 = mx.sym.maximum(op._gluon_bn_layer(h3, *inputs, statistics, by_units=1, **settings), 0)     # (m, num_fc)
+    h3 = mx.sym.maximum(op._gluon_bn_layer(h3, *inputs, statistics, by_units=1, **settings), 0)  # (m, num_fc)
     yhat_linear = op._gluon_bn_dense(h3, p['W4'], p['b4'])                              # (m, num_outputs)
     static = is_training and m <= LARGEST_STATIC
     flags = [('static_alloc', True), ('static_shape', True)] if static else []

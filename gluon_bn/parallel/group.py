@@ -62,17 +62,17 @@ class Group:
 
         A large array travels twice, cut into ``size`` parts: each worker adds up one of them, for all.
         """
-        _added = _by_halves if by_halves else _in_order
+        added = _by_halves if by_halves else _in_order
         array = self._announced('sum', name, array)
         if array.dtype.kind not in SUMMABLE:
             raise TypeError(f"{name} is of the type {array.dtype}; expected numbers that can be added.")
         if array.nbytes <= BY_PARTS or self.size == 1:
-            return _added(self._all(array))
+            return added(self._all(array))
         part = -(-array.size // self.size)
         parts = np.zeros((self.size, part), array.dtype)
         parts.reshape(-1)[:array.size] = array.reshape(-1)
         self.bytes_sent += part * array.itemsize * (self.size - 1)
-        mine = _added(self._alltoall(_bytes(parts).reshape(self.size, -1)).view(array.dtype))       # (part,)
+        mine = added(self._alltoall(_bytes(parts).reshape(self.size, -1)).view(array.dtype))       # (part,)
         return self._all(mine).reshape(-1)[:array.size].reshape(array.shape)
 
     def broadcast(self, name, array):

@@ -109,6 +109,15 @@ def softmax_loss(x, y):
     return loss, dx / float(len(x))
 
 
+def hits(scores, y):
+    """Whether the largest of an example's scores is at its label: ``(N, C), (N,) -> (N,)``. With a NaN there is none.
+
+    >>> hits(np.array([[0., 1.], [np.nan, 0.]]), np.array([1, 0])).tolist()
+    [True, False]
+    """
+    return (np.argmax(scores, axis=1) == y) & ~np.isnan(scores).any(axis=1)
+
+
 def upstream(dout, shape):
     """``dout`` as an array of floats of that shape; ``ValueError`` for another, which NumPy would broadcast.
 

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..support.arguments import BETA_ALONE, as_array, boolean, integer, labels, number, one_of, shown, sizes
-from .layers import affine_backward, affine_forward, generator, relu_backward, relu_forward, softmax_loss
+from .layers import affine_backward, affine_forward, generator, hits, relu_backward, relu_forward, softmax_loss
 from .normalization import batchnorm_backward_alt, batchnorm_forward
 from .running_statistics import RunningStatistics, flat_examples, float_type
 from .update_rules import adam
@@ -119,8 +119,7 @@ class MLP(RunningStatistics):
         if not len(y):
             raise ValueError("X and y are empty; expected at least one example.")
         scores = np.concatenate([self.loss(X[i:i + _EVALUATION_BATCH]) for i in range(0, len(X), _EVALUATION_BATCH)])
-        hits = (np.argmax(scores, axis=1) == y) & ~np.isnan(scores).any(axis=1)        # (N,), NaN is no largest score
-        return float(softmax_loss(scores.astype(np.float64), y)[0]), float(np.mean(hits))
+        return float(softmax_loss(scores.astype(np.float64), y)[0]), float(np.mean(hits(scores, y)))
 
     def fit(self, data, epochs, batch_size=1000, learning_rate=0.03, seed=0, live=None, progress=True):
         """Train with Adam; every epoch goes once through the training examples in a new order.

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..support import archive
 from ..support.arguments import as_array, boolean, floats, integer, labels, mapping, number, shown
 from ..support.arguments import path as as_path
-from .layers import generator
+from .layers import generator, hits
 from .solver_state import restore, state_of
 from .update_rules import update_rule
 
@@ -181,8 +181,7 @@ class Solver:
         scores = as_array('what the loss(X) of the model returns', self.model.loss(X), 'scores, (N, num_classes)')
         scores = scores.astype(float) if scores.dtype == bool else scores
         scores = floats('what the loss(X) of the model returns', scores, (len(X), None))          # (N, num_classes)
-        hits = np.argmax(scores, axis=1) == labels('y', y, num_classes=scores.shape[1])           # (N,)
-        return int(np.sum(hits & ~np.isnan(scores).any(axis=1)))
+        return int(np.sum(hits(scores, labels('y', y, num_classes=scores.shape[1]))))
 
     def _note_accuracies(self):
         """Measure the accuracies, keep the parameters if they are the best, and write the checkpoint."""

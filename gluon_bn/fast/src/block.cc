@@ -272,7 +272,7 @@ struct Forward : Pass<R> {
     for (int k = 0; k < s.K; ++k) {
       const Moments& all = moments[k];
       const double nothing = bias[k] - bias[k];  // unless the bias is NaN or infinite: then all has to be NaN
-      const double var = all.m2 / all.n + nothing;
+      const double var = all.var() + nothing;
       statistics.set(k, all.mean() + nothing, var);
       stored.update(k, all.mean() + bias[k], var, statistics.new_mean, statistics.new_var);
       affine[k] = Affine<float>(all.mean() + nothing, var, gamma[k], beta[k], eps);

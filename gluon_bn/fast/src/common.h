@@ -59,6 +59,7 @@ inline double sum_of_lanes(typename Vector<T>::type v, int begin = 0, int end = 
 struct Moments {
   double n, sum, m2;
   double mean() const { return sum / n; }
+  double var() const { return m2 / n; }
   void join(const Moments& other) {
     if (other.n == 0) return;
     if (n != 0) {

@@ -75,8 +75,8 @@ struct Product {
     const size_t i = t / across() * ROWS, j = t % across() * 2 * LANES, R = std::min<size_t>(ROWS, m - i);
     const size_t V = std::min<size_t>(2 * LANES, B.stride - j) / LANES, valid = std::min(V * LANES, B.columns - j);
     float part[ROWS * 2 * LANES];
-    if (V == 2) tile_of<2>(R, a + i * row, B.values + j, B.rows, start + j, part);
-    else tile_of<1>(R, a + i * row, B.values + j, B.rows, start + j, part);
+    if (V == 2) tile_of<2>(R, a + i * row, j, part);
+    else tile_of<1>(R, a + i * row, j, part);
     if (!transposed) {
       for (size_t r = 0; r < R; ++r)
         std::memcpy(out + (i + r) * B.columns + j, part + r * V * LANES, valid * sizeof(float));
@@ -86,13 +86,14 @@ struct Product {
     }
   }
   template <int V>
-  void tile_of(size_t R, const float* a_, const float* b, size_t depth, const float* start_, float* tile) const {
-    const size_t first = units_of(depth) / 2 * UNIT;
-    if (!over_examples || first == 0) return rows_of_tile<V>(R, a_, row, column, b, B.stride, depth, start_, tile);
-    float rest[ROWS * V * LANES];
-    tile_of<V>(R, a_, b, first, start_, tile);
-    tile_of<V>(R, a_ + first * column, b + first * B.stride, depth - first, start_, rest);
-    for (size_t i = 0; i < R * V * LANES; ++i) tile[i] += rest[i];
+  void tile_of(size_t R, const float* rows, size_t j, float* out_) const {
+    const auto over = [&](size_t k, size_t depth, float* to) {  // rows k to k + depth of B
+      rows_of_tile<V>(R, rows + k * column, row, column, B.values + k * B.stride + j, B.stride, depth, start + j, to);
+    };
+    if (!over_examples) return over(0, B.rows, out_);
+    sum_by_halves<ROWS * V * LANES>(0, units_of(B.rows), R * V * LANES, out_, [&](size_t u, float* to) {
+      over(u * UNIT, std::min<size_t>(UNIT, B.rows - u * UNIT), to);
+    });
   }
 };
 
@@ -105,8 +106,7 @@ struct Sizes {
 MXReturnValue forward(const Attributes&, Tensors* in, Tensors* out, const OpResource&) {
   const Sizes s(in->at(X_).shape, in->at(WEIGHT).shape);
   const Padded W(in->at(WEIGHT).data<float>(), s.D, s.K), b(in->at(BIAS).data<float>(), 1, s.K);
-  const Product Y = {in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>(), false,
-                     false};
+  const Product Y = {in->at(X_).data<float>(), s.D, 1, s.m, W, b.values, out->at(0).data<float>(), false, false};
   SharedLoop loop;
 #pragma omp parallel if (!s.alone())
   loop.run(Y.tiles(), Y);

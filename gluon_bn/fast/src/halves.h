@@ -12,20 +12,24 @@ enum { UNIT = 8 };  // examples; EIGHT in parallel/group.py
 
 inline size_t units_of(size_t examples) { return (examples + UNIT - 1) / UNIT; }
 
-// to[i] = the sum over u of parts[u * stride + i], by halves, rounded to T each time.
+// to[0 .. width) = the sum by halves of `units` parts, the first of them number `first`, rounded to T each time.
+// `part(u, to)` writes part u; `width` is at most MOST.
+template <size_t MOST, typename T, typename F>
+void sum_by_halves(size_t first, size_t units, size_t width, T* to, const F& part) {
+  if (units == 1) return part(first, to);
+  T rest[MOST];
+  sum_by_halves<MOST>(first, units / 2, width, to, part);
+  sum_by_halves<MOST>(first + units / 2, units - units / 2, width, rest, part);
+  for (size_t i = 0; i < width; ++i) to[i] += rest[i];
+}
+
+// The same for parts that are there: to[i] = the sum over u of parts[u * stride + i].
 template <typename T, typename Part>
 void add_by_halves(const Part* parts, size_t stride, size_t units, size_t width, T* to) {
-  enum { TOGETHER = 64 };
-  for (size_t i0 = 0; i0 < width; i0 += TOGETHER) {
-    const size_t some = std::min<size_t>(TOGETHER, width - i0), first = units / 2;
-    if (units == 1) {
-      std::copy_n(parts + i0, some, to + i0);
-      continue;
-    }
-    T rest[TOGETHER];
-    add_by_halves(parts + i0, stride, first, some, to + i0);
-    add_by_halves(parts + first * stride + i0, stride, units - first, some, rest);
-    for (size_t i = 0; i < some; ++i) to[i0 + i] += rest[i];
+  enum { MOST = 64 };
+  for (size_t i = 0; i < width; i += MOST) {
+    const size_t some = std::min<size_t>(MOST, width - i);
+    sum_by_halves<MOST>(0, units, some, to + i, [&](size_t u, T* part) { std::copy_n(parts + u * stride + i, some, part); });
   }
 }
 #endif  // GLUON_BN_HALVES_H_

@@ -26,10 +26,10 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   Rows<T> statistics(in[STATISTICS].data<T>(), p.C);
   const bool done = normalize(p, x, out[0].data<T>(), training, [&](size_t c, const Moments& all) {
     if (!training) return Affine<T>(stored.mean[c], stored.var[c], gamma[c], beta[c], eps);
-    const double var = all.m2 / all.n;
-    statistics.set(c, all.mean(), var);
-    stored.update(c, all.mean(), var, statistics.new_mean, statistics.new_var);
-    return Affine<T>(all.mean(), var, gamma[c], beta[c], eps);
+    const double mean = all.mean(), var = all.var();
+    statistics.set(c, mean, var);
+    stored.update(c, mean, var, statistics.new_mean, statistics.new_var);
+    return Affine<T>(mean, var, gamma[c], beta[c], eps);
   }, Ranks(attributes));
   return done ? MX_SUCCESS : refuse(Ranks::refusal());
 }
@@ -66,7 +66,7 @@ Channels<T> channels_of(const T* x, const T* gamma, const T* beta, const Pieces&
   const std::vector<Moments> moments = small_moments(x, p);
   Channels<T> channels(p.C);
   for (size_t c = 0; c < p.C; ++c)
-    channels.set(c, Affine<T>(moments[c].mean(), moments[c].m2 / moments[c].n, gamma[c], beta[c], eps));
+    channels.set(c, Affine<T>(moments[c].mean(), moments[c].var(), gamma[c], beta[c], eps));
   return channels;
 }
 template <typename T>
@@ -94,7 +94,7 @@ MXReturnValue statistics(const Attributes& attributes, Tensors& in, Tensors& out
   const std::vector<Moments> moments = small_moments(in[X_].data<T>(), p);
   const Stored<T> stored = stored_of<T>(in, 1, in.size() == 1, number(attributes, "momentum"));
   for (size_t c = 0; c < p.C; ++c)
-    stored.update(c, moments[c].mean(), moments[c].m2 / moments[c].n, out[0].data<T>(), out[1].data<T>());
+    stored.update(c, moments[c].mean(), moments[c].var(), out[0].data<T>(), out[1].data<T>());
   return MX_SUCCESS;
 }
 MXReturnValue no_gradient(const Attributes&, Tensors*, Tensors*, const OpResource&) {  // off the tape; a graph wants one
@@ -141,9 +141,10 @@ enum { SUMS_G = 1, SUMS_NUMBERS, GRADIENT_GAMMA = 2, GRADIENT_NUMBERS, GRADIENT_
 template <typename T>
 Channels<T> channels_by(const double* numbers, const T* gamma, const T* beta, size_t C, double eps) {
   Channels<T> channels(C);
-  for (size_t c = 0; c < C; ++c)
-    channels.set(c, Affine<T>(numbers[1 + c] / numbers[0], numbers[1 + C + c] / numbers[0], gamma ? gamma[c] : 1, beta ? beta[c] : 0,
-                              eps));
+  for (size_t c = 0; c < C; ++c) {
+    const Moments all = {numbers[0], numbers[1 + c], numbers[1 + C + c]};
+    channels.set(c, Affine<T>(all.mean(), all.var(), gamma ? gamma[c] : 1, beta ? beta[c] : 0, eps));
+  }
   return channels;
 }
 template <typename T>

@@ -38,7 +38,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors& in, Tensors& out) {
   T *mean = in[MEAN].data<T>(), *var = in[VAR].data<T>(), *rows = out[1].data<T>();
   normalize(p, in[X_].data<T>(), out[0].data<T>(), options.training, [&](size_t c, const Moments& batch) {
     const double exact_mean = options.training ? batch.mean() : mean[c];
-    const double exact_var = options.training ? batch.m2 / batch.n : var[c];
+    const double exact_var = options.training ? batch.var() : var[c];
     rows[USED_MEAN * p.C + c] = exact_mean;
     rows[REST * p.C + c] = exact_mean - rows[USED_MEAN * p.C + c];
     rows[USED_VAR * p.C + c] = exact_var;
